@@ -1,0 +1,296 @@
+"""Vocabulary of the core: limits, enums, structs, and the arithmetic of ticks and contracts.
+
+Prices are integer ticks and amounts integer contracts everywhere inside; a float is made only for
+pricing and only through the functions at the end of this file. Times are nanoseconds of the clock
+the caller uses (`now_ns`); venue times keep the venue's unit (`_ms`).
+"""
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+
+# Everything bounded. A limit that is too small is a refused config, never a silent truncation.
+cdef enum:
+    MARKETS_MAX = 16            # instruments in one reactor
+    LEVELS_MAX = 10             # rungs of one side of a ladder
+    SLOTS_QUOTE = 20            # slot = side * LEVELS_MAX + level
+    SLOTS_MAX = 24              # the last four are for aggressive orders (cut, hedge, stop)
+    ACTIONS_MAX = 64            # actions of one decision
+    ORDER_ID_MAX = 32           # bytes of a venue's order id
+    NAME_MAX = 48               # bytes of an instrument name
+    TICK_STEPS_MAX = 4          # price-dependent tick sizes
+    HORIZONS = 5                # markouts at 0.1, 1, 5, 30 and 300 s
+    SIDE_BID = 0
+    SIDE_ASK = 1
+
+cpdef enum InstrumentKind:
+    INSTRUMENT_INVERSE = 0      # amount in USD, profit in BTC
+    INSTRUMENT_LINEAR = 1       # amount in BTC, profit in USD(C)
+
+cpdef enum MarketState:
+    MARKET_OPEN = 0
+    MARKET_SETTLEMENT = 1
+    MARKET_LOCKED = 2
+    MARKET_HALTED = 3
+    MARKET_INACTIVE = 4
+    MARKET_DELIVERED = 5
+    MARKET_ARCHIVIZED = 6
+    MARKET_UNKNOWN = 7
+
+cpdef enum ActionKind:
+    ACTION_NEW = 1
+    ACTION_EDIT = 2
+    ACTION_CANCEL = 3
+    ACTION_CANCEL_INSTRUMENT = 4    # cancel_all_by_instrument: the pull
+    ACTION_CANCEL_ALL = 5           # cancel_all: the kill, its own credit pool
+
+cpdef enum TimeInForce:
+    TIF_GTC = 0
+    TIF_IOC = 1
+    TIF_FOK = 2
+
+cpdef enum VenueOrderState:
+    VENUE_ORDER_OPEN = 0
+    VENUE_ORDER_FILLED = 1
+    VENUE_ORDER_CANCELLED = 2
+    VENUE_ORDER_REJECTED = 3
+    VENUE_ORDER_UNTRIGGERED = 4
+
+cpdef enum OrderEventKind:
+    ORDER_EVENT_ACCEPTED = 0    # the venue answered a request of ours with the order's state
+    ORDER_EVENT_REFUSED = 1     # the venue answered a request of ours with an error
+    ORDER_EVENT_UPDATE = 2      # a notification or a query result carrying the order's state
+    ORDER_EVENT_ABSENT = 3      # the venue was asked and has no such order
+
+cpdef enum ControlKind:
+    """What reaches the engine besides market data and orders; every one is journalled."""
+    CONTROL_CONNECTED = 1       # session authenticated, cancel-on-disconnect confirmed
+    CONTROL_DISCONNECTED = 2    # every order of that connection counts as unknown
+    CONTROL_SUBSCRIBED = 3      # market: a fresh snapshot may now be applied
+    CONTROL_RECONCILED = 4      # venue's open orders and positions agree: quoting may begin
+    CONTROL_POSITION = 5        # market, value = signed contracts, real = average price
+    CONTROL_EQUITY = 6          # real = account equity in BTC
+    CONTROL_WALL_OFFSET = 7     # value = wall clock minus now_ns, in ns
+    CONTROL_MARKET_STATE = 8    # market, value = MarketState
+    CONTROL_PAUSE = 9
+    CONTROL_RESUME = 10
+    CONTROL_KILL = 11           # value = FaultCode
+    CONTROL_STOP = 12           # no new order any more; cancel what is live
+    CONTROL_ROUND_TRIP = 13     # value = p95 round trip in ns
+    CONTROL_CREDITS = 14        # value = burst requests, real = requests per second
+    CONTROL_FUNDING = 15        # market, real = realised funding of the session in BTC
+    CONTROL_UNKNOWN_RESOLVED = 16   # market, value = slot: every query answered, order absent
+
+cdef struct TickStep:
+    int64_t above_ticks         # prices above this many base ticks …
+    int64_t step_ticks          # … are multiples of this many base ticks
+
+cdef struct Instrument:
+    int32_t index               # its place in the engine's array of markets
+    int32_t kind                # InstrumentKind
+    int64_t tick_units          # price = ticks * tick_units / price_scale
+    int64_t price_scale         # a power of ten
+    int64_t contract_units      # amount = contracts * contract_units / amount_scale
+    int64_t amount_scale        # a power of ten
+    int64_t lot_contracts       # order amounts are multiples of this many contracts
+    int64_t maker_fee_e8        # fraction of notional, in 1e-8 (1.5 bps = 15000)
+    int64_t taker_fee_e8
+    int64_t expiry_ms           # 0: perpetual
+    double tick_usd             # tick_units / price_scale
+    double contract_size        # contract_units / amount_scale, USD or BTC
+    int32_t price_decimals      # log10(price_scale)
+    int32_t amount_decimals     # log10(amount_scale)
+    int32_t tick_step_count
+    TickStep tick_steps[TICK_STEPS_MAX]
+    int32_t name_size
+    char name[NAME_MAX]
+
+# ---------------------------------------------------------------- what comes in
+cdef struct LevelChange:
+    int64_t price_ticks
+    int64_t amount_contracts    # absolute amount of the level; 0 deletes it
+
+cdef struct BookDelta:
+    int64_t change_id
+    int64_t prev_change_id      # ignored in a snapshot
+    int64_t timestamp_ms
+    bint snapshot
+    int32_t bid_count
+    int32_t ask_count
+    const LevelChange* bids
+    const LevelChange* asks
+
+cdef struct TradePrint:
+    int32_t side                # of the taker: SIDE_BID bought
+    int64_t price_ticks
+    int64_t amount_contracts
+    int64_t timestamp_ms
+    int64_t trade_seq
+    bint excluded               # block or combo-leg print: not part of the flow
+
+cdef struct TickerUpdate:
+    int64_t timestamp_ms
+    double mark_usd             # 0 where the message had none, like every field here
+    double index_usd
+    double last_usd
+    double current_funding
+    double funding_8h
+    double min_price_usd
+    double max_price_usd
+    int32_t state               # MarketState
+
+cdef struct OrderEvent:
+    int32_t kind                # OrderEventKind
+    int32_t market
+    int32_t slot
+    uint32_t generation         # of the create the label names
+    int32_t request             # ActionKind the venue answers; 0 for a notification
+    int64_t request_id          # 0 for a notification
+    int32_t error_code          # of a refusal
+    int32_t order_state         # VenueOrderState
+    int32_t side
+    int64_t price_ticks
+    int64_t amount_contracts    # total, filled part included
+    int64_t filled_contracts
+    int64_t last_update_ms
+    int32_t order_id_size
+    char order_id[ORDER_ID_MAX]
+
+cdef struct Fill:
+    int32_t market
+    int32_t slot                # -1: not an order of this run
+    uint32_t generation
+    int32_t side                # of our order: SIDE_BID bought
+    int64_t price_ticks
+    int64_t amount_contracts
+    int64_t fee_e8              # BTC (or USDC) in 1e-8; negative is a rebate
+    int64_t trade_seq
+    uint64_t trade_id
+    int64_t timestamp_ms
+    bint maker
+
+cdef struct Control:
+    int32_t kind                # ControlKind
+    int32_t market
+    int64_t value
+    double real
+
+# ---------------------------------------------------------------- what is decided
+cpdef enum RemovedReason:
+    """Why a side of a ladder is empty; the bits of Why.removed."""
+    REMOVED_NOT_READY = 1           # not connected, not reconciled, or warming up
+    REMOVED_BOOK_INVALID = 2
+    REMOVED_STALE = 4
+    REMOVED_STATE = 8               # instrument not open, or the engine paused
+    REMOVED_INVENTORY = 16          # the adding side at its limit
+    REMOVED_REFERENCE = 32          # reference too far from mark, or none
+    REMOVED_WIDTH = 64              # half-spread above the cap: stand aside
+    REMOVED_HOLD = 128              # after a fill
+    REMOVED_MOMENTUM = 256
+    REMOVED_COLLAR = 512            # price outside the collar or the venue's band
+    REMOVED_SIZE = 1024             # nothing left after rounding to lots
+    REMOVED_LAG = 2048              # feed lag over its limit
+    REMOVED_KILLED = 4096
+
+# How a pair of quotes came to be. USD unless the name says otherwise.
+cdef struct Why:
+    double reference_usd
+    double carry_usd            # funding or basis
+    double alpha_usd            # imbalance and flow
+    double skew_usd             # reservation minus fair value
+    double half_floor_usd       # fee floor of the adding side
+    double half_vol_usd         # k sigma sqrt(tau)
+    double half_usd             # what was used
+    double position_btc         # net delta the skew saw
+    double sigma_usd            # per sqrt(s)
+    int32_t reference_source    # 0 mid, 1 micro-price, 2 last trade, 3 mark
+    int32_t removed[2]          # RemovedReason bits per side
+
+cdef struct Rung:
+    int64_t price_ticks
+    int64_t amount_contracts
+
+cdef struct TargetQuotes:
+    int32_t count[2]
+    bint reducing[2]            # that side reduces the position: floor and width do not bind it
+    Rung rungs[2][LEVELS_MAX]
+    Why why
+
+# Only risk.RiskGate fills one of these.
+cdef struct ApprovedQuotes:
+    int32_t count[2]
+    bint reducing[2]
+    Rung rungs[2][LEVELS_MAX]
+    Why why
+
+cdef struct Action:
+    int32_t kind                # ActionKind
+    int32_t market
+    int32_t slot
+    int32_t side
+    uint32_t generation
+    int32_t time_in_force
+    bint post_only
+    bint reduce_only
+    int64_t price_ticks
+    int64_t amount_contracts    # total, filled part included
+    int64_t request_id
+    int64_t valid_until_ms
+    int32_t order_id_size
+    char order_id[ORDER_ID_MAX]
+
+cdef struct ActionBatch:
+    int32_t count
+    Action items[ACTIONS_MAX]
+
+# ---------------------------------------------------------------- request ids
+# id = kind << 44 | market << 40 | slot << 32 | sequence, below 2^53; kind 0 is the cold RPC's space.
+cdef inline int64_t request_id_of(int32_t kind, int32_t market, int32_t slot,
+                                  uint32_t sequence) noexcept nogil:
+    return ((<int64_t>kind) << 44) | ((<int64_t>market) << 40) | ((<int64_t>slot) << 32) | sequence
+
+cdef inline int32_t request_kind(int64_t request_id) noexcept nogil:
+    return <int32_t>(request_id >> 44)
+
+cdef inline int32_t request_market(int64_t request_id) noexcept nogil:
+    return <int32_t>((request_id >> 40) & 15)
+
+cdef inline int32_t request_slot(int64_t request_id) noexcept nogil:
+    return <int32_t>((request_id >> 32) & 255)
+
+# ---------------------------------------------------------------- ticks and contracts
+cdef inline double price_usd(const Instrument* spec, int64_t price_ticks) noexcept nogil:
+    """Nearest double of the decimal price: one exact product, one rounded division."""
+    return <double>(price_ticks * spec.tick_units) / <double>spec.price_scale
+
+cdef inline double amount_of(const Instrument* spec, int64_t amount_contracts) noexcept nogil:
+    """Amount as the venue counts it: USD when inverse, BTC when linear."""
+    return <double>(amount_contracts * spec.contract_units) / <double>spec.amount_scale
+
+cdef inline double delta_btc(const Instrument* spec, int64_t amount_contracts,
+                             double at_price_usd) noexcept nogil:
+    """BTC worth of contracts at a price; 0 where there is no price."""
+    if spec.kind == INSTRUMENT_LINEAR:
+        return amount_of(spec, amount_contracts)
+    if at_price_usd <= 0.0:
+        return 0.0
+    return amount_of(spec, amount_contracts) / at_price_usd
+
+cdef inline double contracts_of_btc(const Instrument* spec, double btc,
+                                    double at_price_usd) noexcept nogil:
+    """Contracts worth that many BTC, not rounded."""
+    if spec.kind == INSTRUMENT_LINEAR:
+        return btc / spec.contract_size
+    return btc * at_price_usd / spec.contract_size
+
+cdef inline int32_t sign_of(int32_t side) noexcept nogil:
+    return 1 if side == SIDE_BID else -1
+
+cdef bint ticks_of_price(const Instrument* spec, double price, int64_t* ticks) noexcept nogil
+cdef bint contracts_of_amount(const Instrument* spec, double amount,
+                              int64_t* contracts) noexcept nogil
+cdef int64_t ticks_down(const Instrument* spec, double price) noexcept nogil
+cdef int64_t ticks_up(const Instrument* spec, double price) noexcept nogil
+cdef int64_t lots_down(const Instrument* spec, double contracts) noexcept nogil
+
+
+cdef class InstrumentSpec:
+    """One instrument, checked; the Python face of `Instrument`."""
+    cdef Instrument c
