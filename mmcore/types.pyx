@@ -87,6 +87,20 @@ cdef tuple scaled(object value, str what):
     return int(number.scaleb(decimals)), 10**decimals, decimals
 
 
+cdef int set_tick_steps(Instrument* c, str name, object tick_steps) except -1:
+    cdef int64_t above, step
+    if len(tick_steps) > TICK_STEPS_MAX:
+        raise ValueError(f"{name}: more than {TICK_STEPS_MAX} tick steps")
+    for price, size in tick_steps:
+        if not (ticks_of_price(c, float(price), &above)
+                and ticks_of_price(c, float(size), &step) and step > 0):
+            raise ValueError(f"{name}: tick step ({price}, {size}) is off the base tick")
+        c.tick_steps[c.tick_step_count].above_ticks = above
+        c.tick_steps[c.tick_step_count].step_ticks = step
+        c.tick_step_count += 1
+    return 0
+
+
 cdef class InstrumentSpec:
     """One instrument as the core counts it.
 
@@ -119,21 +133,7 @@ cdef class InstrumentSpec:
         c.maker_fee_e8 = llround(maker_fee * 1e8)
         c.taker_fee_e8 = llround(taker_fee * 1e8)
         c.expiry_ms = expiry_ms
-        self._set_steps(name, tick_steps)
-
-    cdef int _set_steps(self, str name, tick_steps) except -1:
-        cdef Instrument* c = &self.c
-        cdef int64_t above, step
-        if len(tick_steps) > TICK_STEPS_MAX:
-            raise ValueError(f"{name}: more than {TICK_STEPS_MAX} tick steps")
-        for price, size in tick_steps:
-            if not (ticks_of_price(c, float(price), &above)
-                    and ticks_of_price(c, float(size), &step) and step > 0):
-                raise ValueError(f"{name}: tick step ({price}, {size}) is off the base tick")
-            c.tick_steps[c.tick_step_count].above_ticks = above
-            c.tick_steps[c.tick_step_count].step_ticks = step
-            c.tick_step_count += 1
-        return 0
+        set_tick_steps(c, name, tick_steps)
 
     @property
     def name(self):
