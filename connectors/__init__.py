@@ -1,0 +1,1 @@
+"""Venue edges: bytes to events, action batches to bytes."""

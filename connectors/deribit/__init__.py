@@ -1,0 +1,1 @@
+"""Deribit on the wire: messages, feed, encoding, session, client."""

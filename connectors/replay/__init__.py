@@ -1,0 +1,1 @@
+"""Recordings and journals as events in local-time order."""

@@ -1,0 +1,1 @@
+"""The embedded exchange: a pure core with a direct and a wire front."""

@@ -1,0 +1,1 @@
+"""Who else trades on the embedded exchange: recorded and synthetic participants."""

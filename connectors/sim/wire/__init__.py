@@ -1,0 +1,1 @@
+"""The embedded exchange as strangers see it: JSON-RPC over WebSocket."""

@@ -1,0 +1,1 @@
+"""The shell: sockets, time, files and operators around the compiled core."""

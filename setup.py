@@ -1,0 +1,308 @@
+"""Build the compiled modules; everything else about the package is in pyproject.toml.
+
+The environment chooses, because build front ends do not pass arguments on:
+
+MM_BUILD  release (default), debug, trace, sanitize or fuzz; each kind has build/<kind> to itself
+MM_MARCH  the -march of the release kind, x86-64-v2 by default
+MM_ONLY   comma separated globs of module names: build only these (never for a wheel)
+MM_JOBS   how many modules to translate and compile at a time, 2 by default
+"""
+
+import fnmatch
+import multiprocessing
+import os
+import re
+import shutil
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+
+from setuptools import Command, Extension, setup
+from setuptools.command.build import build
+from setuptools.command.build_ext import build_ext
+
+ROOT = Path(__file__).resolve().parent
+PACKAGES = ("mmcore", "connectors")
+
+# Every compiled module, by name. A module missing from the tree would otherwise leave a wheel
+# that installs and then fails to import, so the build compares this list with the .pyx it finds.
+EXPECTED: tuple[str, ...] = (
+    "mmcore.types",
+)
+
+DIRECTIVES: dict[str, object] = {
+    "language_level": 3,
+    "boundscheck": False,
+    "wraparound": False,
+    "initializedcheck": False,
+    "nonecheck": False,
+    "cdivision": True,
+    "overflowcheck": False,
+    "embedsignature": True,
+    "warn.undeclared": True,
+    "warn.unused": True,
+    "warn.maybe_uninitialized": True,
+    "show_performance_hints": True,
+}
+
+# Shared by every kind: exact floats (a fused multiply-add would make live and backtest differ).
+COMPILE_COMMON = ["-ffp-contract=off", "-Wall", "-Wextra", "-Wno-unused-parameter"]
+SANITIZERS = "address,undefined"
+
+
+class Kind:
+    """What one build kind adds to the common directives, flags and macros."""
+
+    def __init__(
+        self,
+        compile_args: list[str],
+        link_args: list[str] | None = None,
+        directives: dict[str, object] | None = None,
+        macros: list[tuple[str, str | None]] | None = None,
+    ) -> None:
+        self.compile_args = COMPILE_COMMON + compile_args
+        self.link_args = link_args or []
+        self.directives = DIRECTIVES | (directives or {})
+        self.macros = macros or []
+
+
+MARCH = os.environ.get("MM_MARCH", "x86-64-v2")
+# An optimised build keeps -g1: it costs nothing at run time and perf and gdb need it.
+KINDS = {
+    "release": Kind(["-O3", "-g1", "-fno-plt", f"-march={MARCH}"]),
+    "debug": Kind(
+        ["-O1", "-g3"],
+        directives={"boundscheck": True, "nonecheck": True, "overflowcheck": True},
+    ),
+    # Line events by the old hook: coverage cannot read Cython lines through sys.monitoring yet.
+    "trace": Kind(
+        ["-O1", "-g1"],
+        directives={"linetrace": True},
+        macros=[("CYTHON_TRACE_NOGIL", "1"), ("CYTHON_USE_SYS_MONITORING", "0")],
+    ),
+    "sanitize": Kind(
+        ["-O1", "-g", "-fno-omit-frame-pointer", f"-fsanitize={SANITIZERS}",
+         "-fno-sanitize-recover=undefined"],
+        link_args=[f"-fsanitize={SANITIZERS}"],
+    ),
+    "fuzz": Kind(
+        ["-O1", "-g", "-fno-omit-frame-pointer",
+         f"-fsanitize=fuzzer-no-link,{SANITIZERS}"],
+        link_args=[f"-fsanitize={SANITIZERS}"],
+    ),
+}
+
+
+def chosen_kind() -> str:
+    """Return MM_BUILD, refusing a name that is not a build kind."""
+    name = os.environ.get("MM_BUILD", "release")
+    if name not in KINDS:
+        raise SystemExit(f"MM_BUILD={name} is not a build kind; choose one of {', '.join(KINDS)}")
+    return name
+
+
+def module_name(source: Path) -> str:
+    return ".".join(source.relative_to(ROOT).with_suffix("").parts)
+
+
+def module_names() -> list[str]:
+    """Return the modules to build, after comparing the tree with EXPECTED."""
+    found = {module_name(p) for package in PACKAGES for p in (ROOT / package).rglob("*.pyx")}
+    missing = sorted(set(EXPECTED) - found)
+    unlisted = sorted(found - set(EXPECTED))
+    if missing:
+        raise SystemExit(
+            f"setup.py: EXPECTED lists modules without a .pyx file: {', '.join(missing)}; "
+            "restore the file, or take the line out with the module"
+        )
+    if unlisted:
+        raise SystemExit(
+            f"setup.py: .pyx files that EXPECTED does not list: {', '.join(unlisted)}; "
+            "add one line each to EXPECTED in setup.py"
+        )
+    globs = [g.strip() for g in os.environ.get("MM_ONLY", "").split(",") if g.strip()]
+    if not globs:
+        return sorted(found)
+    chosen = sorted(n for n in found if any(fnmatch.fnmatchcase(n, g) for g in globs))
+    if not chosen:
+        raise SystemExit(f"MM_ONLY={','.join(globs)} matches no module; see EXPECTED in setup.py")
+    return chosen
+
+
+def jobs_count() -> int:
+    text = os.environ.get("MM_JOBS", "2")
+    if not text.isdigit() or int(text) < 1:
+        raise SystemExit(f"MM_JOBS={text} is not a number of jobs; give 1 or more")
+    return int(text)
+
+
+def build_key(kind: str) -> str:
+    """Describe everything outside the sources that decides what the compiler makes."""
+    import Cython
+    import picows
+
+    chosen = KINDS[kind]
+    return "\n".join([
+        f"cython {Cython.__version__}", f"picows {picows.__version__}",
+        f"python {sysconfig.get_config_var('SOABI')}", f"cc {os.environ.get('CC', '')}",
+        f"cflags {os.environ.get('CFLAGS', '')}",
+        f"compile {chosen.compile_args}", f"link {chosen.link_args}",
+        f"directives {chosen.directives}", f"macros {chosen.macros}", "",
+    ])
+
+
+def extensions(kind: str) -> list[Extension]:
+    """Return one Extension per module; each depends on the build key of its kind."""
+    chosen = KINDS[kind]
+    return [
+        Extension(
+            name,
+            [name.replace(".", "/") + ".pyx"],
+            define_macros=list(chosen.macros),
+            extra_compile_args=list(chosen.compile_args),
+            extra_link_args=list(chosen.link_args),
+            depends=[f"build/{kind}/key"],
+        )
+        for name in module_names()
+    ]
+
+
+def translate(kind: str, modules: list[Extension]) -> list[Extension]:
+    """Run Cython over the modules that changed; keep what it says in build/<kind>/cython.log.
+
+    A performance hint is an error like a warning is. Cython cannot promote it, so the C file is
+    removed again: the hint comes back with every build until its cause is gone.
+    """
+    from Cython.Build import cythonize
+    from Cython.Compiler import Options
+
+    base = Path("build", kind)
+    base.mkdir(parents=True, exist_ok=True)
+    key = base / "key"
+    changed = not key.exists() or key.read_text() != build_key(kind)
+    if changed:
+        key.write_text(build_key(kind))
+    Options.warning_errors = True
+    Options.emit_code_comments = True
+    # The options above are globals: workers must inherit them, which only a fork does.
+    multiprocessing.set_start_method("fork", force=True)
+    with Recorded(base / "cython.log") as record:
+        made = cythonize(
+            modules,
+            nthreads=0 if jobs_count() == 1 else jobs_count(),
+            build_dir=str(base / "c"),
+            compiler_directives=KINDS[kind].directives,
+            force=changed,
+        )
+    hinted = hints_in(record.text)
+    for source in hinted:
+        (base / "c" / source).with_suffix(".c").unlink(missing_ok=True)
+    if hinted:
+        raise SystemExit(f"performance hints are errors here; see above: {', '.join(hinted)}")
+    return list(made)
+
+
+def hints_in(log: str) -> list[str]:
+    """Return our source files a Cython log has performance hints for; foreign .pxd are not ours."""
+    names = re.findall(r"^performance hint: (\S+?):\d+", log, re.MULTILINE)
+    return sorted({n for n in names if not Path(n).is_absolute() and n.startswith(PACKAGES)})
+
+
+class Recorded:
+    """Show what this process and its children print, and append it to a log."""
+
+    def __init__(self, log: Path) -> None:
+        self.log = log
+        self.text = ""
+
+    def __enter__(self) -> "Recorded":
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self.saved = [os.dup(1), os.dup(2)]
+        self.file = tempfile.TemporaryFile()
+        os.dup2(self.file.fileno(), 1)
+        os.dup2(self.file.fileno(), 2)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for number, copy in zip((1, 2), self.saved, strict=True):
+            os.dup2(copy, number)
+            os.close(copy)
+        self.file.seek(0)
+        self.text = self.file.read().decode(errors="replace")
+        self.file.close()
+        # Only the last build's words: a stale hint must not fail a later, clean build.
+        self.log.write_text(self.text)
+        sys.stderr.write(self.text)
+
+
+class BuildExt(build_ext):
+    """Translate late, so that an sdist holds .pyx files and not the C made from them."""
+
+    def build_extensions(self) -> None:
+        kind = chosen_kind()
+        made = {e.name: e for e in translate(kind, self.extensions)}
+        for extension in self.extensions:
+            extension.sources = made[extension.name].sources
+        self.parallel = jobs_count()
+        super().build_extensions()
+        if kind == "trace":
+            self.place_c_files()
+
+    def place_c_files(self) -> None:
+        """Coverage looks for the C file beside the extension; no other kind ships one."""
+        for extension in self.extensions:
+            target = Path(self.build_lib, extension.name.replace(".", "/") + ".c")
+            shutil.copyfile(extension.sources[0], target)
+
+
+class Build(build):
+    """Build, then drop what the tree no longer has, so that a removed module stops importing."""
+
+    def run(self) -> None:
+        super().run()
+        if os.environ.get("MM_ONLY"):
+            return
+        kept = {Path(o) for o in self.get_outputs()}
+        for path in Path(self.build_lib).rglob("*"):
+            if path.is_file() and path not in kept and path.suffix in {".py", ".so", ".pyi", ".pxd"}:
+                path.unlink()
+
+    def get_outputs(self) -> list[str]:
+        return [o for name in self.get_sub_commands() for o in self.outputs_of(name)]
+
+    def outputs_of(self, name: str) -> list[str]:
+        command: Command = self.get_finalized_command(name)
+        return list(command.get_outputs())
+
+
+def main() -> None:
+    """Run setuptools with this kind's own folders."""
+    os.chdir(ROOT)
+    kind = chosen_kind()
+    if "bdist_wheel" in sys.argv and (kind != "release" or os.environ.get("MM_ONLY")):
+        raise SystemExit("a wheel is the release kind with every module: unset MM_BUILD, MM_ONLY")
+    if kind == "fuzz":
+        os.environ.setdefault("CC", "clang")
+        if shutil.which(os.environ["CC"]) is None:
+            raise SystemExit("MM_BUILD=fuzz needs clang for its coverage counters: install clang")
+    setup(
+        ext_modules=extensions(kind),
+        cmdclass={"build": Build, "build_ext": BuildExt},
+        options={
+            "build": {
+                "build_base": f"build/{kind}",
+                "build_lib": f"build/{kind}/lib",
+                "build_temp": f"build/{kind}/obj",
+            },
+        },
+    )
+
+
+# Guarded: the workers of a parallel translation import this file again where they are spawned,
+# and the gates import it to learn the directives.
+if __name__ == "__main__":
+    main()
