@@ -31,6 +31,9 @@ EXPECTED: tuple[str, ...] = (
     "mmcore.types",
 )
 
+# warn.undeclared is left out: with warnings as errors it refuses every import of a Python name and
+# every object local of a cold function. Where an untyped local would cost, the function is nogil,
+# and there the compiler refuses objects by itself.
 DIRECTIVES: dict[str, object] = {
     "language_level": 3,
     "boundscheck": False,
@@ -40,7 +43,6 @@ DIRECTIVES: dict[str, object] = {
     "cdivision": True,
     "overflowcheck": False,
     "embedsignature": True,
-    "warn.undeclared": True,
     "warn.unused": True,
     "warn.maybe_uninitialized": True,
     "show_performance_hints": True,
@@ -176,6 +178,7 @@ def translate(kind: str, modules: list[Extension]) -> list[Extension]:
     """
     from Cython.Build import cythonize
     from Cython.Compiler import Options
+    from Cython.Compiler.Errors import CompileError
 
     base = Path("build", kind)
     base.mkdir(parents=True, exist_ok=True)
@@ -187,14 +190,18 @@ def translate(kind: str, modules: list[Extension]) -> list[Extension]:
     Options.emit_code_comments = True
     # The options above are globals: workers must inherit them, which only a fork does.
     multiprocessing.set_start_method("fork", force=True)
-    with Recorded(base / "cython.log") as record:
-        made = cythonize(
-            modules,
-            nthreads=0 if jobs_count() == 1 else jobs_count(),
-            build_dir=str(base / "c"),
-            compiler_directives=KINDS[kind].directives,
-            force=changed,
-        )
+    record = Recorded(base / "cython.log")
+    try:
+        with record:
+            made = cythonize(
+                modules,
+                nthreads=0 if jobs_count() == 1 else jobs_count(),
+                build_dir=str(base / "c"),
+                compiler_directives=KINDS[kind].directives,
+                force=changed,
+            )
+    except CompileError as error:
+        raise SystemExit(f"Cython refused {error}; see above (a warning is an error)") from None
     hinted = hints_in(record.text)
     for source in hinted:
         (base / "c" / source).with_suffix(".c").unlink(missing_ok=True)
