@@ -88,7 +88,7 @@ cdef tuple scaled(object value, str what):
 
 
 cdef int set_tick_steps(Instrument* c, str name, object tick_steps) except -1:
-    cdef int64_t above, step
+    cdef int64_t above = 0, step = 0
     if len(tick_steps) > TICK_STEPS_MAX:
         raise ValueError(f"{name}: more than {TICK_STEPS_MAX} tick steps")
     for price, size in tick_steps:
@@ -177,14 +177,14 @@ cdef class InstrumentSpec:
 
     def ticks(self, double price):
         """Ticks of a price on the grid; ValueError off it."""
-        cdef int64_t ticks
+        cdef int64_t ticks = 0
         if not ticks_of_price(&self.c, price, &ticks):
             raise ValueError(f"{self.name}: price {price} is off the tick {self.c.tick_usd}")
         return ticks
 
     def contracts(self, double amount):
         """Contracts of an amount on the grid; ValueError off it."""
-        cdef int64_t contracts
+        cdef int64_t contracts = 0
         if not contracts_of_amount(&self.c, amount, &contracts):
             raise ValueError(f"{self.name}: amount {amount} is no multiple of "
                              f"{self.c.contract_size}")
