@@ -1,0 +1,8 @@
+"""OrderSink: where a decision leaves the core. Every venue edge implements it."""
+from libc.stdint cimport int64_t
+
+from mmcore.types cimport ActionBatch
+
+
+cdef class OrderSink:
+    cdef int submit(self, const ActionBatch* batch, int64_t now_ns) except -1
