@@ -1,0 +1,27 @@
+"""Request credits of one account: continuous refill, exact integers."""
+from libc.stdint cimport int32_t, int64_t
+
+cpdef enum CreditClass:
+    CREDIT_MATCHING = 0         # orders, edits, cancels
+    CREDIT_CANCEL_ALL = 1
+    CREDIT_OTHER = 2            # everything else
+    CREDIT_SUBSCRIBE = 3
+    CREDIT_INSTRUMENTS = 4
+
+cdef enum:
+    CREDIT_CLASSES = 5
+
+cdef struct CreditPool:
+    int64_t rate                # credits a second
+    int64_t burst               # credits
+    int64_t cost                # credits of one request
+    int64_t level_e9            # credits now, in 1e-9
+    int64_t at_ns
+
+cdef struct Credits:
+    CreditPool pools[CREDIT_CLASSES]
+    bint unlimited
+    int64_t refused
+
+cdef void credits_open(Credits* credits, int32_t tier, int64_t t_ns) noexcept nogil
+cdef bint credits_take(Credits* credits, int32_t credit_class, int64_t t_ns) noexcept nogil

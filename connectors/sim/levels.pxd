@@ -1,0 +1,41 @@
+"""Price levels by integer tick: pages on demand, and a bitmap per side to find the next level."""
+cimport cython
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+
+cdef enum:
+    LEVEL_SPAN_BITS = 22        # ticks a market can have
+    LEVEL_PAGE_BITS = 10
+    LEVEL_PAGES = 1 << (LEVEL_SPAN_BITS - LEVEL_PAGE_BITS)
+    LEVEL_WORDS = 1 << (LEVEL_SPAN_BITS - 6)
+    LEVEL_GROUPS = 1 << (LEVEL_SPAN_BITS - 12)
+    LEVEL_BLOCKS = 1 << (LEVEL_SPAN_BITS - 18)
+    INTERVALS = 3
+    INTERVAL_RAW = 0
+    INTERVAL_100MS = 1
+    INTERVAL_AGG2 = 2
+
+# A tick belongs to one side at a time: the book is never crossed.
+cdef struct Level:
+    int64_t total_contracts     # what the venue shows: liquidity + rest of the queued orders
+    int64_t liquidity_contracts  # recorded participants, without identity
+    int64_t published[INTERVALS]    # last shown per interval; negative: shown as an ask
+    int32_t head                # first queued order
+    int32_t tail
+    int32_t side
+    uint8_t dirty               # bit per interval: queued for its next flush
+
+
+@cython.final
+cdef class LevelMap:
+    cdef Level* pages[LEVEL_PAGES]
+    cdef uint64_t* bits[2]      # per side: words, then groups, then blocks
+    cdef int64_t base_ticks     # lowest tick of the span
+    cdef int64_t best_ticks[2]  # valid where count > 0
+    cdef int32_t count[2]       # levels with an amount
+
+    cdef bint holds(self, int64_t ticks) noexcept nogil
+    cdef Level* at(self, int64_t ticks) except NULL
+    cdef Level* find(self, int64_t ticks) noexcept nogil
+    cdef void occupy(self, int32_t side, int64_t ticks) noexcept nogil
+    cdef void vacate(self, int32_t side, int64_t ticks) noexcept nogil
+    cdef bint worse(self, int32_t side, int64_t* ticks) noexcept nogil

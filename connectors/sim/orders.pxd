@@ -1,0 +1,134 @@
+"""Orders and trades as the exchange keeps them: fixed structs, one pool for all markets.
+
+An order id is sequence << 20 | slot: ids grow, look like the venue's, and need no dictionary.
+A closed order stays readable until its slot is taken again, oldest first.
+"""
+cimport cython
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+
+cdef enum:
+    LABEL_MAX = 64
+    ORDER_SLOT_BITS = 20
+    SIDE_NONE = -1
+    SLOT_NONE = -1
+    TIF_GTD = 3                 # beyond types.TimeInForce: expires 08:00 UTC
+
+cpdef enum SimOrderType:
+    SIM_ORDER_LIMIT = 0
+    SIM_ORDER_MARKET = 1
+
+cpdef enum CancelReason:
+    CANCEL_NONE = 0
+    CANCEL_USER_REQUEST = 1
+    CANCEL_DISCONNECT = 2
+    CANCEL_EDIT_POST_ONLY = 3
+    CANCEL_OVERLAP = 4          # self-trade prevention
+    CANCEL_SETTLEMENT = 5
+    CANCEL_UNFILLED = 6         # rest of an immediate order: the venue states user_request
+    CANCEL_LIQUIDATION = 7
+
+# What a client asks for. Amounts are totals, the filled part included.
+cdef struct OrderRequest:
+    int32_t market
+    int32_t side
+    int32_t kind                # SimOrderType
+    int32_t time_in_force
+    int64_t price_ticks         # ignored by a market order
+    int64_t amount_contracts
+    int64_t valid_until_ms      # 0: none
+    bint post_only
+    bint reject_post_only
+    bint reduce_only
+    bint mmp
+    int32_t label_size
+    char label[LABEL_MAX]
+
+cdef struct SimOrder:
+    int64_t order_id            # 0: the slot was never used
+    int64_t price_ticks
+    int64_t amount_contracts
+    int64_t filled_contracts
+    int64_t filled_entry        # as Position.entry: exact sum for the average price
+    int64_t ahead_contracts     # recorded liquidity estimated to stand before this order
+    int64_t created_ns
+    int64_t updated_ns
+    int32_t account
+    int32_t connection          # that created it; cancel-on-disconnect goes by it
+    int32_t market
+    int32_t side
+    int32_t kind                # SimOrderType
+    int32_t time_in_force
+    int32_t state               # VenueOrderState
+    int32_t cancel_reason       # CancelReason
+    int32_t next                # slot behind in the level's queue
+    int32_t prev
+    int32_t account_next        # slot of the account's next open order
+    int32_t account_prev
+    bint post_only
+    bint reject_post_only
+    bint reduce_only
+    bint mmp
+    bint replaced
+    bint resting                # in a level's queue
+    int32_t label_size
+    char label[LABEL_MAX]
+
+# One participant's side of a trade.
+cdef struct TradeLeg:
+    int64_t order_id            # 0: recorded liquidity
+    int64_t fee_e8              # paid; negative is a rebate
+    int64_t profit_e8           # realised by this trade
+    int32_t slot                # SLOT_NONE: recorded liquidity
+    int32_t account
+    int32_t state               # of the order after this trade
+    bint reduced                # the trade made the position smaller
+
+cdef struct SimTrade:
+    int64_t trade_id
+    int64_t trade_seq
+    int64_t t_ns
+    int64_t price_ticks
+    int64_t amount_contracts
+    double mark_usd
+    double index_usd
+    int32_t market
+    int32_t side                # of the taker
+    int32_t tick_direction
+    int32_t flags               # TradeFlag
+    TradeLeg taker
+    TradeLeg maker
+
+cpdef enum TradeFlag:
+    TRADE_PLAIN = 0
+    TRADE_BLOCK = 1
+    TRADE_COMBO_LEG = 2
+    TRADE_LIQUIDATION = 4
+
+
+@cython.final
+cdef class OrderPool:
+    """Slots of orders; grows by doubling, never shrinks. A pointer dies with the next `take`."""
+    cdef SimOrder* items
+    cdef int32_t capacity
+    cdef int32_t used           # slots ever used
+    cdef int32_t* closed        # ring of closed slots, oldest first
+    cdef int64_t closed_head
+    cdef int64_t closed_tail
+    cdef int32_t kept           # closed orders kept readable
+    cdef uint64_t sequence
+
+    cdef int32_t take(self) except -1
+    cdef int release(self, int32_t slot) except -1
+    cdef int32_t find(self, int64_t order_id) noexcept nogil
+
+
+@cython.final
+cdef class TradeLog:
+    """The last trades of the exchange, oldest overwritten."""
+    cdef SimTrade* items
+    cdef int64_t capacity
+    cdef int64_t count          # ever written; item i is at i % capacity
+
+    cdef SimTrade* append(self) noexcept nogil
+    cdef const SimTrade* at(self, int64_t index) noexcept nogil
+    cdef int64_t first(self) noexcept nogil
