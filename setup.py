@@ -43,6 +43,7 @@ DIRECTIVES: dict[str, object] = {
     "cdivision": True,
     "overflowcheck": False,
     "embedsignature": True,
+    "emit_code_comments": True,
     "warn.unused": True,
     "warn.maybe_uninitialized": True,
     "show_performance_hints": True,
@@ -187,8 +188,7 @@ def translate(kind: str, modules: list[Extension]) -> list[Extension]:
     if changed:
         key.write_text(build_key(kind))
     Options.warning_errors = True
-    Options.emit_code_comments = True
-    # The options above are globals: workers must inherit them, which only a fork does.
+    # The option above is a global: workers must inherit it, which only a fork does.
     multiprocessing.set_start_method("fork", force=True)
     record = Recorded(base / "cython.log")
     try:
@@ -197,6 +197,7 @@ def translate(kind: str, modules: list[Extension]) -> list[Extension]:
                 modules,
                 nthreads=0 if jobs_count() == 1 else jobs_count(),
                 build_dir=str(base / "c"),
+                quiet=True,
                 compiler_directives=KINDS[kind].directives,
                 force=changed,
             )
@@ -251,6 +252,7 @@ class BuildExt(build_ext):
 
     def build_extensions(self) -> None:
         kind = chosen_kind()
+        print(f"building {len(self.extensions)} modules ({kind}) …", flush=True)
         made = {e.name: e for e in translate(kind, self.extensions)}
         for extension in self.extensions:
             extension.sources = made[extension.name].sources
@@ -274,8 +276,9 @@ class Build(build):
         if os.environ.get("MM_ONLY"):
             return
         kept = {Path(o) for o in self.get_outputs()}
+        ours = {".py", ".so", ".pyi", ".pxd"}
         for path in Path(self.build_lib).rglob("*"):
-            if path.is_file() and path not in kept and path.suffix in {".py", ".so", ".pyi", ".pxd"}:
+            if path.suffix in ours and path not in kept:
                 path.unlink()
 
     def get_outputs(self) -> list[str]:

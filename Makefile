@@ -1,0 +1,131 @@
+# Every target is complete on a fresh machine with python3.11 or newer and gcc.
+# The environment is .venv (exact versions: requirements/dev.txt); each build kind has build/<kind>.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.11 python3.12; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$p && break; done)
+ARGS ?=
+JOBS ?= 2
+TESTS ?= tests
+
+ROOT := $(CURDIR)
+VENV := .venv
+PY := $(ROOT)/$(VENV)/bin/python
+STAMP := $(VENV)/.ready
+MODULES = $(words $(shell find mmcore connectors -name '*.pyx'))
+SANITIZED ?= $(wildcard tests/core tests/connectors tests/pipeline)
+TYPED = mmcore connectors runner
+export MM_JOBS := $(JOBS)
+
+# $(call with,KIND): the interpreter on one build kind, and never on the sources themselves
+with = PYTHONPATH=$(ROOT)/build/$(1)/lib $(PY) -P
+# $(call compile,KIND): incremental; setup.py knows what changed
+compile = MM_BUILD=$(1) $(PY) setup.py -q build
+# $(call stage,NAME): run one target of this file and say in one line how long it took
+stage = @echo "== $(1)"; started=$$SECONDS; $(MAKE) --no-print-directory $(1); \
+	echo "== $(1): ok, $$((SECONDS - started)) s"
+
+.PHONY: help venv build debug sanitize trace run test bench wheel lint types test-release \
+	test-sanitize test-wheel coverage clean
+
+help: ## this list
+	@echo "make TARGET   (ARGS=\"…\" goes to mm, TESTS=path narrows pytest, JOBS=2 compiles at a time)"
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -ts'|'
+
+venv: $(STAMP)
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "python 3.11 or newer with venv is needed: install it, or \
+	give its path as make PYTHON=…" >&2; exit 1; }
+	@command -v gcc >/dev/null || { echo "gcc is needed: install a C compiler" >&2; exit 1; }
+	@echo "making $(VENV) …"
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@$(PY) -m pip install -q --disable-pip-version-check -r requirements/dev.txt
+	@printf '%s\n' '#!/bin/sh' \
+	'# Made by make: mm on the build of this tree (MM_BUILD chooses the kind).' \
+	'root=$$(cd "$$(dirname "$$0")/../.." && pwd)' \
+	'PYTHONPATH="$$root/build/$${MM_BUILD:-release}/lib" \' \
+	'    exec "$$root/$(VENV)/bin/python" -P -m runner "$$@"' > $(VENV)/bin/mm
+	@chmod +x $(VENV)/bin/mm
+	@touch $@
+
+build: $(STAMP) ## compile the release kind into build/release/lib
+	@$(call compile,release)
+
+debug: $(STAMP) ## compile with bounds, None and overflow checks, run the tests on it
+	@$(call compile,debug)
+	@$(call with,debug) -m pytest -q -m "not campaign" --ignore=tests/gates $(TESTS)
+
+sanitize: $(STAMP) ## compile under ASAN and UBSAN (make test-sanitize runs tests on it)
+	@$(call compile,sanitize)
+
+trace: $(STAMP)
+	@$(call compile,trace)
+
+run: build ## the market maker against the embedded exchange; ARGS="--duration 60s"
+	@$(VENV)/bin/mm run $(ARGS)
+
+test: $(STAMP) ## everything that must be green: lint, types, tests, sanitizers, wheel
+	$(call stage,lint)
+	$(call stage,types)
+	$(call stage,build)
+	$(call stage,test-release)
+	$(call stage,test-sanitize)
+	$(call stage,test-wheel)
+	@echo "== all green"
+
+lint: $(STAMP) ## ruff and cython-lint
+	@$(VENV)/bin/ruff check -q .
+	@PATH="$(ROOT)/$(VENV)/bin:$$PATH" $(VENV)/bin/cython-lint --max-line-length 100 mmcore connectors
+
+types: $(STAMP) ## mypy --strict on the Python code and the stubs
+	@$(PY) -m mypy $(TYPED)
+
+test-release: build ## the tests and gates on the release build
+	@$(call with,release) -m pytest -q -m "not campaign" $(TESTS)
+
+test-sanitize: sanitize ## the core, connector and pipeline tests under ASAN and UBSAN
+	@LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" PYTHONMALLOC=malloc \
+	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 MM_BUILD=sanitize \
+	$(call with,sanitize) -m pytest -q -m "not campaign" -p no:cacheprovider $(SANITIZED)
+
+bench: build ## latency and throughput tables, instruction counts
+	@for bench in $(sort $(wildcard benchmarks/bench_*.py)); do \
+	$(call with,release) $$bench $(ARGS); done
+	@if test -f benchmarks/count_instructions.py; then \
+	$(call with,release) benchmarks/count_instructions.py; fi
+
+# The wheel is made from the sdist, so that a file missing there shows here.
+wheel: $(STAMP) ## the repaired manylinux wheel, alone in dist/
+	@rm -rf build/wheel dist
+	@mkdir -p build/wheel dist
+	@echo "building the wheel of $(MODULES) modules from the sdist …"
+	@env -u MM_BUILD -u MM_ONLY -u MM_MARCH PIP_CONSTRAINT=$(ROOT)/requirements/dev.txt \
+	$(PY) -m build --outdir build/wheel . > build/wheel/log 2>&1 \
+	|| { tail -40 build/wheel/log >&2; exit 1; }
+	@! ls build/wheel/*none-any.whl 2>/dev/null \
+	|| { echo "the wheel holds no compiled module" >&2; exit 1; }
+	@PATH="$(ROOT)/$(VENV)/bin:$$PATH" $(VENV)/bin/auditwheel -q repair -w dist build/wheel/*.whl \
+	> build/wheel/repair.log 2>&1 || { cat build/wheel/repair.log >&2; exit 1; }
+	@ls -l dist | awk 'NR > 1 { print $$NF ", " $$5 " bytes" }'
+
+test-wheel: wheel ## install the wheel in an environment of its own, outside the tree, and run it
+	@place=$$(mktemp -d); trap 'rm -rf "$$place"' EXIT; \
+	"$$($(PY) -c 'import sys; print(sys._base_executable)')" -m venv $$place/venv; \
+	$$place/venv/bin/python -m pip install -q --disable-pip-version-check \
+	-c requirements/dev.txt dist/*.whl; \
+	cp .ci/check_installed.py setup.py $$place/; cd $$place; \
+	venv/bin/python -P check_installed.py setup.py; venv/bin/mm --version
+
+coverage: trace ## line coverage of mmcore by the core and pipeline tests, 90 % at least
+	@MM_BUILD=trace $(call with,trace) -m coverage run -m pytest -q -m "not campaign" \
+	-p no:cacheprovider $(wildcard tests/core tests/pipeline)
+	@$(call with,trace) -m coverage report --fail-under=90
+
+clean: ## remove the builds and the environment
+	@rm -rf build dist $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache .coverage .hypothesis

@@ -1,0 +1,52 @@
+"""What every test may use: the recordings, a printed seed, and proof of what is under test."""
+
+import os
+import random
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# No deadline: two shared cores and the sanitizer build make times meaningless.
+hypothesis.settings.register_profile("project", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("project")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse to test the source tree, which holds no compiled module."""
+    import mmcore
+
+    home = Path(str(mmcore.__file__)).parents[1]
+    if home == ROOT:
+        raise pytest.UsageError(
+            "mmcore is imported from the source tree; run make test-release, or build and give "
+            "PYTHONPATH=build/release/lib python -P -m pytest"
+        )
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    import mmcore
+
+    return [f"mmcore from {Path(str(mmcore.__file__)).parent}"]
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    """A seed of this run, printed with a failure; MM_SEED=N repeats one."""
+    text = os.environ.get("MM_SEED")
+    value = int(text) if text else random.SystemRandom().randrange(2**32)
+    print(f"seed {value}: repeat with MM_SEED={value}")
+    return value
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of market recordings: MM_DATA, else ../shared/data beside the repository."""
+    path = Path(os.environ.get("MM_DATA") or ROOT.parent / "shared" / "data")
+    if path.is_dir():
+        return path
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"no recordings at {path}, and in CI nothing is skipped")
+    pytest.skip(f"no recordings at {path}; MM_DATA names another place")

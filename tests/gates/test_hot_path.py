@@ -1,0 +1,101 @@
+"""The hot path touches no Python object: proved by the compiler where it can be."""
+
+import re
+from pathlib import Path
+
+import pytest
+from compiled import build_kind, line_scores, python_lines, setup_module
+from source_tree import ROOT, Source, logical_lines, sources
+
+# Functions the compiler must prove free of Python: noexcept nogil, in the .pxd or the .pyx.
+NOGIL: dict[str, tuple[str, ...]] = {
+    "mmcore.types": ("ticks_of_price", "contracts_of_amount", "ticks_down", "ticks_up",
+                     "lots_down"),
+}
+
+# Functions at the edge of Python: {module: {function: line texts that may touch Python}}.
+# Any other line of theirs with a score fails.
+BOUNDARY: dict[str, dict[str, tuple[str, ...]]] = {}
+
+
+def signatures(tree: list[Source], module: str, name: str) -> list[str]:
+    pattern = re.compile(rf"^(?:cdef|cpdef)\s+[^=(]*\b{name}\s*\(")
+    return [line.text.strip() for source in tree if source.module == module
+            for line in logical_lines(source.code) if pattern.match(line.text.strip())]
+
+
+def nogil_complaints(tree: list[Source], listed: dict[str, tuple[str, ...]]) -> list[str]:
+    found = []
+    for module, names in listed.items():
+        for name in names:
+            texts = signatures(tree, module, name)
+            if not texts:
+                found.append(f"{module}.{name} does not exist; mend NOGIL in this gate")
+            found += [f"{module}.{name} is not noexcept nogil: {text}" for text in texts
+                      if not re.search(r"\)\s*noexcept\s+nogil\s*:?$", text)]
+    return found
+
+
+def test_listed_functions_are_nogil() -> None:
+    found = nogil_complaints(sources(".pyx", ".pxd"), NOGIL)
+    assert not found, "\n" + "\n".join(found)
+
+
+def test_build_log_has_no_performance_hint() -> None:
+    log = ROOT / "build" / build_kind() / "cython.log"
+    assert log.exists(), f"no {log.relative_to(ROOT)}; make build writes it"
+    assert setup_module().hints_in(log.read_text()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", sorted(BOUNDARY) or [None])
+def test_boundary_functions_touch_python_where_listed(module: str | None, tmp_path: Path) -> None:
+    if module is None:
+        return  # the table is still empty
+    path = module.replace(".", "/") + ".pyx"
+    text = (ROOT / path).read_text()
+    scores = line_scores(Path(path), tmp_path, ROOT)
+    rows = text.split("\n")
+    found = []
+    for name, allowed in BOUNDARY[module].items():
+        touched = python_lines(Source(path, text), name, scores)
+        found += [f"{path}:{n}: {rows[n - 1].strip()}" for n in touched
+                  if rows[n - 1].strip() not in allowed]
+    assert not found, "\n" + "\n".join(found)
+
+
+BAD = '''
+cdef double scaled(object factor, double x) except? -1.0:
+    cdef double y = x * 2.0
+    return y * factor
+
+
+cdef double doubled(double x) noexcept nogil:
+    return x * 2.0
+
+
+def face(double x):
+    return scaled(2, doubled(x))
+'''
+
+
+@pytest.mark.slow
+def test_gate_sees_python_in_a_function(tmp_path: Path) -> None:
+    path = tmp_path / "sample.pyx"
+    path.write_text(BAD)
+    scores = line_scores(path, tmp_path, tmp_path)
+    source = Source("sample.pyx", BAD)
+    assert python_lines(source, "scaled", scores) == [4]
+    assert python_lines(source, "doubled", scores) == []
+
+
+def test_gate_sees_a_missing_nogil() -> None:
+    tree = [Source("mmcore/a.pyx", "cdef int f() noexcept:\n    return 1\n")]
+    assert nogil_complaints(tree, {"mmcore.a": ("f",)})
+    assert nogil_complaints(tree, {"mmcore.a": ("g",)})
+
+
+def test_gate_sees_a_hint() -> None:
+    log = ("performance hint: mmcore/a.pyx:1:0: Exception check\n"
+           "performance hint: /elsewhere/picows/picows.pxd:1:0: Exception check\n")
+    assert setup_module().hints_in(log) == ["mmcore/a.pyx"]

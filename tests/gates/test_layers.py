@@ -1,0 +1,178 @@
+"""Dependencies point one way: a module imports only what lies below it."""
+
+import fnmatch
+
+import pytest
+from source_tree import Source, imports, sources
+
+# Where a module lies. It may import only lower ranks; modules of `runner` may import each other.
+# A new module gets a line here: the lowest rank above everything it needs.
+RANKS = {
+    "mmcore": 0,
+    "mmcore.types": 0,
+    "mmcore.faults": 0,
+    "mmcore.stats": 0,
+    "mmcore.book": 10,
+    "mmcore.position": 10,
+    "mmcore.orders": 10,
+    "mmcore.budget": 10,
+    "mmcore.params": 10,
+    "mmcore.sink": 10,
+    "mmcore.journal": 10,
+    "mmcore.telemetry": 10,
+    "mmcore.signals": 20,
+    "mmcore.ledger": 20,
+    "mmcore.quote": 30,
+    "mmcore.hedge": 30,
+    "mmcore.risk": 40,
+    "mmcore.diff": 50,
+    "mmcore.market": 60,
+    "mmcore.engine": 70,
+    # Venue edges. No Python object in the signature of a hot function above this line.
+    "connectors": 80,
+    "connectors.deribit": 80,
+    "connectors.deribit.endpoints": 80,
+    "connectors.deribit.messages": 81,
+    "connectors.deribit.encode": 82,
+    "connectors.deribit.feed": 83,
+    "connectors.deribit.session": 90,
+    "connectors.deribit.instruments": 100,
+    "connectors.deribit.rpc": 101,
+    "connectors.deribit.client": 102,
+    "connectors.sim": 80,
+    "connectors.sim.latency": 81,
+    "connectors.sim.queue": 81,
+    "connectors.sim.credits": 81,
+    "connectors.sim.matching": 82,
+    "connectors.sim.account": 83,
+    "connectors.sim.margin": 84,
+    "connectors.sim.funding": 84,
+    "connectors.sim.settlement": 84,
+    "connectors.sim.exchange": 86,
+    "connectors.sim.faults": 86,
+    "connectors.sim.direct": 88,
+    "connectors.sim.market": 87,
+    "connectors.sim.market.recorded": 88,
+    "connectors.sim.market.synthetic": 88,
+    "connectors.sim.wire": 90,
+    "connectors.sim.wire.auth": 91,
+    "connectors.sim.wire.channels": 91,
+    "connectors.sim.wire.methods": 92,
+    "connectors.sim.wire.http": 93,
+    "connectors.sim.wire.server": 94,
+    "connectors.replay": 80,
+    "connectors.replay.reader": 84,
+    "connectors.replay.convert": 85,
+    "runner": 110,
+    "runner.*": 110,
+}
+PEERS = "runner"  # the one package whose modules may import each other
+
+# A package may be imported in few files only, because its objects or its cost must not spread.
+ONLY_IN = {
+    "picows": ("connectors/deribit/session.p??", "connectors/sim/wire/*"),
+}
+# The core takes time, chance and bytes as arguments.
+NEVER_IN_CORE = {
+    "asyncio", "datetime", "libc.time", "logging", "msgspec", "os", "picows", "posix.time",
+    "random", "secrets", "selectors", "socket", "subprocess", "sys", "threading", "time", "uuid",
+    "uvloop",
+}
+
+
+def rank_of(module: str) -> int | None:
+    if module in RANKS:
+        return RANKS[module]
+    return next((r for k, r in RANKS.items() if "*" in k and fnmatch.fnmatchcase(module, k)), None)
+
+
+def complaints(source: Source, known: set[str]) -> list[str]:
+    """Say what a source imports against the rules; known is the set of modules in the tree."""
+    own_rank = rank_of(source.module)
+    if own_rank is None:
+        remedy = "give it a line in RANKS of tests/gates/test_layers.py"
+        return [f"{source.path}: the module has no rank; {remedy}"]
+    found = []
+    for item in imports(source):
+        where = f"{source.path}:{item.line}"
+        if item.name.startswith("."):
+            found.append(f"{where}: relative import; imports are absolute here")
+            continue
+        found += [f"{where}: {c}" for c in foreign_complaints(source, item.name)]
+        found += [f"{where}: {c}" for c in rank_complaints(source, own_rank, item.name, known)]
+    return found
+
+
+def foreign_complaints(source: Source, name: str) -> list[str]:
+    found = []
+    for package, places in ONLY_IN.items():
+        allowed = any(fnmatch.fnmatchcase(source.path, p) for p in places)
+        if within(name, package) and not allowed:
+            found.append(f"imports {package}, which only {' and '.join(places)} may")
+    if within(source.module, "mmcore"):
+        found += [f"imports {name}, which the core never does"
+                  for banned in NEVER_IN_CORE if within(name, banned)]
+    return found
+
+
+def rank_complaints(source: Source, own_rank: int, name: str, known: set[str]) -> list[str]:
+    if name not in known or name == source.module:
+        return []  # a foreign module, a name inside a module, or the module's own .pxd
+    if within(name, "runner") and not within(source.module, "runner"):
+        return ["imports runner, which nobody below it may"]
+    rank = rank_of(name)
+    if rank is None or (within(source.module, PEERS) and within(name, PEERS)):
+        return []  # the unknown module complains for itself
+    if within(source.module, name):
+        return []  # its own package
+    if name == "mmcore" or rank < own_rank:
+        return []
+    return [f"rank {own_rank} imports {name} of rank {rank}; dependencies point downwards"]
+
+
+def within(name: str, package: str) -> bool:
+    return name == package or name.startswith(package + ".")
+
+
+def test_tree_keeps_the_layers() -> None:
+    tree = sources()
+    known = {s.module for s in tree}
+    found = [c for source in tree for c in complaints(source, known)]
+    assert not found, "\n" + "\n".join(found)
+
+
+BAD = {
+    "mmcore/book.pyx": [
+        "from mmcore.engine cimport Engine", "import time", "from os import path",
+        "from posix.time cimport clock_gettime", "import msgspec", "from . import types",
+        "from runner import config", "cimport mmcore.risk as r", "import array, random",
+        "from picows.picows cimport (\n    WSFrame,\n    WSListener,\n)",
+    ],
+    "connectors/deribit/feed.pyx": [
+        "from connectors.deribit cimport session", "from picows import ws_connect",
+        "import runner.config",
+    ],
+    "mmcore/utilities.pyx": [""],
+}
+GOOD = {
+    "mmcore/book.pyx": [
+        "from mmcore.types cimport Instrument", "from libc.string cimport memcpy",
+        '"""import time"""', "# import time", "from mmcore.book cimport OrderBook",
+    ],
+    "connectors/deribit/feed.pyx": ["from mmcore.engine cimport Engine", "import msgspec"],
+    "connectors/deribit/session.pxd": ["from picows.picows cimport WSListener"],
+    "connectors/sim/wire/server.py": ["import picows"],
+    "runner/cli.py": ["from runner import config", "import asyncio, time"],
+}
+KNOWN = {"mmcore.engine", "mmcore.types", "mmcore.risk", "mmcore.book", "runner", "runner.config",
+         "connectors.deribit", "connectors.deribit.session"}
+
+
+@pytest.mark.parametrize(("path", "text"), [(p, t) for p, ts in BAD.items() for t in ts])
+def test_gate_refuses(path: str, text: str) -> None:
+    assert complaints(Source(path, text + "\n"), KNOWN)
+
+
+@pytest.mark.parametrize(("path", "text"), [(p, t) for p, ts in GOOD.items() for t in ts])
+def test_gate_allows(path: str, text: str) -> None:
+    assert complaints(Source(path, text + "\n"), KNOWN) == []
