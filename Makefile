@@ -35,7 +35,8 @@ stage = @echo "== $(1)"; started=$$SECONDS; $(MAKE) --no-print-directory $(1); \
 
 help: ## this list
 	@echo "make TARGET   (ARGS=\"…\" goes to mm, TESTS=path narrows pytest, JOBS=2 compiles at a time)"
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -ts'|'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' \
+	| awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
 
 venv: $(STAMP)
 
@@ -102,7 +103,7 @@ bench: build ## latency and throughput tables, instruction counts
 
 # The wheel is made from the sdist, so that a file missing there shows here.
 wheel: $(STAMP) ## the repaired manylinux wheel, alone in dist/
-	@rm -rf build/wheel dist
+	@rm -rf build/wheel dist mmcore.egg-info
 	@mkdir -p build/wheel dist
 	@echo "building the wheel of $(MODULES) modules from the sdist …"
 	@env -u MM_BUILD -u MM_ONLY -u MM_MARCH PIP_CONSTRAINT=$(ROOT)/requirements/dev.txt \
@@ -110,7 +111,7 @@ wheel: $(STAMP) ## the repaired manylinux wheel, alone in dist/
 	|| { tail -40 build/wheel/log >&2; exit 1; }
 	@! ls build/wheel/*none-any.whl 2>/dev/null \
 	|| { echo "the wheel holds no compiled module" >&2; exit 1; }
-	@PATH="$(ROOT)/$(VENV)/bin:$$PATH" $(VENV)/bin/auditwheel -q repair -w dist build/wheel/*.whl \
+	@PATH="$(ROOT)/$(VENV)/bin:$$PATH" $(VENV)/bin/auditwheel repair -w dist build/wheel/*.whl \
 	> build/wheel/repair.log 2>&1 || { cat build/wheel/repair.log >&2; exit 1; }
 	@ls -l dist | awk 'NR > 1 { print $$NF ", " $$5 " bytes" }'
 

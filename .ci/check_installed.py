@@ -46,8 +46,9 @@ def main() -> int:
     if missing:
         print(f"not compiled in the wheel: {', '.join(missing)}")
         return 1
-    stray = [p for n in PACKAGES for p in (home / n).rglob("*") if p.suffix in {".c", ".html"}]
-    if [p for p in stray if "deploy" not in p.parts]:
+    stray = [p for n in PACKAGES for p in (home / n).rglob("*")
+             if p.suffix in {".c", ".html", ".pyx"} and "deploy" not in p.parts]
+    if stray:
         print(f"generated files in the wheel: {stray}")
         return 1
     version = importlib.metadata.version("mmcore")
