@@ -1,0 +1,98 @@
+"""The `mm` command: options only; every command imports what it needs when it is called."""
+
+import os
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+app = typer.Typer(
+    name="mm", no_args_is_help=True, add_completion=False, rich_markup_mode=None,
+    pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]},
+    help="Market maker for BTC futures on Deribit.")
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("-c", "--config", help="Configuration file (TOML).")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE",
+                                   help="Override one key, like quote.levels=2; repeatable.")]
+
+
+def main() -> None:
+    """Entry point of the installed command."""
+    app()
+
+
+def fail(lines: list[str], code: int = 2) -> NoReturn:
+    """Say what is wrong, one line each, and leave."""
+    for line in lines:
+        sys.stderr.write(f"mm: {line}\n")
+    raise typer.Exit(code)
+
+
+def product_version() -> str:
+    """Return the installed version, or where it runs from."""
+    try:
+        return version("mmcore")
+    except PackageNotFoundError:
+        return "not installed (runs from its source tree)"
+
+
+def show_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"mm {product_version()}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version_wanted: Annotated[bool, typer.Option(
+        "--version", callback=show_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    """Options of every command."""
+
+
+@app.command()
+def run(
+    config: ConfigOption = None,
+    venue: Annotated[str | None, typer.Option(
+        help="sim (default), testnet, prod or a ws:// address.")] = None,
+    duration: Annotated[str | None, typer.Option(help="Stop after this time, like 60s.")] = None,
+    sets: SetOption = None,
+    headless: Annotated[bool, typer.Option("--headless", help="No live view.")] = False,
+    summary: Annotated[Path | None, typer.Option(
+        help="Write the final figures to this file as JSON.")] = None,
+) -> None:
+    """Trade. Without a venue: against the embedded exchange, which it starts."""
+    import msgspec
+
+    from runner import children
+    from runner.options import RunOptions, parse_duration
+
+    try:
+        duration_s = parse_duration(duration) if duration is not None else None
+    except ValueError as error:
+        fail([f"--duration: {error}"])
+    options = RunOptions(
+        config=str(config) if config else None, venue=venue, duration_s=duration_s,
+        sets=tuple(sets or ()), headless=headless, summary=str(summary) if summary else None)
+    # The process that trades replaces this one: it imports no command line library.
+    command = children.python_command("runner.live", msgspec.json.encode(options).decode())
+    sys.stdout.flush()
+    os.execve(command[0], command, children.python_environment())  # noqa: S606 no shell is meant
+
+
+@app.command()
+def doctor(
+    config: ConfigOption = None,
+    venue: Annotated[str | None, typer.Option(
+        help="Also reach this venue: testnet, prod or a ws:// address.")] = None,
+    sets: SetOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Findings as JSON.")] = False,
+) -> None:
+    """Check machine, installation, configuration and venue; each finding with its remedy."""
+    from runner.doctor import main as examine
+
+    raise typer.Exit(examine(config, venue, tuple(sets or ()), as_json=as_json))

@@ -1,0 +1,112 @@
+"""Faults of a configuration that no single key shows: keys that contradict each other."""
+
+from __future__ import annotations
+
+import typing
+
+if typing.TYPE_CHECKING:
+    from runner.config import Config
+
+RING_MIB_STEPS = tuple(2 ** n for n in range(11))
+
+
+def contradictions(config: Config) -> list[str]:
+    """Return one sentence per contradiction, each naming both keys and the remedy."""
+    return [*width_faults(config), *size_faults(config), *order_faults(config),
+            *instrument_faults(config), *machine_faults(config)]
+
+
+def at(config: Config, *names: str) -> str:
+    """Return where the first of the keys that somebody wrote down is written."""
+    for name in names:
+        where = config.origin.get(name, "default")
+        if where not in ("default", "sim profile"):
+            return where
+    return "defaults"
+
+
+def width_faults(config: Config) -> list[str]:
+    quote = config.quote
+    faults = []
+    for name in ("min_half_spread_bps", "base_half_spread_bps"):
+        value = getattr(quote, name)
+        if value > quote.max_half_spread_bps:
+            faults.append(
+                f"{at(config, f'quote.{name}', 'quote.max_half_spread_bps')}: quote.{name} = "
+                f"{value:g} exceeds quote.max_half_spread_bps = {quote.max_half_spread_bps:g}, "
+                "so nothing would ever be quoted; lower the first or raise the second")
+    if quote.gamma > 0 and config.origin["quote.skew_usd_at_limit"] not in (
+            "default", "sim profile"):
+        faults.append(
+            f"{at(config, 'quote.gamma')}: quote.gamma and quote.skew_usd_at_limit both state "
+            "the skew; keep one of them")
+    if not faults and quote.skew_usd_at_limit > 0 and quote.max_skew_bps < quote.base_half_spread_bps:
+        faults.append(
+            f"{at(config, 'quote.max_skew_bps', 'quote.base_half_spread_bps')}: "
+            f"quote.max_skew_bps = {quote.max_skew_bps:g} is under quote.base_half_spread_bps = "
+            f"{quote.base_half_spread_bps:g}, so the reducing quote never reaches the touch; "
+            "raise quote.max_skew_bps")
+    return faults
+
+
+def size_faults(config: Config) -> list[str]:
+    limit = config.inventory.limit_btc
+    faults = []
+    if config.quote.size_btc > limit:
+        faults.append(
+            f"{at(config, 'quote.size_btc', 'inventory.limit_btc')}: quote.size_btc = "
+            f"{config.quote.size_btc:g} exceeds inventory.limit_btc = {limit:g}; "
+            "lower the size or raise the limit")
+    if abs(config.inventory.target_btc) > limit:
+        faults.append(
+            f"{at(config, 'inventory.target_btc', 'inventory.limit_btc')}: inventory.target_btc "
+            f"= {config.inventory.target_btc:g} is beyond inventory.limit_btc = {limit:g}; "
+            "move the target inside the limit")
+    return faults
+
+
+def order_faults(config: Config) -> list[str]:
+    orders, risk = config.orders, config.risk
+    faults = []
+    if orders.requote_bps > orders.off_center_bps:
+        faults.append(
+            f"{at(config, 'orders.requote_bps', 'orders.off_center_bps')}: orders.requote_bps = "
+            f"{orders.requote_bps:g} exceeds orders.off_center_bps = {orders.off_center_bps:g}; "
+            "lower the first or raise the second")
+    needed = 2 * config.quote.levels * len(config.instrument)
+    if needed > risk.max_open_orders:
+        faults.append(
+            f"{at(config, 'risk.max_open_orders', 'quote.levels')}: the ladder needs {needed} "
+            f"orders (2 sides x {config.quote.levels} levels x {len(config.instrument)} "
+            f"instruments) and risk.max_open_orders is {risk.max_open_orders}; "
+            "lower quote.levels or raise risk.max_open_orders")
+    return faults
+
+
+def instrument_faults(config: Config) -> list[str]:
+    names = [i.name for i in config.instrument]
+    faults = [
+        f"{at(config, f'instrument.{names.index(name)}.name')}: instrument.name = {name!r} is "
+        f"listed {names.count(name)} times; keep one of them"
+        for name in sorted({n for n in names if names.count(n) > 1})]
+    for i, entry in enumerate(config.instrument):
+        if entry.limit_btc is not None and entry.limit_btc > config.inventory.limit_btc:
+            faults.append(
+                f"{at(config, f'instrument.{i}.limit_btc', 'inventory.limit_btc')}: "
+                f"instrument.{i}.limit_btc = {entry.limit_btc:g} exceeds inventory.limit_btc = "
+                f"{config.inventory.limit_btc:g}; lower it or raise inventory.limit_btc")
+    return faults
+
+
+def machine_faults(config: Config) -> list[str]:
+    faults = []
+    if config.journal.ring_mib not in RING_MIB_STEPS:
+        faults.append(
+            f"{at(config, 'journal.ring_mib')}: journal.ring_mib = {config.journal.ring_mib} is "
+            "not a power of two; use 16")
+    if config.venue.label_prefix == "" or not config.venue.label_prefix.isalnum() \
+            or len(config.venue.label_prefix) > 8:
+        faults.append(
+            f"{at(config, 'venue.label_prefix')}: venue.label_prefix = "
+            f"{config.venue.label_prefix!r} must be 1 to 8 letters or digits; use \"mm\"")
+    return faults

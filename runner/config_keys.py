@@ -1,0 +1,295 @@
+"""Every configuration key: type, unit, range, default, effect.
+
+The annotations are the only source: errors, `mm doctor`, documentation and the test that no key
+is unused all read them through `KEYS`.
+"""
+
+import types
+import typing
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, Struct
+
+
+def key(
+    unit: str,
+    effect: str,
+    low: float | None = None,
+    high: float | None = None,
+    *,
+    sim: Any = UNSET,
+    running: bool = False,
+    limit: bool = False,
+) -> Meta:
+    """Describe a key.
+
+    sim: the default on the embedded exchange where it differs. running: may change while
+    trading. limit: must be stated in the file on a live venue.
+    """
+    extra = {"unit": unit, "effect": effect, "sim": sim, "running": running, "limit": limit}
+    return Meta(ge=low, le=high, extra=extra)
+
+
+class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the file."""
+
+
+class Venue(Section, frozen=True):
+    """`[venue]`: where to trade, and as whom."""
+
+    url: Annotated[str, key("URL", "WebSocket address; sim, testnet and prod name the known ones.")
+                   ] = "sim"
+    rest_url: Annotated[str, key("URL", "HTTP address; derived from venue.url where empty.")] = ""
+    client_id: Annotated[str, key("", "API key id: env:NAME or file:PATH.")] = ""
+    client_secret: Annotated[str, key("", "API key secret: env:NAME or file:PATH.")] = ""
+    auth: Annotated[Literal["credentials", "signature"],
+                    key("", "Send the secret, or sign with it.")] = "credentials"
+    ca_file: Annotated[str, key("path", "Certificates to trust instead of the system's.")] = ""
+    heartbeat_s: Annotated[int, key("s", "Interval after which the venue tests the connection.",
+                                    10, 600)] = 10
+    label_prefix: Annotated[str, key("", "First part of the label of every order; marks ours.")
+                            ] = "mm"
+
+
+class Instrument(Section, frozen=True):
+    """`[[instrument]]`: one per contract to quote."""
+
+    name: Annotated[str, key("", "A venue name, or perpetual, front or next-quarter.")
+                    ] = "perpetual"
+    limit_btc: Annotated[float | None, key("BTC", "Position limit of this contract; "
+                                           "inventory.limit_btc where absent.", 0.0, 1000.0)
+                         ] = None
+    size_btc: Annotated[float | None, key("BTC", "Quote size of this contract; quote.size_btc "
+                                          "where absent.", 0.0001, 100.0)] = None
+
+
+class Signals(Section, frozen=True):
+    """`[signals]`: what is measured."""
+
+    vol_half_life_s: Annotated[float, key("s", "Half-life of the volatility estimate.",
+                                          1.0, 86400.0, sim=20.0, running=True)] = 60.0
+    warmup_s: Annotated[float, key("s", "Data needed before the first quote, after a resync too.",
+                                   0.0, 3600.0, sim=3.0, running=True)] = 120.0
+    imbalance_levels: Annotated[int, key("levels", "Book levels the depth imbalance counts.",
+                                         1, 50, running=True)] = 5
+
+
+class Quote(Section, frozen=True):
+    """`[quote]`: prices, widths and sizes."""
+
+    size_btc: Annotated[float, key("BTC", "Base size of a quote, rounded down to the lot.",
+                                   0.0001, 100.0, running=True, limit=True)] = 0.02
+    levels: Annotated[int, key("levels", "Rungs of each side.", 1, 10, running=True)] = 1
+    level_spacing_bps: Annotated[float, key("bps", "Distance between two rungs.",
+                                            0.01, 1000.0, running=True)] = 4.0
+    min_half_spread_bps: Annotated[float, key("bps", "Least half-spread.",
+                                              0.0, 1000.0, sim=0.5, running=True)] = 1.0
+    min_half_spread_usd: Annotated[float, key("USD", "Least half-spread.",
+                                              0.0, 10000.0, sim=0.5, running=True)] = 2.5
+    min_edge_bps: Annotated[float, key("bps", "Edge over both fees that a round trip must keep.",
+                                       -100.0, 1000.0, sim=0.2, running=True)] = 1.0
+    base_half_spread_bps: Annotated[float, key("bps", "Half-spread before volatility.",
+                                               0.0, 1000.0, sim=1.0, running=True)] = 2.5
+    vol_k: Annotated[float, key("1", "Half-spread per volatility over quote.horizon_s; 0: off.",
+                                0.0, 100.0, sim=0.3, running=True)] = 1.0
+    horizon_s: Annotated[float, key("s", "Time a quote is expected to wait for its other side.",
+                                    0.01, 86400.0, running=True)] = 10.0
+    max_half_spread_bps: Annotated[float, key("bps", "A wider half-spread pulls the quotes.",
+                                              0.01, 5000.0, running=True)] = 30.0
+    gamma: Annotated[float, key("1/(BTC USD)", "Risk aversion; 0: derived from "
+                                "quote.skew_usd_at_limit.", 0.0, 1000.0, running=True)] = 0.0
+    skew_usd_at_limit: Annotated[float, key("USD", "Shift of both quotes at the inventory limit.",
+                                            0.0, 100000.0, running=True)] = 35.0
+    skew_reference_vol_bps: Annotated[float, key("bps/sqrt(s)", "Volatility at which the skew "
+                                                 "at the limit is as stated.",
+                                                 0.001, 1000.0, running=True)] = 0.7
+    max_skew_bps: Annotated[float, key("bps", "Cap of the inventory shift.",
+                                       0.0, 1000.0, running=True)] = 8.0
+    imbalance_shift_bps: Annotated[float, key("bps", "Shift at full depth imbalance; 0: off.",
+                                              0.0, 100.0, running=True)] = 0.3
+    fee_floor: Annotated[bool, key("", "Never add closer than the fee plus half of "
+                                   "quote.min_edge_bps.", running=True)] = True
+    micro_price: Annotated[bool, key("", "Quote around the micro-price instead of the mid.",
+                                     running=True)] = False
+    max_reference_spread_bps: Annotated[float, key("bps", "A wider book makes the last trade, "
+                                                   "then the mark, the reference.",
+                                                   0.01, 10000.0, running=True)] = 20.0
+
+
+class Orders(Section, frozen=True):
+    """`[orders]`: when to send, and how much."""
+
+    requote_bps: Annotated[float, key("bps", "Follow a mid that moved this far away.",
+                                      0.0, 1000.0, sim=0.5, running=True)] = 2.0
+    retreat_bps: Annotated[float, key("bps", "Step back from a mid that came this near.",
+                                      0.0, 1000.0, sim=0.5, running=True)] = 1.0
+    off_center_bps: Annotated[float, key("bps", "Replace at once beyond this error.",
+                                         0.0, 1000.0, running=True)] = 10.0
+    keep_ticks: Annotated[float, key("ticks", "Keep an order whose price is off by less.",
+                                     0.0, 10000.0, running=True)] = 1.0
+    refresh_s: Annotated[float, key("s", "Look at every quote again after this time.",
+                                    0.01, 3600.0, running=True)] = 1.0
+    max_updates_per_s: Annotated[float, key("1/s", "Order messages per second and instrument.",
+                                            0.1, 1000.0, running=True)] = 8.0
+    reserve_requests: Annotated[int, key("requests", "Requests kept back for cancels.",
+                                         1, 1000, running=True)] = 6
+    valid_for_ms: Annotated[int, key("ms", "A request the venue sees later than this is void.",
+                                     50, 60000, running=True)] = 1000
+    unknown_ms: Annotated[int, key("ms", "An unanswered request counts as unknown after this.",
+                                   50, 60000, running=True)] = 1000
+    max_unanswered: Annotated[int, key("requests", "Unanswered order requests at a time.",
+                                       1, 64, running=True)] = 8
+
+
+class Inventory(Section, frozen=True):
+    """`[inventory]`: how much to hold."""
+
+    limit_btc: Annotated[float, key("BTC", "Net position limit, either way; at it only the "
+                                    "reducing side is quoted.", 0.0, 1000.0, running=True,
+                                    limit=True)] = 0.3
+    target_btc: Annotated[float, key("BTC", "Net position the skew aims at.",
+                                     -1000.0, 1000.0, running=True)] = 0.0
+
+
+class Risk(Section, frozen=True):
+    """`[risk]`: what is never done."""
+
+    stale_ms: Annotated[int, key("ms", "A connection this silent pulls every quote.",
+                                 50, 60000, running=True)] = 1000
+    book_silence_ms: Annotated[int, key("ms", "A book this silent pulls its quotes.",
+                                        100, 600000, running=True)] = 10000
+    ticker_stale_ms: Annotated[int, key("ms", "A ticker this old is no reference.",
+                                        100, 600000, running=True)] = 6000
+    max_feed_lag_ms: Annotated[int, key("ms", "Market data later than this pulls every quote.",
+                                        1, 60000, running=True)] = 250
+    max_mark_deviation_bps: Annotated[float, key("bps", "A reference further from the mark adds "
+                                                 "nothing.", 0.1, 5000.0, running=True)] = 100.0
+    price_collar_bps: Annotated[float, key("bps", "No order further from the reference.",
+                                           0.1, 5000.0, running=True, limit=True)] = 75.0
+    max_order_usd: Annotated[float, key("USD", "No larger order.", 10.0, 1e9, running=True,
+                                        limit=True)] = 10000.0
+    max_open_orders: Annotated[int, key("orders", "No more open orders than this.",
+                                        2, 1000, running=True, limit=True)] = 40
+    reject_storm_count: Annotated[int, key("rejects", "This many rejects within "
+                                           "risk.reject_storm_s pause quoting.",
+                                           1, 10000, running=True)] = 10
+    reject_storm_s: Annotated[float, key("s", "Window of the reject count.",
+                                         0.1, 3600.0, running=True)] = 10.0
+
+
+class Telemetry(Section, frozen=True):
+    """`[telemetry]`: what is shown."""
+
+    view_s: Annotated[float, key("s", "Time between two pictures of the terminal view.",
+                                 0.05, 60.0)] = 0.25
+    line_s: Annotated[float, key("s", "Time between two lines where the output is no terminal.",
+                                 0.1, 3600.0)] = 5.0
+
+
+class JournalKeys(Section, frozen=True):
+    """`[journal]`: the record of all inputs and outputs."""
+
+    enabled: Annotated[bool, key("", "Record every frame in and every message out.")] = True
+    ring_mib: Annotated[int, key("MiB", "Ring between reactor and recorder; a power of two.",
+                                 1, 1024)] = 16
+    dir: Annotated[str, key("path", "Folder of the segments; empty: journal/ in the state "
+                            "folder.")] = ""
+
+
+class Runtime(Section, frozen=True):
+    """`[runtime]`: the machine."""
+
+    reactor_cpu: Annotated[int, key("CPU", "Pin the reactor to this CPU; -1: do not.",
+                                    -1, 4095)] = -1
+    helper_cpu: Annotated[int, key("CPU", "Pin recorder and view to this CPU; -1: do not.",
+                                   -1, 4095)] = -1
+    spin: Annotated[bool, key("", "Never sleep: one CPU at 100 % for less wake-up latency.")
+                    ] = False
+    state_dir: Annotated[str, key("path", "State folder; empty: the user's own, per venue and "
+                                  "client id; temporary with the embedded exchange.")] = ""
+    instance: Annotated[str, key("", "Name of this maker where several share venue and client "
+                                 "id.")] = ""
+
+
+class Start(Section, frozen=True):
+    """`[start]`: what is found at the start."""
+
+    position: Annotated[Literal["adopt", "refuse"],
+                        key("", "Trade on with an open position, or do not start.")] = "adopt"
+
+
+class Shutdown(Section, frozen=True):
+    """`[shutdown]`: how to leave."""
+
+    deadline_s: Annotated[float, key("s", "Time to cancel and verify that no order is left.",
+                                     0.5, 600.0)] = 10.0
+
+
+SECTIONS: dict[str, type[Section]] = {
+    "venue": Venue, "instrument": Instrument, "signals": Signals, "quote": Quote,
+    "orders": Orders, "inventory": Inventory, "risk": Risk, "telemetry": Telemetry,
+    "journal": JournalKeys, "runtime": Runtime, "start": Start, "shutdown": Shutdown,
+}
+
+ENGINE_SECTIONS = ("signals", "quote", "orders", "inventory", "risk")
+
+
+class Key(Struct, frozen=True):
+    """One key with all that is known of it; type is the bare Python type."""
+
+    name: str
+    type: Any
+    unit: str
+    effect: str
+    low: float | None
+    high: float | None
+    default: Any
+    sim: Any
+    running: bool
+    limit: bool
+
+    @property
+    def expected(self) -> str:
+        """Say in words what a value must be."""
+        choices = typing.get_args(self.type) if typing.get_origin(self.type) is Literal else ()
+        if choices:
+            return "one of " + ", ".join(str(c) for c in choices)
+        if self.type is bool:
+            return "true or false"
+        if self.type is str:
+            return "a string"
+        noun = "a whole number" if self.type is int else "a number"
+        unit = f" {self.unit}" if self.unit not in ("", "1") else ""
+        return f"{noun} from {self.low:g} to {self.high:g}{unit}"
+
+
+def bare_type(annotation: Any) -> tuple[Any, Meta]:
+    """Split an annotation into the type without None and its metadata."""
+    base, meta = typing.get_args(annotation)
+    assert isinstance(meta, Meta), annotation
+    if isinstance(base, types.UnionType):
+        base = next(a for a in typing.get_args(base) if a is not types.NoneType)
+    return base, meta
+
+
+def table() -> dict[str, Key]:
+    """Read the annotations of every section into one table by dotted name."""
+    found: dict[str, Key] = {}
+    for section, struct in SECTIONS.items():
+        hints = typing.get_type_hints(struct, include_extras=True)
+        for field in msgspec.structs.fields(struct):
+            base, meta = bare_type(hints[field.name])
+            extra = meta.extra or {}
+            default = field.default
+            name = f"{section}.{field.name}"
+            found[name] = Key(
+                name=name, type=base, unit=extra["unit"], effect=extra["effect"],
+                low=meta.ge, high=meta.le, default=default,
+                sim=default if extra["sim"] is UNSET else extra["sim"],
+                running=extra["running"], limit=extra["limit"],
+            )
+    return found
+
+
+KEYS: dict[str, Key] = table()

@@ -1,0 +1,117 @@
+"""Where a maker keeps what must outlive it, and the lock that keeps a second one out."""
+
+import fcntl
+import hashlib
+import mmap
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from runner.config import Config
+
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 the name is made private below
+
+
+class StateError(Exception):
+    """The state folder cannot be used; the text says why and what to do."""
+
+
+def state_path(config: Config, client_id: str) -> Path:
+    """Return the state folder of a venue's host and port, client id and instance."""
+    if config.runtime.state_dir:
+        return Path(config.runtime.state_dir).expanduser()
+    base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    parts = urlsplit(config.venue.url)
+    venue = f"{parts.hostname}_{parts.port}" if parts.port else str(parts.hostname)
+    folder = base / "mm" / plain(venue) / plain(client_id)
+    return folder / plain(config.runtime.instance) if config.runtime.instance else folder
+
+
+def plain(name: str) -> str:
+    """Return a name fit for a folder."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", name).lstrip(".") or "_"
+
+
+class StateFolder:
+    """A locked state folder, with a companion in shared memory for the pages.
+
+    path: files that stay (journal). shared: telemetry page and journal ring, in tmpfs because a
+    page of a disk file stalls its writer while the kernel writes it back.
+    """
+
+    def __init__(self, path: Path, shared: Path, lock: int, *, temporary: bool) -> None:
+        self.path = path
+        self.shared = shared
+        self.temporary = temporary
+        self.lock = lock
+
+    @classmethod
+    def open(cls, config: Config, client_id: str) -> "StateFolder":
+        """Make and lock the folder; temporary with the embedded exchange unless one is named.
+
+        Raises StateError where it cannot be written or another maker holds it.
+        """
+        temporary = config.embedded and not config.runtime.state_dir
+        try:
+            if temporary:
+                path = Path(tempfile.mkdtemp(prefix="mm-"))
+            else:
+                path = state_path(config, client_id)
+                path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = acquire(path / "lock")
+            shared = shared_path(path)
+            shared.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StateError(f"cannot use the state folder {error.filename}: {error.strerror}; "
+                             "set runtime.state_dir to a folder you can write") from None
+        return cls(path, shared, lock, temporary=temporary)
+
+    def close(self, *, keep_shared: bool = False) -> None:
+        """Release the lock; drop the pages unless they still hold something, and a temporary."""
+        if not keep_shared:
+            shutil.rmtree(self.shared, ignore_errors=True)
+        if self.temporary:
+            shutil.rmtree(self.path, ignore_errors=True)
+        os.close(self.lock)
+
+
+def acquire(path: Path) -> int:
+    """Lock a file for the life of this process and write our process id into it."""
+    # Not inherited by children: the lock must end with the reactor, not with its helpers.
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.read(lock, 32).decode(errors="replace").strip() or "unknown"
+        os.close(lock)
+        raise StateError(
+            f"another maker (process {holder}) uses {path.parent}; stop it, or give this one "
+            "another runtime.instance") from None
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    return lock
+
+
+def shared_path(path: Path) -> Path:
+    """Return the folder in tmpfs that belongs to a state folder."""
+    if not os.access(SHARED_MEMORY, os.W_OK):
+        return path / "shared"
+    mark = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
+    return SHARED_MEMORY / f"mm-{os.getuid()}-{mark}"
+
+
+def map_file(path: Path, size: int) -> mmap.mmap:
+    """Map a file of exactly that size, its pages reserved and present."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        # Reserved now: a full tmpfs shall fail here, not as SIGBUS under the engine.
+        os.posix_fallocate(handle, 0, size)
+        return mmap.mmap(handle, size, flags=mmap.MAP_SHARED | mmap.MAP_POPULATE)
+    except OSError as error:
+        raise StateError(f"cannot reserve {size} bytes in {path.parent}: {error.strerror}; free "
+                         "space there or lower journal.ring_mib") from None
+    finally:
+        os.close(handle)

@@ -1,0 +1,280 @@
+"""The configuration: what it refuses, in what words, and what it makes of what it accepts."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from runner.config import (
+    ConfigError,
+    Credentials,
+    credentials,
+    is_loopback,
+    load,
+    locate,
+    rest_url,
+)
+from runner.config_keys import ENGINE_SECTIONS, KEYS, SECTIONS
+
+pytestmark = pytest.mark.quick
+
+LIVE = """
+[venue]
+url = "testnet"
+client_id = "env:MM_TEST_ID"
+client_secret = "env:MM_TEST_SECRET"
+[quote]
+size_btc = 0.01
+[inventory]
+limit_btc = 0.1
+[risk]
+price_collar_bps = 50
+max_order_usd = 2000
+max_open_orders = 8
+"""
+
+
+def live(old: str = "", new: str = "") -> str:
+    assert old in LIVE
+    return LIVE.replace(old, new) if old else LIVE
+
+
+# Each: what is wrong, the file, the line it must name (0: the file as a whole), words the one
+# line must hold: key and remedy.
+WRONG = {
+    "typo in a key": ("[quote]\nsise_btc = 0.02\n", 2, ["quote.sise_btc", "quote.size_btc"]),
+    "typo in a section": ("[qoute]\nlevels = 1\n", 1, ["qoute", "nearest: quote"]),
+    "key in the wrong section": ("[quote]\nlevels = 1\nmax_order_usd = 5\n", 3,
+                                 ["quote.max_order_usd", "nearest: risk.max_order_usd"]),
+    "key before any section": ("stale_ms = 5\n", 1, ["stale_ms", "no such section"]),
+    "key of an instrument": ("[[instrument]]\nname = 'perpetual'\nlimits_btc = 1\n", 3,
+                             ["instrument.limits_btc", "nearest: instrument.limit_btc"]),
+    "out of range, high": ("[quote]\nlevels = 11\n", 2, ["quote.levels = 11", "from 1 to 10"]),
+    "out of range, low": ("[venue]\nheartbeat_s = 5\n", 2, ["venue.heartbeat_s", "10 to 600 s"]),
+    "negative": ("[risk]\n\nstale_ms = -1\n", 3, ["risk.stale_ms = -1", "from 50 to 60000 ms"]),
+    "not a number": ("[quote]\nvol_k = nan\n", 2, ["quote.vol_k = nan", "from 0 to 100"]),
+    "infinite": ("[quote]\nmax_skew_bps = inf\n", 2, ["quote.max_skew_bps", "0 to 1000 bps"]),
+    "string for a number": ("[quote]\nsize_btc = '0.02'\n", 2,
+                            ["quote.size_btc = '0.02'", "a number from 0.0001"]),
+    "fraction for a whole number": ("[quote]\nlevels = 1.5\n", 2,
+                                    ["quote.levels = 1.5", "a whole number from 1 to 10"]),
+    "number for a switch": ("[quote]\nfee_floor = 1\n", 2,
+                            ["quote.fee_floor = 1", "true or false"]),
+    "switch for a number": ("[quote]\nlevels = true\n", 2,
+                            ["quote.levels = True", "a whole number"]),
+    "no such choice": ("[start]\nposition = 'adpot'\n", 2,
+                       ["start.position = 'adpot'", "adopt, refuse", "nearest: adopt"]),
+    "value for a section": ("quote = 1\n", 1, ["quote is a section", "[quote]"]),
+    "one bracket for an instrument": ("[instrument]\nname = 'perpetual'\n", 1,
+                                      ["[[instrument]]"]),
+    "not TOML": ("[quote]\nlevels = = 2\n", 2, ["not valid TOML"]),
+    "twice the same key": ("[quote]\nlevels = 1\nlevels = 2\n", 3, ["not valid TOML"]),
+    "unknown instrument rule": ("[[instrument]]\nname = 'perpetaul'\n", 2,
+                                ["'perpetaul'", "nearest: perpetual"]),
+    "the same instrument twice": ("[[instrument]]\n[[instrument]]\n", 0,
+                                  ["'perpetual' is listed 2 times", "keep one"]),
+    "no such venue": ("[venue]\nurl = 'http://127.0.0.1/'\n", 2, ["venue.url", "ws://host:port"]),
+    "width above its cap": ("[quote]\nbase_half_spread_bps = 40\n", 2,
+                            ["quote.base_half_spread_bps = 40", "quote.max_half_spread_bps = 30",
+                             "raise the second"]),
+    "skew stated twice": ("[quote]\ngamma = 0.1\nskew_usd_at_limit = 20\n", 2,
+                          ["quote.gamma and quote.skew_usd_at_limit", "keep one"]),
+    "skew too small to reduce": ("[quote]\nbase_half_spread_bps = 9\n", 2,
+                                 ["quote.max_skew_bps = 8", "raise quote.max_skew_bps"]),
+    "size above the limit": ("[quote]\nsize_btc = 0.5\n", 2,
+                             ["quote.size_btc = 0.5", "inventory.limit_btc = 0.3",
+                              "lower the size"]),
+    "target beyond the limit": ("[inventory]\ntarget_btc = -0.4\n", 2,
+                                ["inventory.target_btc = -0.4", "inside the limit"]),
+    "instrument above the net limit": ("[[instrument]]\nlimit_btc = 0.4\n", 2,
+                                       ["instrument.0.limit_btc = 0.4", "lower it"]),
+    "ladder above the order limit": ("[quote]\nlevels = 3\n[risk]\nmax_open_orders = 4\n", 4,
+                                     ["needs 6 orders", "lower quote.levels"]),
+    "chase beyond off-centre": ("[orders]\nrequote_bps = 12\n", 2,
+                                ["orders.requote_bps = 12", "orders.off_center_bps = 10"]),
+    "ring no power of two": ("[journal]\nring_mib = 12\n", 2, ["journal.ring_mib = 12", "use 16"]),
+    "label prefix": ("[venue]\nlabel_prefix = 'my maker'\n", 2,
+                     ["venue.label_prefix", "1 to 8 letters or digits"]),
+    "limit missing live": (live("max_order_usd = 2000\n"), 0,
+                           ["limits stated", "add risk.max_order_usd"]),
+    "all limits missing live": ("[venue]\nurl = 'prod'\n", 0,
+                                ["inventory.limit_btc", "venue.client_secret"]),
+    "secret in clear live": (live("env:MM_TEST_SECRET", "hunter2"), 5,
+                             ["venue.client_secret", "env:NAME or file:PATH"]),
+    "secret's variable not set": (live("MM_TEST_SECRET", "MM_TEST_NOT_SET"), 5,
+                                  ["MM_TEST_NOT_SET", "export it"]),
+    "secret's file missing": (live("env:MM_TEST_SECRET", "file:/nowhere/secret"), 5,
+                              ["/nowhere/secret", "check the path"]),
+    "secret's file readable by others": (live("env:MM_TEST_SECRET", "file:{open_secret}"), 5,
+                                         ["mode 0644", "chmod 600"]),
+    "secret's file empty": (live("env:MM_TEST_SECRET", "file:{empty_secret}"), 5, ["is empty"]),
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MM_TEST_ID", "somebody")
+    monkeypatch.setenv("MM_TEST_SECRET", "quiet")
+    for name, mode, text in (("open_secret", 0o644, "loud"), ("empty_secret", 0o600, ""),
+                             ("good_secret", 0o600, "quiet\n")):
+        file = tmp_path / name
+        file.write_text(text)
+        file.chmod(mode)
+    return tmp_path
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "maker.toml"
+    for name in ("open_secret", "empty_secret", "good_secret"):
+        text = text.replace(f"{{{name}}}", str(folder / name))
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_config_is_one_line_with_place_and_remedy(case: str, folder: Path) -> None:
+    text, line, words = WRONG[case]
+    with pytest.raises(ConfigError) as caught:
+        load(written(folder, text))
+    assert len(caught.value.lines) == 1, caught.value.lines
+    said = caught.value.lines[0]
+    assert "\n" not in said
+    if line:
+        assert said.startswith(f"maker.toml:{line}: ")
+    for word in words:
+        assert word in said
+    assert "hunter2" not in said
+
+
+def test_the_process_says_it_in_one_line_and_leaves_with_2(folder: Path) -> None:
+    path = written(folder, WRONG["typo in a key"][0])
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "runner", "run", "-c", str(path), "--headless"],
+        capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    said = "mm: maker.toml:2: quote.sise_btc: no such key; nearest: quote.size_btc\n"
+    assert done.stderr == said
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    ("quote.levels", ["expected key=value"]),
+    ("quote.levels=", ["wrong type", "a whole number"]),
+    ("quote.levels=99", ["--set quote.levels=99", "from 1 to 10"]),
+    ("quote.level=2", ["quote.level", "nearest: quote.levels"]),
+    ("instrument.name=front", ["instrument.0.name"]),
+    ("instrument.3.name=front", ["the next is instrument.0"]),
+])
+def test_wrong_set_names_option_and_remedy(text: str, words: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(None, [text])
+    assert len(caught.value.lines) == 1
+    for word in words:
+        assert word in caught.value.lines[0]
+
+
+def test_a_secret_given_with_set_is_not_repeated() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(None, ["venue.client_secret=[1]", "venue.client_secre=hunter2"])
+    assert "hunter2" not in str(caught.value)
+
+
+def test_every_fault_is_listed_in_one_go(folder: Path) -> None:
+    path = written(folder, "[quote]\nlevels = 0\nsise = 1\n[risk]\nstale_ms = 'x'\n")
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    assert [line.split(":")[1] for line in caught.value.lines] == ["2", "3", "5"]
+
+
+def test_live_config_loads_and_keeps_its_secret(folder: Path) -> None:
+    config = load(written(folder, live("env:MM_TEST_SECRET", "file:{good_secret}")))
+    assert config.profile == "live"
+    assert credentials(config) == Credentials("somebody", "quiet")
+    assert "quiet" not in repr(credentials(config))
+    assert b"secret" not in config.redacted_json().replace(b"client_secret", b"")
+    assert config.signals.warmup_s == KEYS["signals.warmup_s"].default
+
+
+def test_sim_profile_differs_and_says_where_values_come_from() -> None:
+    config = load(None, ["quote.levels=2"])
+    assert config.profile == "sim"
+    assert config.embedded
+    assert config.signals.warmup_s == 3.0
+    assert config.origin["signals.warmup_s"] == "sim profile"
+    assert config.origin["quote.levels"] == "--set quote.levels=2"
+    assert config.origin["quote.vol_k"] == "sim profile"
+    assert credentials(config).client_id
+
+
+def test_venue_option_wins_over_set_and_file(folder: Path) -> None:
+    path = written(folder, "[venue]\nurl = 'prod'\n")
+    config = load(path, ["venue.url=testnet"], "ws://127.0.0.1:5000/ws/api/v2")
+    assert config.venue.url == "ws://127.0.0.1:5000/ws/api/v2"
+    assert config.profile == "sim"
+    assert not config.embedded
+    assert rest_url(config.venue) == "http://127.0.0.1:5001"
+
+
+def test_only_this_machine_counts_as_embedded() -> None:
+    assert is_loopback("ws://127.0.0.1:9/x")
+    assert is_loopback("ws://[::1]:9/x")
+    assert not is_loopback("ws://127.0.0.1.example.com/x")
+    assert not is_loopback("wss://www.deribit.com/ws/api/v2")
+
+
+def test_fingerprint_follows_values_and_not_secrets() -> None:
+    base = load(None).fingerprint()
+    assert load(None, ["quote.levels=2"]).fingerprint() != base
+    first = load(None, ["venue.client_secret=a"]).fingerprint()
+    assert load(None, ["venue.client_secret=b"]).fingerprint() == first
+
+
+def test_every_key_states_unit_range_and_effect() -> None:
+    for spec in KEYS.values():
+        assert spec.effect.endswith("."), spec.name
+        if spec.type in (int, float):
+            assert spec.low is not None, spec.name
+            assert spec.high is not None, spec.name
+            suffix = spec.name.rpartition("_")[2]
+            unit = {"bps": "bps", "s": "s", "ms": "ms", "btc": "BTC", "usd": "USD", "mib": "MiB",
+                    "ticks": "ticks"}.get(suffix)
+            if unit and not spec.name.endswith(("per_s", "vol_bps")):
+                assert spec.unit == unit, spec.name
+            for value in (spec.default, spec.sim):
+                assert value is None or spec.low <= value <= spec.high, spec.name
+
+
+def test_no_key_is_unused_by_the_engine_and_none_is_missing() -> None:
+    params = pytest.importorskip("mmcore.params").Params
+    mine = {k.name for k in KEYS.values() if k.name.partition(".")[0] in ENGINE_SECTIONS}
+    assert mine == set(params.keys())
+
+
+def test_defaults_are_those_of_the_sections() -> None:
+    assert list(SECTIONS) == ["venue", "instrument", "signals", "quote", "orders", "inventory",
+                              "risk", "telemetry", "journal", "runtime", "start", "shutdown"]
+    assert load(None).start.position == "adopt"
+
+
+def test_lines_are_found_in_tables_dotted_and_quoted_keys() -> None:
+    lines = locate('a.b = 1\n[c]\n"d" = 2\n[[instrument]]\nname = 1\n[[instrument]]\nname = 2\n')
+    assert lines["a.b"] == 1
+    assert lines["c.d"] == 3
+    assert lines["instrument.0.name"] == 5
+    assert lines["instrument.1.name"] == 7
+
+
+def test_a_config_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
+    for path in (tmp_path / "absent.toml", tmp_path):
+        with pytest.raises(ConfigError) as caught:
+            load(path)
+        assert len(caught.value.lines) == 1
+        assert "check the path" in caught.value.lines[0]
+    binary = tmp_path / "binary.toml"
+    binary.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError) as caught:
+        load(binary)
+    assert "not UTF-8" in caught.value.lines[0]
+    assert os.linesep not in caught.value.lines[0]
