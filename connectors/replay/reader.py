@@ -1,0 +1,50 @@
+"""Open a recording: tell its format from its content and read it."""
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from connectors.replay.binance import read_collector
+from connectors.replay.deribit import read_deribit
+from connectors.replay.lines import read_head
+from connectors.replay.recording import Recording, damage
+
+COLLECTOR = re.compile(rb"\d{13,19} \{")
+FRAMES = re.compile(rb'\{"recv_ns":')
+SESSION = re.compile(rb"(configuration: |wss?://\S+ <->? \d|\d{9,11}(\.\d+)?: )")
+
+READERS: dict[str, Callable[[Sequence[Path]], Recording]] = {
+    "collector": read_collector,
+    "frames": read_deribit,
+    "session": read_deribit,
+}
+
+
+def detect_format(path: Path) -> str:
+    """Return the format of a file, told from its first lines; RecordingError for an unknown one."""
+    for line in read_head(path):
+        for pattern, name in ((COLLECTOR, "collector"), (FRAMES, "frames"), (SESSION, "session")):
+            if pattern.match(line):
+                return name
+        if line.count(b",") >= 3 and not line.lstrip().startswith(b"{"):
+            raise damage(path, 1, "is a table, which is not read as a recording",
+                         "give raw collector lines or Deribit frames")
+    raise damage(path, 1, "is of no known format",
+                 "give raw collector lines (`local_ns JSON`), Deribit frames "
+                 '(`{"recv_ns":n,"frame":{...}}`) or a WebSocket session text')
+
+
+def open_recording(paths: Sequence[Path | str]) -> Recording:
+    """Read one recording from its files, given in order of time.
+
+    Raises RecordingError with one clear line where a file is damaged or of no known format.
+    """
+    if not paths:
+        raise ValueError("no recording given")
+    files = [Path(p) for p in paths]
+    formats = [detect_format(path) for path in files]
+    for path, name in zip(files, formats, strict=True):
+        if name != formats[0]:
+            raise damage(path, None, f"is in format {name}, the file before in {formats[0]}",
+                         "give files of one recording")
+    return READERS[formats[0]](files)
