@@ -58,7 +58,7 @@ $(STAMP): requirements/dev.txt pyproject.toml
 build: $(STAMP) ## compile the release kind into build/release/lib
 	@$(call compile,release)
 
-debug: $(STAMP) ## compile with bounds, None and overflow checks, run the tests on it
+debug: $(STAMP) ## compile with bounds and overflow checks, run the tests on it
 	@$(call compile,debug)
 	@$(call with,debug) -m pytest -q -m "not campaign" --ignore=tests/gates $(TESTS)
 
@@ -90,10 +90,12 @@ types: $(STAMP) ## mypy --strict on the Python code and the stubs
 test-release: build ## the tests and gates on the release build
 	@$(call with,release) -m pytest -q -m "not campaign" $(TESTS)
 
+# --capture=sys: a report goes to the real stderr just before the process ends.
 test-sanitize: sanitize ## the core, connector and pipeline tests under ASAN and UBSAN
 	@LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" PYTHONMALLOC=malloc \
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 MM_BUILD=sanitize \
-	$(call with,sanitize) -m pytest -q -m "not campaign" -p no:cacheprovider $(SANITIZED)
+	$(call with,sanitize) -m pytest -q -m "not campaign" -p no:cacheprovider \
+	--capture=sys $(SANITIZED)
 
 bench: build ## latency and throughput tables, instruction counts
 	@for bench in $(sort $(wildcard benchmarks/bench_*.py)); do \
@@ -123,10 +125,13 @@ test-wheel: wheel ## install the wheel in an environment of its own, outside the
 	cp .ci/check_installed.py setup.py $$place/; cd $$place; \
 	venv/bin/python -P check_installed.py setup.py; venv/bin/mm --version
 
+# Run inside the build: coverage resolves the names in the C files against its working folder.
 coverage: trace ## line coverage of mmcore by the core and pipeline tests, 90 % at least
-	@MM_BUILD=trace $(call with,trace) -m coverage run -m pytest -q -m "not campaign" \
-	-p no:cacheprovider $(wildcard tests/core tests/pipeline)
-	@$(call with,trace) -m coverage report --fail-under=90
+	@cd build/trace/lib && export COVERAGE_FILE=$(ROOT)/build/trace/coverage MM_BUILD=trace && \
+	$(call with,trace) -m coverage run --rcfile=$(ROOT)/pyproject.toml -m pytest -q \
+	-c $(ROOT)/pyproject.toml --rootdir=$(ROOT) -m "not campaign" -p no:cacheprovider \
+	$(addprefix $(ROOT)/,$(wildcard tests/core tests/pipeline)) && \
+	$(call with,trace) -m coverage report --rcfile=$(ROOT)/pyproject.toml --fail-under=90
 
 clean: ## remove the builds and the environment
 	@rm -rf build dist $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache .coverage .hypothesis

@@ -77,10 +77,9 @@ MARCH = os.environ.get("MM_MARCH", "x86-64-v2")
 # An optimised build keeps -g1: it costs nothing at run time and perf and gdb need it.
 KINDS = {
     "release": Kind(["-O3", "-g1", "-fno-plt", f"-march={MARCH}"]),
-    "debug": Kind(
-        ["-O1", "-g3"],
-        directives={"boundscheck": True, "nonecheck": True, "overflowcheck": True},
-    ),
+    # Not nonecheck: it puts a raise into every `self.x += 1`, which nogil functions refuse. None
+    # is stopped where it could come in, by `not None` in the def signatures.
+    "debug": Kind(["-O1", "-g3"], directives={"boundscheck": True, "overflowcheck": True}),
     # Line events by the old hook: coverage cannot read Cython lines through sys.monitoring yet.
     "trace": Kind(
         ["-O1", "-g1"],
@@ -262,13 +261,14 @@ class BuildExt(build_ext):
         self.parallel = jobs_count()
         super().build_extensions()
         if kind == "trace":
-            self.place_c_files()
+            self.place_sources()
 
-    def place_c_files(self) -> None:
-        """Coverage looks for the C file beside the extension; no other kind ships one."""
+    def place_sources(self) -> None:
+        """Coverage looks for .pyx and C side by side under its working folder; no wheel does."""
         for extension in self.extensions:
-            target = Path(self.build_lib, extension.name.replace(".", "/") + ".c")
-            shutil.copyfile(extension.sources[0], target)
+            name = extension.name.replace(".", "/")
+            shutil.copyfile(extension.sources[0], Path(self.build_lib, name + ".c"))
+            shutil.copyfile(name + ".pyx", Path(self.build_lib, name + ".pyx"))
 
 
 class Build(build):
