@@ -27,8 +27,8 @@ with = PYTHONPATH=$(ROOT)/build/$(1)/lib $(PY) -P
 # $(call compile,KIND): incremental; setup.py knows what changed
 compile = MM_BUILD=$(1) $(PY) setup.py -q build
 # $(call stage,NAME): run one target of this file and say in one line how long it took
-stage = @echo "== $(1)"; started=$$SECONDS; $(MAKE) --no-print-directory $(1); \
-	echo "== $(1): ok, $$((SECONDS - started)) s"
+stage = @echo "== $(1)"; started=$$SECONDS; $(MAKE) --no-print-directory $(1) \
+	|| { echo "== $(1): FAILED, $$((SECONDS - started)) s" >&2; exit 1; }; echo "== $(1): ok, $$((SECONDS - started)) s"
 
 .PHONY: help venv build debug sanitize trace run test bench wheel lint types test-release \
 	test-sanitize test-wheel coverage clean
@@ -43,6 +43,9 @@ venv: $(STAMP)
 $(STAMP): requirements/dev.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "python 3.11 or newer with venv is needed: install it, or \
 	give its path as make PYTHON=…" >&2; exit 1; }
+	@$(PYTHON) -c 'import pathlib, sys, sysconfig; \
+	sys.exit(not pathlib.Path(sysconfig.get_path("include"), "Python.h").exists())' \
+	|| { echo "Python.h is needed: install the development files of $(PYTHON)" >&2; exit 1; }
 	@command -v gcc >/dev/null || { echo "gcc is needed: install a C compiler" >&2; exit 1; }
 	@echo "making $(VENV) …"
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)

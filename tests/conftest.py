@@ -2,6 +2,7 @@
 
 import os
 import random
+from collections.abc import Generator
 from pathlib import Path
 
 import hypothesis
@@ -32,6 +33,31 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     return [f"mmcore from {Path(str(mmcore.__file__)).parent}"]
 
 
+def refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Turn a skip into a failure where CI=true: what is skipped there is never run at all."""
+    if report.outcome == "skipped" and not hasattr(report, "wasxfail") and in_ci():
+        report.outcome = "failed"
+        report.longrepr = f"skipped in CI, where nothing may be: {report.longrepr}"
+
+
+def in_ci() -> bool:
+    return os.environ.get("CI") == "true"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    refuse_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    refuse_skip(report)
+    return report
+
+
 @pytest.fixture
 def seed(request: pytest.FixtureRequest) -> int:
     """A seed of this run, printed with a failure; MM_SEED=N repeats one."""
@@ -47,6 +73,6 @@ def data_dir() -> Path:
     path = Path(os.environ.get("MM_DATA") or ROOT.parent / "shared" / "data")
     if path.is_dir():
         return path
-    if os.environ.get("CI") == "true":
+    if in_ci():
         pytest.fail(f"no recordings at {path}, and in CI nothing is skipped")
     pytest.skip(f"no recordings at {path}; MM_DATA names another place")
