@@ -29,8 +29,22 @@ PACKAGES = ("mmcore", "connectors")
 # that installs and then fails to import, so the build compares this list with the .pyx it finds.
 EXPECTED: tuple[str, ...] = (
     "connectors.replay.event",
+    "mmcore.book",
+    "mmcore.budget",
+    "mmcore.diff",
+    "mmcore.engine",
     "mmcore.faults",
+    "mmcore.journal",
+    "mmcore.ledger",
+    "mmcore.market",
+    "mmcore.orders",
+    "mmcore.params",
+    "mmcore.position",
+    "mmcore.quote",
+    "mmcore.risk",
+    "mmcore.signals",
     "mmcore.sink",
+    "mmcore.stats",
     "mmcore.types",
 )
 

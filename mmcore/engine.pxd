@@ -42,6 +42,7 @@ cdef struct EngineCounters:
     uint64_t timeouts
     uint64_t duplicate_fills
     uint64_t foreign_fills
+    uint64_t reject_storms
 
 cdef class Engine:
     cdef readonly Params params
@@ -59,9 +60,12 @@ cdef class Engine:
     cdef ActionBatch batch
     cdef LogHistogram tick_to_order_ns
     cdef int64_t last_frame_ns
-    cdef int64_t read_ns                # start of the socket read that led to this turn
-    cdef double equity_start_btc
-    cdef double max_abs_delta_btc
+    cdef readonly double equity_btc         # as the venue last said
+    cdef readonly double equity_start_btc
+    cdef readonly double max_abs_delta_btc
+    cdef int64_t storm_ns               # start of the window in which rejects are counted
+    cdef int32_t storm_count
+    cdef int64_t resume_ns              # when a pause of our own ends; 0: it does not
 
     # apply: cheap, per frame
     cdef int on_frame(self, int64_t now_ns) noexcept
@@ -75,3 +79,14 @@ cdef class Engine:
     # decide: once per socket read
     cdef int turn(self, int64_t now_ns) except -1
     cdef int on_timer(self, int64_t now_ns) except -1
+    # its own steps
+    cdef bint any_dirty(self) noexcept
+    cdef void all_dirty(self) noexcept
+    cdef void tick(self, int64_t now_ns) noexcept
+    cdef void plan_market(self, Market market, int64_t now_ns) noexcept
+    cdef void count_actions(self, Market market, int32_t first) noexcept
+    cdef void lose_book(self, Market market) noexcept
+    cdef void storm(self, int64_t now_ns) noexcept
+    cdef void control_market(self, Market market, const Control* control,
+                             int64_t now_ns) noexcept
+    cdef void disconnected(self) noexcept

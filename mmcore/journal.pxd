@@ -1,7 +1,7 @@
 """Journal: every engine input and outbound payload, into a preallocated ring.
 
 One producer (the reactor), one consumer (the recorder process), no lock, no file call here.
-Record = 16-byte header + payload, padded to 8 bytes; the same bytes on disk.
+Record = 16-byte header + payload, padded to a multiple of 16 in the ring.
 """
 from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t, uint64_t
 
@@ -45,3 +45,4 @@ cdef class Journal:
 
     cdef bint append(self, int32_t kind, int32_t source, int64_t now_ns, const void* payload,
                      uint32_t size) noexcept nogil
+    cdef void drop(self, int32_t kind) noexcept nogil

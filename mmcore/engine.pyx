@@ -1,0 +1,418 @@
+"""The machine. Read turn() first: it is the whole pipeline on one screen."""
+from libc.math cimport fabs
+from libc.string cimport memset
+
+from mmcore.budget cimport Budget
+from mmcore.diff cimport Clock, PlanResult, plan
+from mmcore.faults cimport FAULT_INVARIANT, FAULT_OPERATOR
+from mmcore.journal cimport JOURNAL_CONTROL, JOURNAL_TIMER, JOURNAL_TURN, JOURNAL_WHY
+from mmcore.orders cimport (
+    OUTCOME_INVALID, OUTCOME_POST_ONLY, OUTCOME_REJECTED, OUTCOME_STRAY, OUTCOME_UNKNOWN)
+from mmcore.quote cimport quote_compute
+from mmcore.risk cimport (
+    RISK_ACTIVE, RISK_KILLED, RISK_PAUSED, RISK_STOPPED)
+from mmcore.book cimport BOOK_APPLIED, BOOK_CROSSED, BOOK_GAP, BOOK_SNAPSHOT
+from mmcore.types cimport (
+    ACTION_CANCEL_ALL, ACTION_CANCEL_INSTRUMENT, ACTION_EDIT, ACTION_NEW,
+    CONTROL_CONNECTED, CONTROL_CREDITS, CONTROL_DISCONNECTED, CONTROL_EQUITY, CONTROL_FUNDING,
+    CONTROL_KILL, CONTROL_MARKET_STATE, CONTROL_PAUSE, CONTROL_POSITION, CONTROL_RECONCILED,
+    CONTROL_RESUME, CONTROL_ROUND_TRIP, CONTROL_STOP, CONTROL_SUBSCRIBED,
+    CONTROL_UNKNOWN_RESOLVED, CONTROL_WALL_OFFSET, MARKET_UNKNOWN, Why,
+    price_usd)
+
+cdef enum:
+    LAG_SHARE = 8               # feed lag is averaged over about this many book messages
+
+
+cdef class Engine:
+    """Owner of markets, position and risk. One state, one owner; time is an argument."""
+
+    def __init__(self, Params params not None, instruments not None, Journal journal=None):
+        if not 0 < len(instruments) <= MARKETS_MAX:
+            raise ValueError(f"1 to {MARKETS_MAX} instruments, not {len(instruments)}")
+        self.params = params
+        self.faults = Faults()
+        self.budget = Budget()
+        self.risk = RiskGate()
+        self.journal = journal if journal is not None else Journal()
+        self.sink = OrderSink()
+        self.markets = [Market(spec, params, i) for i, spec in enumerate(instruments)]
+        self.market_count = <int32_t>len(self.markets)
+        for i in range(self.market_count):
+            (<Market>self.markets[i]).health.state = MARKET_UNKNOWN
+
+    def attach(self, OrderSink sink not None):
+        """Set where decisions leave the core."""
+        self.sink = sink
+
+    # ------------------------------------------------------------------ decide
+    cdef int turn(self, int64_t now_ns) except -1:
+        """Decide once for every dirty market and send the result as one batch."""
+        cdef Market market
+        cdef double net_btc = 0.0
+        cdef int32_t i
+        if not self.any_dirty():
+            return 0
+        self.journal.append(JOURNAL_TURN, 0, now_ns, NULL, 0)
+        self.counters.decisions += 1
+        self.batch.count = 0
+        self.risk.begin(self.params.v.inventory.limit_btc)
+        for i in range(self.market_count):                      # signals, exposure
+            market = <Market>self.markets[i]
+            if market.dirty:
+                market.signals.update(&market.spec, market.book, market.orders,
+                                      &market.params.v.signals, &market.params.v.quote, now_ns)
+            market.measure()
+            net_btc += market.exposure.position_btc
+            self.risk.count(&market.exposure, market.orders.open_count)
+        for i in range(self.market_count):                      # quote
+            market = <Market>self.markets[i]
+            if market.dirty:
+                market.inventory.net_btc = net_btc - self.params.v.inventory.target_btc
+                quote_compute(&market.spec, &market.signals.s, &market.params.v,
+                              &market.inventory, &market.target)
+        for i in range(self.market_count):                      # risk, in sequence
+            market = <Market>self.markets[i]
+            if market.dirty:
+                market.blocked = self.risk.assess(&market.health, &market.signals.s, market.book,
+                                                  &market.params.v, now_ns)
+                self.risk.approve(&market.target, market.blocked, &market.spec,
+                                  &market.signals.s, &market.params.v, &market.exposure,
+                                  &market.approved)
+        for i in range(self.market_count):                      # plan
+            market = <Market>self.markets[i]
+            if market.dirty:
+                self.plan_market(market, now_ns)
+        if fabs(net_btc) > self.max_abs_delta_btc:
+            self.max_abs_delta_btc = fabs(net_btc)
+        if self.batch.count > 0:
+            self.counters.batches += 1
+            self.sink.submit(&self.batch, now_ns)
+        return self.batch.count
+
+    cdef bint any_dirty(self) noexcept:
+        cdef int32_t i
+        for i in range(self.market_count):
+            if (<Market>self.markets[i]).dirty:
+                return True
+        return False
+
+    cdef void plan_market(self, Market market, int64_t now_ns) noexcept:
+        """Plan one market into the batch; state is in flight before anything is sent."""
+        cdef PlanResult result
+        cdef Clock clock
+        cdef int32_t before = self.batch.count
+        memset(&result, 0, sizeof(result))
+        clock.now_ns = now_ns
+        clock.wall_offset_ns = self.wall_offset_ns
+        plan(&market.approved, market.orders, self.risk, &market.spec, &market.signals.s,
+             &market.params.v, &market.exposure, self.budget, &market.rate, &clock, &self.batch,
+             &result)
+        market.dirty = False
+        market.waiting = result.deferred > 0 or result.refused > 0
+        market.refresh_ns = now_ns + <int64_t>(market.params.v.orders.refresh_s * 1e9)
+        self.counters.deferred += result.deferred
+        self.counters.refused_by_risk += result.refused
+        if result.deferred:
+            self.flags |= FLAG_DEFERRED
+        if self.batch.count > before:
+            self.journal.append(JOURNAL_WHY, market.spec.index, now_ns, &market.approved.why,
+                                sizeof(Why))
+            self.count_actions(market, before)
+
+    cdef void count_actions(self, Market market, int32_t first) noexcept:
+        cdef int32_t k, kind
+        for k in range(first, self.batch.count):
+            kind = self.batch.items[k].kind
+            if kind == ACTION_NEW:
+                self.counters.orders_new += 1
+                market.orders_new += 1
+            elif kind == ACTION_EDIT:
+                self.counters.orders_edit += 1
+                market.orders_edit += 1
+            else:
+                self.counters.orders_cancel += 1
+                market.orders_cancel += 1
+
+    cdef int on_timer(self, int64_t now_ns) except -1:
+        """Periodic: deadlines, then a turn for whatever they made dirty."""
+        self.tick(now_ns)
+        return self.turn(now_ns)
+
+    cdef void tick(self, int64_t now_ns) noexcept:
+        """Compare stored deadlines with now; mark markets that must be looked at."""
+        cdef Market market
+        cdef int32_t i, late, blocked
+        self.journal.append(JOURNAL_TIMER, 0, now_ns, NULL, 0)
+        for i in range(self.market_count):
+            market = <Market>self.markets[i]
+            if market.orders.open_count > 0:
+                late = market.orders.time_out(
+                    now_ns, <int64_t>(market.params.v.orders.unknown_ms * 1e6))
+                if late > 0:
+                    self.counters.timeouts += late
+                    self.budget.answered(late)
+                    market.dirty = True
+                if market.orders.unknown_count > 0:
+                    self.flags |= FLAG_RECONCILE
+            blocked = self.risk.assess(&market.health, &market.signals.s, market.book,
+                                       &market.params.v, now_ns)
+            if blocked != market.blocked or market.waiting or now_ns >= market.refresh_ns:
+                market.dirty = True
+            if market.signals.s.mid_usd > 0.0:
+                market.ledger.mark_out(market.signals.s.mid_usd, now_ns)
+        if self.resume_ns and now_ns >= self.resume_ns and self.risk.state == RISK_PAUSED:
+            self.resume_ns = 0
+            self.risk.to_state(RISK_ACTIVE)
+            self.all_dirty()
+        if self.faults.code and self.risk.state != RISK_KILLED:
+            self.risk.to_state(RISK_KILLED)
+            self.flags |= FLAG_KILLED
+            self.all_dirty()
+
+    cdef void all_dirty(self) noexcept:
+        cdef int32_t i
+        for i in range(self.market_count):
+            (<Market>self.markets[i]).dirty = True
+
+    # ------------------------------------------------------------------ apply
+    cdef int on_frame(self, int64_t now_ns) noexcept:
+        """Any frame proves the connection alive."""
+        cdef int32_t i
+        self.counters.frames += 1
+        self.last_frame_ns = now_ns
+        for i in range(self.market_count):
+            (<Market>self.markets[i]).health.frame_ns = now_ns
+        return 0
+
+    cdef int on_book(self, int32_t index, const BookDelta* delta, int64_t now_ns) noexcept:
+        """Apply one book message; an invalid book asks for a fresh snapshot."""
+        cdef Market market = <Market>self.markets[index]
+        cdef int result = market.book.apply(delta)
+        cdef int64_t lag
+        market.dirty = True
+        if result == BOOK_APPLIED or result == BOOK_SNAPSHOT:
+            market.health.book_ns = now_ns
+            if self.wall_offset_ns and delta.timestamp_ms > 0 and result == BOOK_APPLIED:
+                lag = now_ns + self.wall_offset_ns - delta.timestamp_ms * 1_000_000
+                market.health.lag_ns += (lag - market.health.lag_ns) // LAG_SHARE
+            if result == BOOK_APPLIED:
+                self.counters.book_updates += 1
+                market.book_updates += 1
+            else:
+                self.counters.book_snapshots += 1
+                market.health.synced_ns = now_ns
+                market.health.lag_ns = 0
+                market.signals.restart()
+                self.resync_mask &= ~(<uint32_t>1 << index)
+        elif result == BOOK_GAP or result == BOOK_CROSSED:
+            if result == BOOK_GAP:
+                self.counters.book_gaps += 1
+                market.book_gaps += 1
+            else:
+                self.counters.book_crossed += 1
+                market.book_crossed += 1
+            self.lose_book(market)
+        return result
+
+    cdef void lose_book(self, Market market) noexcept:
+        market.book.invalidate()
+        market.health.synced_ns = 0
+        market.dirty = True
+        self.resync_mask |= <uint32_t>1 << market.spec.index
+        self.flags |= FLAG_RESYNC
+
+    cdef int on_trade(self, int32_t index, const TradePrint* trade, int64_t now_ns) noexcept:
+        """Take one public print into the tape."""
+        cdef Market market = <Market>self.markets[index]
+        self.counters.trades += 1
+        market.signals.on_trade(&market.spec, trade)
+        market.dirty = True
+        return 0
+
+    cdef int on_ticker(self, int32_t index, const TickerUpdate* ticker, int64_t now_ns) noexcept:
+        """Take mark, index, band, funding and state."""
+        cdef Market market = <Market>self.markets[index]
+        self.counters.tickers += 1
+        market.signals.on_ticker(ticker, now_ns)
+        market.health.state = ticker.state
+        market.dirty = True
+        return 0
+
+    cdef int on_order(self, const OrderEvent* event, int64_t now_ns) noexcept:
+        """Apply the venue's word about one of our orders."""
+        cdef Market market
+        cdef int outcome
+        if event.request_id != 0:
+            self.budget.answered(1)
+        if event.market < 0 or event.market >= self.market_count or event.slot < 0:
+            self.counters.unknown_ids += 1
+            return 0
+        market = <Market>self.markets[event.market]
+        market.dirty = True
+        if event.request == ACTION_CANCEL_INSTRUMENT or event.request == ACTION_CANCEL_ALL:
+            return 0                    # a count; each order reports for itself
+        outcome = market.orders.on_event(event, now_ns)
+        if outcome & OUTCOME_INVALID:
+            self.faults.check(False, FAULT_INVARIANT)
+        if outcome & OUTCOME_STRAY:
+            self.counters.unknown_ids += 1
+        if outcome & OUTCOME_UNKNOWN:
+            self.flags |= FLAG_RECONCILE
+        if outcome & OUTCOME_REJECTED:
+            self.counters.rejects += 1
+            market.rejects += 1
+            self.counters.post_only_rejects += (outcome & OUTCOME_POST_ONLY) != 0
+            self.storm(now_ns)
+        return outcome
+
+    cdef void storm(self, int64_t now_ns) noexcept:
+        """Pause when the venue refuses too much in too short a time."""
+        if now_ns - self.storm_ns > <int64_t>(self.params.v.risk.reject_storm_s * 1e9):
+            self.storm_ns = now_ns
+            self.storm_count = 0
+        self.storm_count += 1
+        if (self.params.v.risk.reject_storm_count > 0.0
+                and self.storm_count > <int32_t>self.params.v.risk.reject_storm_count
+                and self.risk.state == RISK_ACTIVE):
+            self.risk.to_state(RISK_PAUSED)
+            self.resume_ns = now_ns + <int64_t>(self.params.v.risk.reject_storm_s * 1e9)
+            self.counters.reject_storms += 1
+            self.all_dirty()
+
+    cdef int on_fill(self, const Fill* fill, int64_t now_ns) noexcept:
+        """Book one trade of ours, once; a late one too."""
+        cdef Market market
+        if fill.market < 0 or fill.market >= self.market_count:
+            self.counters.foreign_fills += 1
+            return 0
+        market = <Market>self.markets[fill.market]
+        if market.ledger.is_duplicate(fill.trade_id):
+            self.counters.duplicate_fills += 1
+            return 0
+        market.position.apply(&market.spec, fill.side, fill.price_ticks, fill.amount_contracts,
+                              fill.fee_e8)
+        market.ledger.record(fill.side, price_usd(&market.spec, fill.price_ticks), fill.maker,
+                             now_ns)
+        if fill.slot < 0 or not market.orders.book_fill(fill.slot, fill.generation,
+                                                        fill.amount_contracts):
+            self.counters.foreign_fills += 1
+        self.all_dirty()                # net delta moved: every market's skew did
+        return 1
+
+    cdef int on_malformed(self, int32_t index, int64_t now_ns) noexcept:
+        """Count a message that cannot be trusted; a broken book message costs the book."""
+        self.counters.malformed += 1
+        if 0 <= index < self.market_count:
+            self.lose_book(<Market>self.markets[index])
+        return 0
+
+    # ------------------------------------------------------------------ control
+    cdef int on_control(self, const Control* control, int64_t now_ns) noexcept:
+        """Everything else that steers the engine, journalled before it takes effect."""
+        cdef int32_t i
+        self.journal.append(JOURNAL_CONTROL, 0, now_ns, control, sizeof(Control))
+        if control.kind in (CONTROL_SUBSCRIBED, CONTROL_POSITION, CONTROL_MARKET_STATE,
+                            CONTROL_FUNDING, CONTROL_UNKNOWN_RESOLVED):
+            if not 0 <= control.market < self.market_count:
+                return -1
+            self.control_market(<Market>self.markets[control.market], control, now_ns)
+        elif control.kind == CONTROL_CONNECTED or control.kind == CONTROL_RECONCILED:
+            for i in range(self.market_count):
+                if control.kind == CONTROL_CONNECTED:
+                    (<Market>self.markets[i]).health.connected = True
+                else:
+                    (<Market>self.markets[i]).health.reconciled = True
+        elif control.kind == CONTROL_DISCONNECTED:
+            self.disconnected()
+        elif control.kind == CONTROL_EQUITY:
+            self.equity_btc = control.real
+            if self.equity_start_btc == 0.0:
+                self.equity_start_btc = control.real
+        elif control.kind == CONTROL_WALL_OFFSET:
+            self.wall_offset_ns = control.value
+        elif control.kind == CONTROL_ROUND_TRIP:
+            for i in range(self.market_count):
+                (<Market>self.markets[i]).inventory.round_trip_ns = control.value
+        elif control.kind == CONTROL_CREDITS:
+            if control.value > 0 and control.real > 0.0:
+                self.budget.set_limits(<double>control.value, control.real)
+        elif control.kind == CONTROL_PAUSE:
+            self.resume_ns = 0
+            self.risk.to_state(RISK_PAUSED)
+        elif control.kind == CONTROL_RESUME:
+            self.risk.to_state(RISK_ACTIVE)
+        elif control.kind == CONTROL_STOP:
+            self.risk.to_state(RISK_STOPPED)
+        elif control.kind == CONTROL_KILL:
+            self.faults.check(False, <int32_t>control.value if control.value else FAULT_OPERATOR)
+            if self.risk.to_state(RISK_KILLED):
+                self.flags |= FLAG_KILLED
+        else:
+            return -1
+        self.all_dirty()
+        return 0
+
+    cdef void control_market(self, Market market, const Control* control,
+                             int64_t now_ns) noexcept:
+        if control.kind == CONTROL_SUBSCRIBED:
+            self.resync_mask &= ~(<uint32_t>1 << market.spec.index)
+        elif control.kind == CONTROL_POSITION:
+            market.position.set_position(&market.spec, control.value, control.real)
+            market.orders.all_booked()
+        elif control.kind == CONTROL_MARKET_STATE:
+            market.health.state = <int32_t>control.value
+        elif control.kind == CONTROL_FUNDING:
+            market.position.funding = control.real
+        elif control.kind == CONTROL_UNKNOWN_RESOLVED:
+            market.orders.absent(<int32_t>control.value)
+
+    cdef void disconnected(self) noexcept:
+        """Every live order is unknown, every book invalid, nothing is in flight any more."""
+        cdef Market market
+        cdef int32_t i
+        self.budget.unanswered = 0
+        for i in range(self.market_count):
+            market = <Market>self.markets[i]
+            market.health.connected = False
+            market.health.reconciled = False
+            market.health.synced_ns = 0
+            market.book.invalidate()
+            market.orders.lose_all()
+        self.flags |= FLAG_RECONCILE
+
+    # ------------------------------------------------------------------ Python face
+    def control(self, int32_t kind, int64_t now_ns, int32_t market=0, int64_t value=0,
+                double real=0.0):
+        """Send one ControlKind; ValueError where it does not fit."""
+        cdef Control control
+        memset(&control, 0, sizeof(control))
+        control.kind, control.market, control.value, control.real = kind, market, value, real
+        if self.on_control(&control, now_ns) < 0:
+            raise ValueError(f"control {kind} for market {market} is not known here")
+
+    def run_turn(self, int64_t now_ns):
+        """Decide now; return the number of actions sent."""
+        return self.turn(now_ns)
+
+    def run_timer(self, int64_t now_ns):
+        """Run the periodic work and a turn; return the number of actions sent."""
+        return self.on_timer(now_ns)
+
+    def run_tick(self, int64_t now_ns):
+        """Run the periodic work alone: replay has the turn as a record of its own."""
+        self.tick(now_ns)
+
+    def take_flags(self):
+        """Return and clear the cold work asked for since the last call."""
+        flags = self.flags
+        self.flags = 0
+        return flags
+
+    def configure(self, str key not None, double value):
+        """Change one parameter on every market, between two decisions."""
+        cdef Market market
+        self.params.set(key, value)
+        for market in self.markets:
+            market.params.set(key, value)
+        self.all_dirty()

@@ -1,0 +1,45 @@
+"""Market: what the core knows of one instrument, and what it wants there."""
+from libc.stdint cimport int32_t, int64_t, uint64_t
+
+from mmcore.book cimport OrderBook
+from mmcore.budget cimport RateCap
+from mmcore.ledger cimport Ledger
+from mmcore.orders cimport OrderTable
+from mmcore.params cimport Params
+from mmcore.position cimport Position
+from mmcore.quote cimport Inventory
+from mmcore.risk cimport Exposure, Health
+from mmcore.signals cimport Signals
+from mmcore.types cimport ApprovedQuotes, Instrument, InstrumentSpec, TargetQuotes
+
+
+cdef class Market:
+    cdef readonly InstrumentSpec spec_object
+    cdef Instrument spec
+    cdef readonly Params params         # the engine's, with this instrument's overrides
+    cdef readonly OrderBook book
+    cdef readonly Signals signals
+    cdef readonly OrderTable orders
+    cdef readonly Position position
+    cdef readonly Ledger ledger
+    cdef Health health
+    cdef Exposure exposure
+    cdef Inventory inventory
+    cdef RateCap rate
+    cdef TargetQuotes target
+    cdef ApprovedQuotes approved
+    cdef readonly bint dirty            # something changed since the last decision
+    cdef bint waiting                   # wanted more than it could send; look again
+    cdef int32_t blocked                # RemovedReason bits of the last decision
+    cdef int64_t refresh_ns             # when it is looked at even if nothing happens
+    # counters of this instrument, as in the session summary
+    cdef readonly uint64_t book_updates
+    cdef readonly uint64_t book_gaps
+    cdef readonly uint64_t book_crossed
+    cdef readonly uint64_t orders_new
+    cdef readonly uint64_t orders_edit
+    cdef readonly uint64_t orders_cancel
+    cdef readonly uint64_t rejects
+
+    cdef double price_for_limits(self) noexcept nogil
+    cdef void measure(self) noexcept nogil

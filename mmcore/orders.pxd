@@ -1,0 +1,104 @@
+"""OrderTable of one instrument: own orders in fixed slots and their state machine.
+
+Written by the planner (what was sent) and by the venue's words; by nobody else. A slot holds one
+order; it is free again only when the order is closed and its fills are all booked.
+"""
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+
+from mmcore.types cimport ORDER_ID_MAX, SLOTS_MAX, Action, LevelChange, OrderEvent
+
+cpdef enum OrderState:
+    ORDER_CLOSED = 0
+    ORDER_NEW_PENDING = 1
+    ORDER_LIVE = 2
+    ORDER_EDIT_PENDING = 3
+    ORDER_CANCEL_PENDING = 4
+    ORDER_UNKNOWN = 5           # counts as exposure, blocks its slot until the venue's word
+    ORDER_STATES = 6
+
+cpdef enum OrderSignal:
+    """What can happen to an order; with the state it decides the next state."""
+    SIGNAL_SENT_NEW = 0
+    SIGNAL_SENT_EDIT = 1
+    SIGNAL_SENT_CANCEL = 2
+    SIGNAL_OPEN = 3             # the venue says open, and nothing of ours is outstanding
+    SIGNAL_OPEN_BEFORE = 4      # the venue says open, not yet knowing what we sent
+    SIGNAL_CLOSED = 5           # filled, cancelled or rejected
+    SIGNAL_REFUSED = 6          # the request had no effect
+    SIGNAL_GONE = 7             # refused because the order is closed already
+    SIGNAL_UNSURE = 8           # refused, and it may have had effect
+    SIGNAL_TIMEOUT = 9
+    SIGNAL_LOST = 10            # the connection went
+    SIGNAL_ABSENT = 11          # the venue was asked and has no such order
+    SIGNALS = 12
+
+cpdef enum OrderOutcome:
+    """Bits that on_event() returns."""
+    OUTCOME_CHANGED = 1
+    OUTCOME_UNKNOWN = 2         # the venue must be asked
+    OUTCOME_REJECTED = 4
+    OUTCOME_POST_ONLY = 8       # rejected for crossing
+    OUTCOME_STRAY = 16          # answer to a request that is not ours any more
+    OUTCOME_INVALID = 32        # a transition that cannot be: a broken invariant
+
+cdef struct Order:
+    int32_t state               # OrderState
+    int32_t slot
+    int32_t side
+    uint32_t generation         # of the create; in the label
+    int64_t price_ticks         # as the venue last confirmed
+    int64_t amount_contracts    # total, filled part included
+    int64_t pending_price_ticks     # what an outstanding new or edit asks for
+    int64_t pending_amount_contracts
+    int64_t filled_contracts    # the venue's count
+    int64_t booked_contracts    # fills that reached the position
+    int64_t request_id          # outstanding request
+    int32_t request             # ActionKind of it
+    int64_t sent_ns
+    int64_t valid_until_ms
+    int64_t live_since_ns
+    int64_t last_update_ms
+    bint must_cancel            # an edit or cancel failed: it goes by id at once
+    int32_t order_id_size
+    char order_id[ORDER_ID_MAX]
+
+
+cdef class OrderTable:
+    cdef Order orders[SLOTS_MAX]
+    cdef uint32_t sequence      # of requests; part of the JSON-RPC id
+    cdef readonly int32_t open_count
+    cdef readonly int32_t unknown_count
+    cdef readonly uint64_t invalid_transitions
+
+    cdef int step(self, Order* order, int32_t signal) noexcept nogil
+    cdef void sent(self, const Action* action, int64_t now_ns) noexcept nogil
+    cdef int on_event(self, const OrderEvent* event, int64_t now_ns) noexcept nogil
+    cdef bint book_fill(self, int32_t slot, uint32_t generation,
+                        int64_t amount_contracts) noexcept nogil
+    cdef int32_t time_out(self, int64_t now_ns, int64_t after_ns) noexcept nogil
+    cdef int32_t lose_all(self) noexcept nogil
+    cdef void absent(self, int32_t slot) noexcept nogil
+    cdef void all_booked(self) noexcept nogil
+    cdef int64_t worst_contracts(self, int32_t side) noexcept nogil
+    cdef int32_t own_levels(self, int32_t side, LevelChange* levels) noexcept nogil
+    cdef int64_t best_own(self, int32_t side) noexcept nogil
+    cdef int learn(self, Order* order, const OrderEvent* event) noexcept nogil
+    cdef int refused(self, Order* order, int32_t request, const OrderEvent* event) noexcept nogil
+
+
+cdef inline int64_t order_worst(const Order* order) noexcept nogil:
+    """Contracts that may still fill or have filled without being booked."""
+    cdef int64_t total
+    if order.state == ORDER_CLOSED:
+        total = order.filled_contracts
+    elif order.pending_amount_contracts > order.amount_contracts:
+        total = order.pending_amount_contracts
+    else:
+        total = order.amount_contracts
+    total -= order.booked_contracts
+    return total if total > 0 else 0
+
+
+cdef inline bint order_slot_free(const Order* order) noexcept nogil:
+    return (order.state == ORDER_CLOSED
+            and order.booked_contracts >= order.filled_contracts)

@@ -1,0 +1,274 @@
+"""See orders.pxd. The transition table below is the whole state machine."""
+from libc.string cimport memcpy, memset
+
+from mmcore.types cimport (
+    ACTION_CANCEL, ACTION_EDIT, ACTION_NEW, LEVELS_MAX, ORDER_EVENT_ABSENT, ORDER_EVENT_ACCEPTED,
+    ORDER_EVENT_REFUSED, SIDE_BID, VENUE_ORDER_OPEN, VENUE_ORDER_UNTRIGGERED)
+
+cdef enum:
+    NEVER = -1                  # this signal cannot reach this state: a broken invariant
+    C = ORDER_CLOSED
+    N = ORDER_NEW_PENDING
+    L = ORDER_LIVE
+    E = ORDER_EDIT_PENDING
+    X = ORDER_CANCEL_PENDING
+    U = ORDER_UNKNOWN
+
+# An edit or cancel that failed leaves the order live at the old price (must_cancel is set); one
+# that found the order gone leaves it unknown until the fill or the venue's answer says how it
+# ended; an open order we had closed is unknown too: the venue's word beats ours.
+cdef int[ORDER_STATES][SIGNALS] NEXT = [
+    # sent:  new    edit   cancel open before closed refused gone unsure timeout lost absent
+    [N,     NEVER, NEVER, U,   U,     C,     C,      C,   C,     C,      C,   C],    # closed
+    [NEVER, NEVER, NEVER, L,   L,     C,     C,      C,   U,     U,      U,   N],    # new pending
+    [NEVER, E,     X,     L,   L,     C,     L,      L,   L,     L,      U,   C],    # live
+    [NEVER, NEVER, X,     L,   E,     C,     L,      U,   U,     U,      U,   U],    # edit pending
+    [NEVER, NEVER, X,     X,   X,     C,     L,      U,   U,     U,      U,   C],    # cancel pending
+    [NEVER, NEVER, X,     L,   U,     C,     L,      U,   U,     U,      U,   C],    # unknown
+]
+
+cdef bint is_unsure(int32_t code) noexcept nogil:
+    """Errors after which the request may have had effect (SPEC 3.3)."""
+    return (code == 10001 or code == 10040 or code == 10050 or code == 11051
+            or code == 11094 or code == 13028 or code == 13888)
+
+
+cdef bint is_gone(int32_t code) noexcept nogil:
+    """Errors that say the order is closed or not there."""
+    return code == 11044 or code == 11008 or code == 10010 or code == 10004
+
+
+cdef class OrderTable:
+    """Own orders of one instrument."""
+
+    def __cinit__(self):
+        cdef int32_t i
+        for i in range(SLOTS_MAX):
+            self.orders[i].slot = i
+            self.orders[i].side = 0 if i < LEVELS_MAX else 1
+
+    cdef int step(self, Order* order, int32_t signal) noexcept nogil:
+        """Move one order through the table; return OrderOutcome bits."""
+        cdef int before = order.state
+        cdef int after = NEXT[before][signal]
+        if after == NEVER:
+            self.invalid_transitions += 1
+            return OUTCOME_INVALID
+        self.open_count += (after != ORDER_CLOSED) - (before != ORDER_CLOSED)
+        self.unknown_count += (after == ORDER_UNKNOWN) - (before == ORDER_UNKNOWN)
+        order.state = after
+        if after == ORDER_CLOSED:
+            order.must_cancel = False
+            order.pending_amount_contracts = 0
+        return (OUTCOME_CHANGED if after != before else 0) | (
+            OUTCOME_UNKNOWN if after == ORDER_UNKNOWN else 0)
+
+    cdef void sent(self, const Action* action, int64_t now_ns) noexcept nogil:
+        """Record a request that is about to leave; state first, then the socket."""
+        cdef Order* order = &self.orders[action.slot]
+        order.request_id = action.request_id
+        order.request = action.kind
+        order.sent_ns = now_ns
+        if action.kind == ACTION_NEW:
+            order.side = action.side
+            order.generation = action.generation
+            order.price_ticks = action.price_ticks
+            order.amount_contracts = action.amount_contracts
+            order.filled_contracts = 0
+            order.booked_contracts = 0
+            order.last_update_ms = 0
+            order.order_id_size = 0
+            order.must_cancel = False
+            self.step(order, SIGNAL_SENT_NEW)
+        elif action.kind == ACTION_EDIT:
+            self.step(order, SIGNAL_SENT_EDIT)
+        else:
+            self.step(order, SIGNAL_SENT_CANCEL)
+            return
+        order.pending_price_ticks = action.price_ticks
+        order.pending_amount_contracts = action.amount_contracts
+        order.valid_until_ms = action.valid_until_ms
+
+    cdef int learn(self, Order* order, const OrderEvent* event) noexcept nogil:
+        """Take the venue's figures; False where they are older than what is known."""
+        if (event.last_update_ms < order.last_update_ms
+                or event.filled_contracts < order.filled_contracts):
+            return False
+        order.last_update_ms = event.last_update_ms
+        order.filled_contracts = event.filled_contracts
+        order.price_ticks = event.price_ticks
+        order.amount_contracts = event.amount_contracts
+        if event.order_id_size > 0:
+            order.order_id_size = event.order_id_size
+            memcpy(order.order_id, event.order_id, ORDER_ID_MAX)
+        return True
+
+    cdef int on_event(self, const OrderEvent* event, int64_t now_ns) noexcept nogil:
+        """Apply the venue's word about one of our slots; return OrderOutcome bits."""
+        cdef Order* order = &self.orders[event.slot]
+        cdef bint answered = event.request_id != 0 and event.request_id == order.request_id
+        cdef int32_t request = order.request
+        cdef int outcome
+        if event.kind == ORDER_EVENT_REFUSED:
+            if not answered:
+                return OUTCOME_STRAY
+            order.request_id = 0
+            order.request = 0
+            return self.refused(order, request, event)
+        if event.generation != order.generation:
+            return OUTCOME_STRAY
+        if event.kind == ORDER_EVENT_ABSENT:
+            return self.step(order, SIGNAL_ABSENT)
+        if not self.learn(order, event):
+            if answered:                    # old news, but the request is answered
+                order.request_id = 0
+                order.request = 0
+                return self.step(order, SIGNAL_OPEN) if order.state != ORDER_CLOSED else 0
+            return 0
+        if (event.order_state != VENUE_ORDER_OPEN
+                and event.order_state != VENUE_ORDER_UNTRIGGERED):
+            order.request_id = 0
+            order.request = 0
+            return self.step(order, SIGNAL_CLOSED)
+        if (answered or order.request_id == 0 or order.state == ORDER_NEW_PENDING
+                or (order.state == ORDER_EDIT_PENDING
+                    and event.price_ticks == order.pending_price_ticks
+                    and event.amount_contracts == order.pending_amount_contracts)):
+            if order.state == ORDER_UNKNOWN:
+                order.must_cancel = order.must_cancel or request == ACTION_EDIT
+            outcome = self.step(order, SIGNAL_OPEN)
+            if outcome & OUTCOME_CHANGED and order.state == ORDER_LIVE:
+                order.live_since_ns = now_ns
+                order.pending_amount_contracts = 0
+            if answered:
+                order.request_id = 0
+                order.request = 0
+            return outcome
+        return self.step(order, SIGNAL_OPEN_BEFORE)
+
+    cdef int refused(self, Order* order, int32_t request, const OrderEvent* event) noexcept nogil:
+        cdef int outcome
+        if event.error_code == 11054:       # an edit that would cross has cancelled the order
+            return self.step(order, SIGNAL_CLOSED) | OUTCOME_REJECTED | OUTCOME_POST_ONLY
+        if is_unsure(event.error_code):
+            outcome = self.step(order, SIGNAL_UNSURE)
+            order.must_cancel = order.order_id_size > 0
+        elif is_gone(event.error_code):
+            outcome = self.step(order, SIGNAL_GONE)
+        elif request == ACTION_NEW:
+            outcome = self.step(order, SIGNAL_CLOSED)
+        else:
+            outcome = self.step(order, SIGNAL_REFUSED)
+            order.must_cancel = order.state != ORDER_CLOSED
+            order.pending_amount_contracts = 0
+        return outcome | OUTCOME_REJECTED
+
+    cdef bint book_fill(self, int32_t slot, uint32_t generation,
+                        int64_t amount_contracts) noexcept nogil:
+        """Count a fill that reached the position; False where the slot has moved on."""
+        if self.orders[slot].generation != generation:
+            return False
+        self.orders[slot].booked_contracts += amount_contracts
+        return True
+
+    cdef int32_t time_out(self, int64_t now_ns, int64_t after_ns) noexcept nogil:
+        """Turn requests without an answer into unknown orders; return how many."""
+        cdef int32_t i, count = 0
+        cdef Order* order
+        for i in range(SLOTS_MAX):
+            order = &self.orders[i]
+            if order.request_id != 0 and now_ns - order.sent_ns > after_ns:
+                order.request_id = 0
+                order.must_cancel = order.order_id_size > 0
+                if order.state != ORDER_LIVE and order.state != ORDER_CLOSED:
+                    self.step(order, SIGNAL_TIMEOUT)
+                count += 1
+        return count
+
+    cdef int32_t lose_all(self) noexcept nogil:
+        """The connection is gone: every order that is not closed is unknown."""
+        cdef int32_t i, count = 0
+        for i in range(SLOTS_MAX):
+            if self.orders[i].state != ORDER_CLOSED:
+                self.orders[i].request_id = 0
+                self.step(&self.orders[i], SIGNAL_LOST)
+                count += 1
+        return count
+
+    cdef void absent(self, int32_t slot) noexcept nogil:
+        """The venue was asked, all requests are answered or expired, and it has no such order."""
+        if 0 <= slot < SLOTS_MAX:
+            self.step(&self.orders[slot], SIGNAL_ABSENT)
+
+    cdef void all_booked(self) noexcept nogil:
+        """The venue's own position was taken over: no fill is missing any more."""
+        cdef int32_t i
+        for i in range(SLOTS_MAX):
+            self.orders[i].booked_contracts = self.orders[i].filled_contracts
+
+    cdef int64_t worst_contracts(self, int32_t side) noexcept nogil:
+        """Contracts of one side that may still be, or have been, filled without being booked."""
+        cdef int64_t total = 0
+        cdef int32_t i
+        for i in range(SLOTS_MAX):
+            if self.orders[i].side == side:
+                total += order_worst(&self.orders[i])
+        return total
+
+    cdef int32_t own_levels(self, int32_t side, LevelChange* levels) noexcept nogil:
+        """Where our own resting amounts of a side stand in the venue's book."""
+        cdef int32_t i, n = 0
+        cdef int64_t resting
+        for i in range(SLOTS_MAX):
+            if (self.orders[i].state < ORDER_LIVE or self.orders[i].side != side):
+                continue
+            resting = self.orders[i].amount_contracts - self.orders[i].filled_contracts
+            if resting > 0:
+                levels[n].price_ticks = self.orders[i].price_ticks
+                levels[n].amount_contracts = resting
+                n += 1
+        return n
+
+    cdef int64_t best_own(self, int32_t side) noexcept nogil:
+        """Most aggressive price at which an order of ours may stand; 0 where there is none."""
+        cdef int64_t best = 0, price
+        cdef int32_t i
+        for i in range(SLOTS_MAX):
+            if self.orders[i].state == ORDER_CLOSED or self.orders[i].side != side:
+                continue
+            price = self.orders[i].price_ticks
+            if (self.orders[i].state == ORDER_EDIT_PENDING
+                    or self.orders[i].state == ORDER_UNKNOWN) and (
+                    self.orders[i].pending_amount_contracts > 0) and (
+                    (side == SIDE_BID) == (self.orders[i].pending_price_ticks > price)):
+                price = self.orders[i].pending_price_ticks
+            if best == 0 or (side == SIDE_BID) == (price > best):
+                best = price
+        return best
+
+    def rows(self):
+        """Every slot that is not free, as a dict (tests, views, reconciliation)."""
+        cdef int32_t i
+        cdef Order* order
+        found = []
+        for i in range(SLOTS_MAX):
+            order = &self.orders[i]
+            if order_slot_free(order):
+                continue
+            found.append({
+                "slot": i, "side": order.side, "state": OrderState(order.state).name,
+                "generation": order.generation, "price_ticks": order.price_ticks,
+                "amount_contracts": order.amount_contracts,
+                "filled_contracts": order.filled_contracts,
+                "booked_contracts": order.booked_contracts,
+                "pending_price_ticks": order.pending_price_ticks,
+                "pending_amount_contracts": order.pending_amount_contracts,
+                "worst_contracts": order_worst(order),
+                "order_id": (<bytes>order.order_id[:order.order_id_size]).decode("ascii"),
+                "request": order.request, "sent_ns": order.sent_ns,
+                "valid_until_ms": order.valid_until_ms})
+        return found
+
+    def worst(self, int32_t side):
+        """Worst-case contracts of a side."""
+        return self.worst_contracts(side)
