@@ -40,7 +40,8 @@ def width_faults(config: Config) -> list[str]:
         faults.append(
             f"{at(config, 'quote.gamma')}: quote.gamma and quote.skew_usd_at_limit both state "
             "the skew; keep one of them")
-    if not faults and quote.skew_usd_at_limit > 0 and quote.max_skew_bps < quote.base_half_spread_bps:
+    short = quote.max_skew_bps < quote.base_half_spread_bps
+    if short and not faults and quote.skew_usd_at_limit > 0:
         faults.append(
             f"{at(config, 'quote.max_skew_bps', 'quote.base_half_spread_bps')}: "
             f"quote.max_skew_bps = {quote.max_skew_bps:g} is under quote.base_half_spread_bps = "
