@@ -33,6 +33,7 @@ EXPECTED: tuple[str, ...] = (
     "mmcore.budget",
     "mmcore.diff",
     "mmcore.engine",
+    "mmcore.face",
     "mmcore.faults",
     "mmcore.journal",
     "mmcore.ledger",
@@ -40,11 +41,13 @@ EXPECTED: tuple[str, ...] = (
     "mmcore.orders",
     "mmcore.params",
     "mmcore.position",
+    "mmcore.publish",
     "mmcore.quote",
     "mmcore.risk",
     "mmcore.signals",
     "mmcore.sink",
     "mmcore.stats",
+    "mmcore.telemetry",
     "mmcore.types",
 )
 

@@ -1,0 +1,243 @@
+"""See publish.pxd. Called from the runner's tick, never inside a turn."""
+from libc.stdint cimport int32_t, uint64_t
+from libc.string cimport memset
+
+from mmcore.book cimport NO_ASK, NO_BID
+from mmcore.market cimport Market
+from mmcore.telemetry cimport (
+    BOOK_ROWS, HISTOGRAM_TICK_TO_ORDER, LADDER_ROWS, MarketBlock, PageRow)
+from mmcore cimport telemetry as t
+from mmcore.stats cimport histogram_quantile
+from mmcore.types cimport (
+    INSTRUMENT_INVERSE, SLOTS_MAX, LevelChange, amount_of, delta_btc, price_usd)
+
+
+cdef struct Totals:
+    double delta_btc
+    double realized_btc
+    double unrealized_btc
+    double fees_btc
+    double funding_btc
+    double unknown
+    double fills
+    double maker_fills
+
+
+cdef double settled_btc(Market market, double amount) noexcept nogil:
+    """An amount of the settlement currency in BTC."""
+    cdef double price = market.signals.s.mark_usd
+    if market.spec.kind == INSTRUMENT_INVERSE:
+        return amount
+    return amount / price if price > 0.0 else 0.0
+
+
+cdef double mark_of(Market market) noexcept nogil:
+    if market.signals.s.mark_usd > 0.0:
+        return market.signals.s.mark_usd
+    return market.signals.s.reference_usd
+
+
+cdef void add_totals(Market market, Totals* totals) noexcept nogil:
+    cdef double mark = mark_of(market)
+    totals.delta_btc += delta_btc(&market.spec, market.position.contracts, mark)
+    totals.realized_btc += settled_btc(market, <double>market.position.realized_e8 * 1e-8)
+    totals.fees_btc += settled_btc(market, <double>market.position.fees_e8 * 1e-8)
+    totals.funding_btc += settled_btc(market, market.position.funding)
+    totals.unrealized_btc += settled_btc(
+        market, market.position.unrealized(&market.spec, mark))
+    totals.unknown += market.orders.unknown_count
+    totals.fills += <double>market.ledger.fills
+    totals.maker_fills += <double>market.ledger.maker_fills
+
+
+cdef void total_up(Engine engine, Totals* totals) noexcept:
+    cdef Market market
+    memset(totals, 0, sizeof(Totals))
+    for market in engine.markets:
+        add_totals(market, totals)
+
+
+cdef void publish_market(Market market, MarketBlock* block, int64_t now_ns) noexcept nogil:
+    cdef double* v = block.values
+    cdef LevelChange[SLOTS_MAX] rows
+    cdef int32_t side, i, n
+    cdef double mark = mark_of(market)
+    v[t.MARKET_BOOK_VALID] = market.book.valid
+    v[t.MARKET_BEST_BID_USD] = (
+        price_usd(&market.spec, market.book.best[0]) if market.book.best[0] > NO_BID else 0.0)
+    v[t.MARKET_BEST_ASK_USD] = (
+        price_usd(&market.spec, market.book.best[1]) if market.book.best[1] < NO_ASK else 0.0)
+    v[t.MARKET_MID_USD] = market.signals.s.mid_usd
+    v[t.MARKET_MICRO_USD] = market.signals.s.micro_usd
+    v[t.MARKET_MARK_USD] = market.signals.s.mark_usd
+    v[t.MARKET_INDEX_USD] = market.signals.s.index_usd
+    v[t.MARKET_SPREAD_USD] = market.signals.s.spread_usd
+    v[t.MARKET_IMBALANCE] = market.signals.s.imbalance
+    v[t.MARKET_VOL_USD] = market.signals.s.vol_usd
+    v[t.MARKET_REFERENCE_USD] = market.signals.s.reference_usd
+    v[t.MARKET_HALF_SPREAD_USD] = market.approved.why.half_usd
+    v[t.MARKET_FEE_FLOOR_USD] = market.approved.why.half_floor_usd
+    v[t.MARKET_SKEW_USD] = market.approved.why.skew_usd
+    v[t.MARKET_ALPHA_USD] = market.approved.why.alpha_usd
+    v[t.MARKET_REMOVED_BID] = market.approved.why.removed[0]
+    v[t.MARKET_REMOVED_ASK] = market.approved.why.removed[1]
+    v[t.MARKET_POSITION_USD] = amount_of(&market.spec, market.position.contracts) * (
+        1.0 if market.spec.kind == INSTRUMENT_INVERSE else mark)
+    v[t.MARKET_POSITION_BTC] = delta_btc(&market.spec, market.position.contracts, mark)
+    v[t.MARKET_AVERAGE_USD] = market.position.average_usd(&market.spec)
+    v[t.MARKET_REALIZED_BTC] = settled_btc(market, <double>market.position.realized_e8 * 1e-8)
+    v[t.MARKET_UNREALIZED_BTC] = settled_btc(
+        market, market.position.unrealized(&market.spec, mark))
+    v[t.MARKET_FEES_BTC] = settled_btc(market, <double>market.position.fees_e8 * 1e-8)
+    v[t.MARKET_FUNDING_BTC] = settled_btc(market, market.position.funding)
+    v[t.MARKET_VOLUME_USD] = market.position.volume_usd
+    v[t.MARKET_BOOK_UPDATES_TOTAL] = <double>market.book_updates
+    v[t.MARKET_FILLS] = <double>market.ledger.fills
+    v[t.MARKET_MAKER_FILLS] = <double>market.ledger.maker_fills
+    v[t.MARKET_ORDERS_NEW_TOTAL] = <double>market.orders_new
+    v[t.MARKET_ORDERS_EDIT_TOTAL] = <double>market.orders_edit
+    v[t.MARKET_ORDERS_CANCEL_TOTAL] = <double>market.orders_cancel
+    v[t.MARKET_REJECTS_TOTAL] = <double>market.rejects
+    v[t.MARKET_OPEN_ORDERS] = market.orders.open_count
+    v[t.MARKET_FEED_LAG_SECONDS] = <double>market.health.lag_ns * 1e-9
+    v[t.MARKET_BOOK_AGE_SECONDS] = <double>(now_ns - market.health.book_ns) * 1e-9
+    for side in range(2):
+        memset(&block.book[side][0], 0, BOOK_ROWS * sizeof(PageRow))
+        n = market.book.walk(side, rows, BOOK_ROWS)
+        for i in range(n):
+            block.book[side][i].price_usd = price_usd(&market.spec, rows[i].price_ticks)
+            block.book[side][i].amount = amount_of(&market.spec, rows[i].amount_contracts)
+        memset(&block.ladder[side][0], 0, LADDER_ROWS * sizeof(PageRow))
+        n = market.orders.own_levels(side, rows)
+        for i in range(n if n < LADDER_ROWS else LADDER_ROWS):
+            block.ladder[side][i].price_usd = price_usd(&market.spec, rows[i].price_ticks)
+            block.ladder[side][i].amount = amount_of(&market.spec, rows[i].amount_contracts)
+    v[t.MARKET_QUOTE_BID_USD] = block.ladder[0][0].price_usd
+    v[t.MARKET_QUOTE_ASK_USD] = block.ladder[1][0].price_usd
+
+
+cpdef int publish(Engine engine, TelemetryPage page, int64_t now_ns) except -1:
+    """Write everything readers see, inside one sequence-lock section."""
+    cdef double* v = page.page.values
+    cdef Market market
+    cdef Totals totals
+    total_up(engine, &totals)
+    page.begin()
+    publish_counters(engine, v)
+    v[t.ENGINE_FILLS] = totals.fills
+    v[t.ENGINE_MAKER_FILLS] = totals.maker_fills
+    v[t.ENGINE_RISK_STATE] = engine.risk.state
+    v[t.ENGINE_FAULT] = engine.faults.code
+    v[t.ENGINE_CREDITS] = engine.budget.available(now_ns)
+    v[t.ENGINE_UNANSWERED] = engine.budget.unanswered
+    v[t.ENGINE_UNKNOWN_ORDERS] = totals.unknown
+    v[t.ENGINE_DELTA_BTC] = totals.delta_btc
+    v[t.ENGINE_MAX_ABS_DELTA_BTC] = engine.max_abs_delta_btc
+    v[t.ENGINE_REALIZED_BTC] = totals.realized_btc
+    v[t.ENGINE_UNREALIZED_BTC] = totals.unrealized_btc
+    v[t.ENGINE_FEES_BTC] = totals.fees_btc
+    v[t.ENGINE_FUNDING_BTC] = totals.funding_btc
+    v[t.ENGINE_EQUITY_START_BTC] = engine.equity_start_btc
+    v[t.ENGINE_EQUITY_BTC] = (engine.equity_start_btc + totals.realized_btc
+                              + totals.unrealized_btc - totals.fees_btc + totals.funding_btc)
+    v[t.ENGINE_JOURNAL_LOST] = engine.journal.lost
+    v[t.ENGINE_JOURNAL_DEPTH_BYTES] = engine.journal.depth
+    v[t.ENGINE_LAST_FRAME_AGE_SECONDS] = <double>(now_ns - engine.last_frame_ns) * 1e-9
+    page.page.histograms[HISTOGRAM_TICK_TO_ORDER] = engine.tick_to_order_ns
+    for market in engine.markets:
+        publish_market(market, &page.page.markets[market.spec.index], now_ns)
+    page.end(now_ns)
+    return 0
+
+
+cdef void publish_counters(Engine engine, double* v) noexcept nogil:
+    v[t.ENGINE_FRAMES] = <double>engine.counters.frames
+    v[t.ENGINE_MALFORMED] = <double>engine.counters.malformed
+    v[t.ENGINE_BOOK_UPDATES] = <double>engine.counters.book_updates
+    v[t.ENGINE_BOOK_SNAPSHOTS] = <double>engine.counters.book_snapshots
+    v[t.ENGINE_BOOK_GAPS] = <double>engine.counters.book_gaps
+    v[t.ENGINE_BOOK_CROSSED] = <double>engine.counters.book_crossed
+    v[t.ENGINE_TRADES] = <double>engine.counters.trades
+    v[t.ENGINE_TICKERS] = <double>engine.counters.tickers
+    v[t.ENGINE_DECISIONS] = <double>engine.counters.decisions
+    v[t.ENGINE_BATCHES] = <double>engine.counters.batches
+    v[t.ENGINE_ORDERS_NEW] = <double>engine.counters.orders_new
+    v[t.ENGINE_ORDERS_EDIT] = <double>engine.counters.orders_edit
+    v[t.ENGINE_ORDERS_CANCEL] = <double>engine.counters.orders_cancel
+    v[t.ENGINE_REJECTS] = <double>engine.counters.rejects
+    v[t.ENGINE_POST_ONLY_REJECTS] = <double>engine.counters.post_only_rejects
+    v[t.ENGINE_REFUSED_BY_RISK] = <double>engine.counters.refused_by_risk
+    v[t.ENGINE_DEFERRED] = <double>engine.counters.deferred
+    v[t.ENGINE_UNKNOWN_IDS] = <double>engine.counters.unknown_ids
+    v[t.ENGINE_TIMEOUTS] = <double>engine.counters.timeouts
+    v[t.ENGINE_DUPLICATE_FILLS] = <double>engine.counters.duplicate_fills
+    v[t.ENGINE_FOREIGN_FILLS] = <double>engine.counters.foreign_fills
+    v[t.ENGINE_REJECT_STORMS] = <double>engine.counters.reject_storms
+
+
+def summary(Engine engine not None):
+    """Figures of the session so far, keyed as `--summary` writes them (without `exit`)."""
+    cdef Totals totals
+    cdef Market market
+    total_up(engine, &totals)
+    counters = {
+        "book_updates": engine.counters.book_updates, "book_gaps": engine.counters.book_gaps,
+        "book_crossed": engine.counters.book_crossed, "decisions": engine.counters.decisions,
+        "max_abs_delta_btc": engine.max_abs_delta_btc, "orders_new": engine.counters.orders_new,
+        "orders_edit": engine.counters.orders_edit, "orders_cancel": engine.counters.orders_cancel,
+        "rejects": engine.counters.rejects, "fills": int(totals.fills),
+        "maker_fills": int(totals.maker_fills)}
+    money = {
+        "delta_btc": totals.delta_btc, "realized_btc": round(totals.realized_btc, 8),
+        "unrealized_btc": totals.unrealized_btc, "fees_btc": round(totals.fees_btc, 8),
+        "funding_btc": totals.funding_btc,
+        "equity_btc": (engine.equity_start_btc + totals.realized_btc + totals.unrealized_btc
+                       - totals.fees_btc + totals.funding_btc)}
+    latency = {name: histogram_quantile(&engine.tick_to_order_ns, share) / 1e3
+               for name, share in (("p50", 0.5), ("p99", 0.99), ("p999", 0.999))}
+    rows = {}
+    position_usd = 0.0
+    for market in engine.markets:
+        rows[market.name] = market_summary(market)
+        position_usd += rows[market.name]["position_usd"]
+    return {**counters, "position_usd": position_usd,
+            **money, "tick_to_order_us": latency, "markout_bps": merged_markouts(engine),
+            "instruments": rows}
+
+
+cdef dict market_summary(Market market):
+    cdef double mark = mark_of(market)
+    usd = amount_of(&market.spec, market.position.contracts) * (
+        1.0 if market.spec.kind == INSTRUMENT_INVERSE else mark)
+    return {
+        "book_updates": market.book_updates, "book_gaps": market.book_gaps,
+        "book_crossed": market.book_crossed, "orders_new": market.orders_new,
+        "orders_edit": market.orders_edit, "orders_cancel": market.orders_cancel,
+        "rejects": market.rejects, "fills": market.ledger.fills,
+        "maker_fills": market.ledger.maker_fills, "position_usd": usd,
+        "delta_btc": delta_btc(&market.spec, market.position.contracts, mark),
+        "average_usd": market.position.average_usd(&market.spec),
+        "realized_btc": settled_btc(market, market.position.realized_e8 * 1e-8),
+        "unrealized_btc": settled_btc(market, market.position.unrealized(&market.spec, mark)),
+        "fees_btc": settled_btc(market, market.position.fees_e8 * 1e-8),
+        "funding_btc": settled_btc(market, market.position.funding),
+        "volume_usd": market.position.volume_usd, "mark_usd": mark,
+        "markout_bps": market.ledger.markouts()}
+
+
+cdef dict merged_markouts(Engine engine):
+    """Mean over every instrument, weighted by the number of settled fills."""
+    cdef Market market
+    cdef int32_t h, side
+    cdef double total
+    cdef uint64_t count
+    names = list((<Market>engine.markets[0]).ledger.markouts())
+    merged = {}
+    for h in range(len(names)):
+        total, count = 0.0, 0
+        for market in engine.markets:
+            for side in range(2):
+                total += market.ledger.markout_sum_bps[side][h]
+                count += market.ledger.markout_count[side][h]
+        merged[names[h]] = total / count if count else None
+    return merged
