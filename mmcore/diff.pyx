@@ -57,7 +57,8 @@ cdef Action* next_action(Planning* p, OrderTable orders, const Order* order,
     return action
 
 
-cdef void append(Planning* p, OrderTable orders, Budget budget, const Action* action) noexcept nogil:
+cdef void append(Planning* p, OrderTable orders, Budget budget,
+                 const Action* action) noexcept nogil:
     orders.sent(action, p.clock.now_ns)
     budget.spend(1.0, p.clock.now_ns)
     if action.kind == ACTION_NEW or action.kind == ACTION_EDIT:

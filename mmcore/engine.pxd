@@ -42,7 +42,6 @@ cdef struct EngineCounters:
     uint64_t timeouts
     uint64_t duplicate_fills
     uint64_t foreign_fills
-    uint64_t reject_storms
 
 cdef class Engine:
     cdef readonly Params params
@@ -63,9 +62,6 @@ cdef class Engine:
     cdef readonly double equity_btc         # as the venue last said
     cdef readonly double equity_start_btc
     cdef readonly double max_abs_delta_btc
-    cdef int64_t storm_ns               # start of the window in which rejects are counted
-    cdef int32_t storm_count
-    cdef int64_t resume_ns              # when a pause of our own ends; 0: it does not
 
     # apply: cheap, per frame
     cdef int on_frame(self, int64_t now_ns) noexcept
@@ -86,7 +82,6 @@ cdef class Engine:
     cdef void plan_market(self, Market market, int64_t now_ns) noexcept
     cdef void count_actions(self, Market market, int32_t first) noexcept
     cdef void lose_book(self, Market market) noexcept
-    cdef void storm(self, int64_t now_ns) noexcept
     cdef void control_market(self, Market market, const Control* control,
                              int64_t now_ns) noexcept
     cdef void disconnected(self) noexcept

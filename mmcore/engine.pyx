@@ -20,10 +20,6 @@ from mmcore.types cimport (
     CONTROL_UNKNOWN_RESOLVED, CONTROL_WALL_OFFSET, MARKET_UNKNOWN, Why,
     price_usd)
 
-cdef enum:
-    LAG_SHARE = 8               # feed lag is averaged over about this many book messages
-
-
 cdef class Engine:
     """Owner of markets, position and risk. One state, one owner; time is an argument."""
 
@@ -161,9 +157,7 @@ cdef class Engine:
                 market.dirty = True
             if market.signals.s.mid_usd > 0.0:
                 market.ledger.mark_out(market.signals.s.mid_usd, now_ns)
-        if self.resume_ns and now_ns >= self.resume_ns and self.risk.state == RISK_PAUSED:
-            self.resume_ns = 0
-            self.risk.to_state(RISK_ACTIVE)
+        if self.risk.resume_when_due(now_ns):
             self.all_dirty()
         if self.faults.code and self.risk.state != RISK_KILLED:
             self.risk.to_state(RISK_KILLED)
@@ -189,21 +183,13 @@ cdef class Engine:
         """Apply one book message; an invalid book asks for a fresh snapshot."""
         cdef Market market = <Market>self.markets[index]
         cdef int result = market.book.apply(delta)
-        cdef int64_t lag
         market.dirty = True
         if result == BOOK_APPLIED or result == BOOK_SNAPSHOT:
-            market.health.book_ns = now_ns
-            if self.wall_offset_ns and delta.timestamp_ms > 0 and result == BOOK_APPLIED:
-                lag = now_ns + self.wall_offset_ns - delta.timestamp_ms * 1_000_000
-                market.health.lag_ns += (lag - market.health.lag_ns) // LAG_SHARE
+            market.on_book_applied(delta, now_ns, self.wall_offset_ns)
             if result == BOOK_APPLIED:
                 self.counters.book_updates += 1
-                market.book_updates += 1
             else:
                 self.counters.book_snapshots += 1
-                market.health.synced_ns = now_ns
-                market.health.lag_ns = 0
-                market.signals.restart()
                 self.resync_mask &= ~(<uint32_t>1 << index)
         elif result == BOOK_GAP or result == BOOK_CROSSED:
             if result == BOOK_GAP:
@@ -263,22 +249,9 @@ cdef class Engine:
             self.counters.rejects += 1
             market.rejects += 1
             self.counters.post_only_rejects += (outcome & OUTCOME_POST_ONLY) != 0
-            self.storm(now_ns)
+            if self.risk.on_reject(&self.params.v.risk, now_ns):
+                self.all_dirty()
         return outcome
-
-    cdef void storm(self, int64_t now_ns) noexcept:
-        """Pause when the venue refuses too much in too short a time."""
-        if now_ns - self.storm_ns > <int64_t>(self.params.v.risk.reject_storm_s * 1e9):
-            self.storm_ns = now_ns
-            self.storm_count = 0
-        self.storm_count += 1
-        if (self.params.v.risk.reject_storm_count > 0.0
-                and self.storm_count > <int32_t>self.params.v.risk.reject_storm_count
-                and self.risk.state == RISK_ACTIVE):
-            self.risk.to_state(RISK_PAUSED)
-            self.resume_ns = now_ns + <int64_t>(self.params.v.risk.reject_storm_s * 1e9)
-            self.counters.reject_storms += 1
-            self.all_dirty()
 
     cdef int on_fill(self, const Fill* fill, int64_t now_ns) noexcept:
         """Book one trade of ours, once; a late one too."""
@@ -338,7 +311,6 @@ cdef class Engine:
             if control.value > 0 and control.real > 0.0:
                 self.budget.set_limits(<double>control.value, control.real)
         elif control.kind == CONTROL_PAUSE:
-            self.resume_ns = 0
             self.risk.to_state(RISK_PAUSED)
         elif control.kind == CONTROL_RESUME:
             self.risk.to_state(RISK_ACTIVE)

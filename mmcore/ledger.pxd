@@ -26,5 +26,6 @@ cdef class Ledger:
     cdef readonly uint64_t missed_markouts
 
     cdef bint is_duplicate(self, uint64_t trade_id) noexcept nogil
-    cdef void record(self, int32_t side, double price_usd, bint maker, int64_t now_ns) noexcept nogil
+    cdef void record(self, int32_t side, double price_usd, bint maker,
+                     int64_t now_ns) noexcept nogil
     cdef void mark_out(self, double mid_usd, int64_t now_ns) noexcept nogil

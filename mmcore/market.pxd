@@ -10,7 +10,8 @@ from mmcore.position cimport Position
 from mmcore.quote cimport Inventory
 from mmcore.risk cimport Exposure, Health
 from mmcore.signals cimport Signals
-from mmcore.types cimport ApprovedQuotes, Instrument, InstrumentSpec, TargetQuotes
+from mmcore.types cimport (
+    ApprovedQuotes, BookDelta, Instrument, InstrumentSpec, TargetQuotes)
 
 
 cdef class Market:
@@ -43,3 +44,5 @@ cdef class Market:
 
     cdef double price_for_limits(self) noexcept nogil
     cdef void measure(self) noexcept nogil
+    cdef void on_book_applied(self, const BookDelta* delta, int64_t now_ns,
+                              int64_t wall_offset_ns) noexcept nogil

@@ -2,6 +2,10 @@
 from mmcore.types cimport SIDE_ASK, SIDE_BID, delta_btc
 
 
+cdef enum:
+    LAG_SHARE = 8               # feed lag is averaged over about this many book messages
+
+
 cdef class Market:
     """Book, signals, orders, position and ledger of one instrument."""
 
@@ -37,6 +41,21 @@ cdef class Market:
         self.exposure.limit_btc = self.params.v.inventory.limit_btc
         self.inventory.limit_btc = self.params.v.inventory.limit_btc
         self.inventory.contracts = self.position.contracts
+
+    cdef void on_book_applied(self, const BookDelta* delta, int64_t now_ns,
+                              int64_t wall_offset_ns) noexcept nogil:
+        """Keep age and lag of the feed; a snapshot starts the warm-up anew."""
+        cdef int64_t lag_ns
+        self.health.book_ns = now_ns
+        if delta.snapshot:
+            self.health.synced_ns = now_ns
+            self.health.lag_ns = 0
+            self.signals.restart()
+            return
+        self.book_updates += 1
+        if wall_offset_ns != 0 and delta.timestamp_ms > 0:
+            lag_ns = now_ns + wall_offset_ns - delta.timestamp_ms * 1_000_000
+            self.health.lag_ns += (lag_ns - self.health.lag_ns) // LAG_SHARE
 
     @property
     def name(self):

@@ -23,7 +23,7 @@ cdef int[ORDER_STATES][SIGNALS] NEXT = [
     [NEVER, NEVER, NEVER, L,   L,     C,     C,      C,   U,     U,      U,   N],    # new pending
     [NEVER, E,     X,     L,   L,     C,     L,      L,   L,     L,      U,   C],    # live
     [NEVER, NEVER, X,     L,   E,     C,     L,      U,   U,     U,      U,   U],    # edit pending
-    [NEVER, NEVER, X,     X,   X,     C,     L,      U,   U,     U,      U,   C],    # cancel pending
+    [NEVER, NEVER, X,     X,   X,     C,     L,      U,   U,     U,      U,   C],    # cancelling
     [NEVER, NEVER, X,     L,   U,     C,     L,      U,   U,     U,      U,   C],    # unknown
 ]
 

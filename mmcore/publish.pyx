@@ -172,7 +172,7 @@ cdef void publish_counters(Engine engine, double* v) noexcept nogil:
     v[t.ENGINE_TIMEOUTS] = <double>engine.counters.timeouts
     v[t.ENGINE_DUPLICATE_FILLS] = <double>engine.counters.duplicate_fills
     v[t.ENGINE_FOREIGN_FILLS] = <double>engine.counters.foreign_fills
-    v[t.ENGINE_REJECT_STORMS] = <double>engine.counters.reject_storms
+    v[t.ENGINE_REJECT_STORMS] = <double>engine.risk.reject_storms
 
 
 def summary(Engine engine not None):

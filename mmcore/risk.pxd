@@ -3,7 +3,7 @@ from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from mmcore.book cimport OrderBook
 from mmcore.orders cimport OrderTable
-from mmcore.params cimport ParamValues
+from mmcore.params cimport ParamValues, RiskParams
 from mmcore.signals cimport SignalState
 from mmcore.types cimport Action, ApprovedQuotes, Instrument, TargetQuotes
 
@@ -53,6 +53,10 @@ cdef class RiskGate:
     cdef double net_worst_btc[2]            # orders of all instruments, per side
     cdef double net_limit_btc
     cdef int32_t open_orders                # of all instruments
+    cdef readonly uint64_t reject_storms
+    cdef int64_t storm_ns                   # start of the window in which rejects are counted
+    cdef int32_t storm_count
+    cdef int64_t resume_ns                  # end of a pause of our own; 0: only by command
 
     cdef int32_t assess(self, const Health* health, const SignalState* signal, OrderBook book,
                         const ParamValues* params, int64_t now_ns) noexcept nogil
@@ -69,4 +73,6 @@ cdef class RiskGate:
                        const Exposure* exposure, double added_btc) noexcept nogil
     cdef int64_t order_most(self, const Instrument* spec, const ParamValues* params,
                             const SignalState* signal) noexcept nogil
+    cdef bint on_reject(self, const RiskParams* params, int64_t now_ns) noexcept nogil
+    cdef bint resume_when_due(self, int64_t now_ns) noexcept nogil
     cdef bint to_state(self, int32_t state) noexcept nogil

@@ -174,11 +174,34 @@ cdef class RiskGate:
             return GATE_SELF_CROSS
         return GATE_OK
 
+    cdef bint on_reject(self, const RiskParams* params, int64_t now_ns) noexcept nogil:
+        """Count a refusal of the venue; True where too many in too short a time now pause us."""
+        cdef int64_t window_ns = <int64_t>(params.reject_storm_s * 1e9)
+        if now_ns - self.storm_ns > window_ns:
+            self.storm_ns = now_ns
+            self.storm_count = 0
+        self.storm_count += 1
+        if (params.reject_storm_count <= 0.0 or self.state != RISK_ACTIVE
+                or self.storm_count <= <int32_t>params.reject_storm_count):
+            return False
+        self.reject_storms += 1
+        self.to_state(RISK_PAUSED)
+        self.resume_ns = now_ns + window_ns
+        return True
+
+    cdef bint resume_when_due(self, int64_t now_ns) noexcept nogil:
+        """End a pause of our own when its time is over; True where that happened."""
+        if self.resume_ns == 0 or now_ns < self.resume_ns or self.state != RISK_PAUSED:
+            return False
+        self.to_state(RISK_ACTIVE)
+        return True
+
     cdef bint to_state(self, int32_t state) noexcept nogil:
         """Move to a state; killed is left by nobody but a restart, stopped only for killed."""
         if self.state == RISK_KILLED or (self.state == RISK_STOPPED and state != RISK_KILLED):
             return False
         self.state = state
+        self.resume_ns = 0
         return True
 
     def refusals(self):

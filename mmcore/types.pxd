@@ -241,7 +241,7 @@ cdef struct ActionBatch:
     Action items[ACTIONS_MAX]
 
 # ---------------------------------------------------------------- request ids
-# id = kind << 44 | market << 40 | slot << 32 | sequence, below 2^53; kind 0 is the cold RPC's space.
+# id = kind << 44 | market << 40 | slot << 32 | sequence, below 2^53; kind 0: the cold RPCs.
 cdef inline int64_t request_id_of(int32_t kind, int32_t market, int32_t slot,
                                   uint32_t sequence) noexcept nogil:
     return ((<int64_t>kind) << 44) | ((<int64_t>market) << 40) | ((<int64_t>slot) << 32) | sequence
