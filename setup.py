@@ -70,7 +70,12 @@ DIRECTIVES: dict[str, object] = {
 }
 
 # Shared by every kind: exact floats (a fused multiply-add would make live and backtest differ).
-COMPILE_COMMON = ["-ffp-contract=off", "-Wall", "-Wextra", "-Wno-unused-parameter"]
+# The four errors are what newer compilers refuse anyway; Cython makes such C only by mistake.
+COMPILE_COMMON = [
+    "-ffp-contract=off", "-Wall", "-Wextra", "-Wno-unused-parameter",
+    "-Werror=int-conversion", "-Werror=incompatible-pointer-types",
+    "-Werror=implicit-function-declaration", "-Werror=return-type",
+]
 SANITIZERS = "address,undefined"
 
 

@@ -3,7 +3,7 @@
 cdef ParamValues LAYOUT
 
 cdef size_t offset_of(const void* field) noexcept:
-    return <size_t>(<const char*>field - <const char*>&LAYOUT)
+    return <size_t>field - <size_t>&LAYOUT
 
 OFFSETS = {
     "signals.vol_half_life_s": offset_of(&LAYOUT.signals.vol_half_life_s),

@@ -9,8 +9,23 @@ from source_tree import ROOT, Source, logical_lines, sources
 
 # Functions the compiler must prove free of Python: noexcept nogil, in the .pxd or the .pyx.
 NOGIL: dict[str, tuple[str, ...]] = {
-    "mmcore.types": ("ticks_of_price", "contracts_of_amount", "ticks_down", "ticks_up",
+    "mmcore.types": ("request_id_of", "price_usd", "amount_of", "delta_btc", "contracts_of_btc",
+                     "ticks_of_price", "contracts_of_amount", "ticks_down", "ticks_up",
                      "lots_down"),
+    "mmcore.faults": ("check",),
+    "mmcore.stats": ("histogram_record",),
+    "mmcore.book": ("apply", "invalidate", "amount_at", "walk"),
+    "mmcore.position": ("apply", "value_at", "unrealized", "average_usd"),
+    "mmcore.orders": ("sent", "on_event", "book_fill", "time_out", "worst_contracts",
+                      "own_levels"),
+    "mmcore.budget": ("available", "spend", "rate_allows"),
+    "mmcore.journal": ("append",),
+    "mmcore.signals": ("on_trade", "on_ticker", "update"),
+    "mmcore.ledger": ("record", "mark_out"),
+    "mmcore.quote": ("quote_compute",),
+    "mmcore.risk": ("assess", "begin", "approve", "admit", "check"),
+    "mmcore.diff": ("plan",),
+    "mmcore.market": ("price_for_limits", "measure"),
 }
 
 # Functions at the edge of Python: {module: {function: line texts that may touch Python}}.
