@@ -73,6 +73,7 @@ RANKS = {
     "connectors.replay": 80,
     "connectors.replay.event": 81,
     "connectors.replay.recording": 81,
+    "connectors.replay.journal": 81,
     "connectors.replay.lines": 82,
     "connectors.replay.columns": 82,
     "connectors.replay.books": 83,
