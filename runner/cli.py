@@ -85,6 +85,35 @@ def run(
 
 
 @app.command()
+def sim(  # noqa: PLR0913 one parameter per option
+    port: Annotated[int, typer.Option(help="WebSocket port; 0 takes a free one.")] = 8765,
+    http_port: Annotated[int | None, typer.Option(
+        "--http-port", help="HTTP port; the WebSocket port plus one.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the synthetic market.")] = 1,
+    data: Annotated[list[Path] | None, typer.Option(
+        help="Play this recording as the market; repeatable.")] = None,
+    speed: Annotated[float, typer.Option(help="Play a recording this many times faster.")] = 1.0,
+    once: Annotated[bool, typer.Option("--once", help="Leave at the end of the recording.")
+                    ] = False,
+    regime: Annotated[str, typer.Option(help="Mood of the synthetic market.")] = "normal",
+    client_id: Annotated[str | None, typer.Option(
+        "--client-id", help="Accept this client id only.")] = None,
+    client_secret: Annotated[str | None, typer.Option(
+        "--client-secret", help="Secret of that client: env:NAME, file:PATH or clear.")] = None,
+    tls_cert: Annotated[Path | None, typer.Option("--tls-cert", help="Certificate.")] = None,
+    tls_key: Annotated[Path | None, typer.Option("--tls-key", help="Its key.")] = None,
+    child: Annotated[bool, typer.Option("--child", hidden=True)] = False,
+) -> None:
+    """Run the exchange alone, for any Deribit client on this machine."""
+    from runner.simulated import SimOptions, serve
+
+    raise typer.Exit(serve(SimOptions(
+        port=port, http_port=http_port, seed=seed, data=tuple(data or ()), speed=speed, once=once,
+        regime=regime, client_id=client_id, client_secret=client_secret, tls_cert=tls_cert,
+        tls_key=tls_key, child=child)))
+
+
+@app.command()
 def doctor(
     config: ConfigOption = None,
     venue: Annotated[str | None, typer.Option(

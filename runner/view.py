@@ -55,9 +55,15 @@ def open_page(path: Path) -> TelemetryReader | None:
 
 
 def left(wait_s: float) -> bool:
-    """Wait, and return whether the reactor has closed our standard input."""
-    ready, _, _ = select.select([0], [], [], wait_s)
-    return bool(ready) and os.read(0, 4096) == b""
+    """Wait, and return whether the reactor closed our standard input or nobody looks any more."""
+    watched = select.poll()
+    watched.register(0, select.POLLIN)
+    # Only for hang-up: rich takes a terminal that is gone for a file and draws nothing, silently.
+    watched.register(1, 0)
+    for descriptor, _ in watched.poll(wait_s * 1000):
+        if descriptor == 1 or os.read(0, 4096) == b"":
+            return True
+    return False
 
 
 def read(reader: TelemetryReader) -> Reading | None:
