@@ -20,7 +20,7 @@ cdef class ListSink(OrderSink):
     """Keeps every batch as a list of dicts instead of sending it."""
     cdef readonly list batches
 
-    def __init__(self):
+    def __cinit__(self):
         self.batches = []
 
     cdef int submit(self, const ActionBatch* batch, int64_t now_ns) except -1:

@@ -1,0 +1,1 @@
+"""The planner shows nothing in Python."""

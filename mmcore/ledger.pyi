@@ -1,0 +1,19 @@
+"""Python face of fills and markouts."""
+
+from typing_extensions import disjoint_base
+
+HORIZON_NAMES: tuple[str, ...]
+
+@disjoint_base
+class Ledger:
+    @property
+    def fills(self) -> int: ...
+    @property
+    def maker_fills(self) -> int: ...
+    @property
+    def missed_markouts(self) -> int: ...
+    def markouts(self) -> dict[str, float | None]: ...
+    def book(
+        self, side: int, price: float, now_ns: int, trade_id: int, maker: bool = True
+    ) -> bool: ...
+    def settle(self, mid: float, now_ns: int) -> None: ...

@@ -1,0 +1,65 @@
+"""Python face of one instrument's state."""
+
+from typing import TypedDict, type_check_only
+
+from typing_extensions import disjoint_base
+
+from mmcore.book import OrderBook
+from mmcore.ledger import Ledger
+from mmcore.orders import OrderTable
+from mmcore.params import Params
+from mmcore.position import Position
+from mmcore.signals import Signals
+from mmcore.types import InstrumentSpec
+
+@type_check_only
+class Explanation(TypedDict):
+    reference_usd: float
+    carry_usd: float
+    alpha_usd: float
+    skew_usd: float
+    half_floor_usd: float
+    half_vol_usd: float
+    half_usd: float
+    position_btc: float
+    sigma_usd: float
+    reference_source: int
+    removed: tuple[int, int]
+
+@disjoint_base
+class Market:
+    def __init__(self, spec: InstrumentSpec, params: Params, index: int) -> None: ...
+    @property
+    def spec_object(self) -> InstrumentSpec: ...
+    @property
+    def params(self) -> Params: ...
+    @property
+    def book(self) -> OrderBook: ...
+    @property
+    def signals(self) -> Signals: ...
+    @property
+    def orders(self) -> OrderTable: ...
+    @property
+    def position(self) -> Position: ...
+    @property
+    def ledger(self) -> Ledger: ...
+    @property
+    def dirty(self) -> bool: ...
+    @property
+    def book_updates(self) -> int: ...
+    @property
+    def book_gaps(self) -> int: ...
+    @property
+    def book_crossed(self) -> int: ...
+    @property
+    def orders_new(self) -> int: ...
+    @property
+    def orders_edit(self) -> int: ...
+    @property
+    def orders_cancel(self) -> int: ...
+    @property
+    def rejects(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    def why(self) -> Explanation: ...
+    def quotes(self) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]: ...

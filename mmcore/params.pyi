@@ -1,0 +1,13 @@
+"""Python face of the core's parameters."""
+
+from typing_extensions import disjoint_base
+
+OFFSETS: dict[str, int]
+
+@disjoint_base
+class Params:
+    @staticmethod
+    def keys() -> list[str]: ...
+    def set(self, key: str, value: float) -> None: ...
+    def get(self, key: str) -> float: ...
+    def copy(self) -> Params: ...

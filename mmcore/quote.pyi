@@ -1,0 +1,1 @@
+"""The quoting model shows nothing in Python."""

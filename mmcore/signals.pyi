@@ -1,0 +1,36 @@
+"""Python face of one instrument's signals."""
+
+from enum import IntEnum
+from typing import TypedDict, type_check_only
+
+from typing_extensions import disjoint_base
+
+class ReferenceSource(IntEnum):
+    REFERENCE_MID = 0
+    REFERENCE_MICRO = 1
+    REFERENCE_LAST = 2
+    REFERENCE_MARK = 3
+    REFERENCE_NONE = 4
+
+@type_check_only
+class Reading(TypedDict):
+    best_bid_ticks: int | None
+    best_ask_ticks: int | None
+    others_bid_ticks: int | None
+    others_ask_ticks: int | None
+    mid_usd: float
+    micro_usd: float
+    spread_usd: float
+    imbalance: float
+    vol_usd: float
+    reference_usd: float
+    reference_source: str
+    mark_usd: float
+    index_usd: float
+    last_usd: float
+    current_funding: float
+    funding_8h: float
+
+@disjoint_base
+class Signals:
+    def read(self) -> Reading: ...

@@ -1,0 +1,118 @@
+"""Python face of the core's vocabulary."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from enum import IntEnum, IntFlag
+
+from typing_extensions import disjoint_base
+
+class InstrumentKind(IntEnum):
+    INSTRUMENT_INVERSE = 0
+    INSTRUMENT_LINEAR = 1
+
+class MarketState(IntEnum):
+    MARKET_OPEN = 0
+    MARKET_SETTLEMENT = 1
+    MARKET_LOCKED = 2
+    MARKET_HALTED = 3
+    MARKET_INACTIVE = 4
+    MARKET_DELIVERED = 5
+    MARKET_ARCHIVIZED = 6
+    MARKET_UNKNOWN = 7
+
+class ActionKind(IntEnum):
+    ACTION_NEW = 1
+    ACTION_EDIT = 2
+    ACTION_CANCEL = 3
+    ACTION_CANCEL_INSTRUMENT = 4
+    ACTION_CANCEL_ALL = 5
+
+class TimeInForce(IntEnum):
+    TIF_GTC = 0
+    TIF_IOC = 1
+    TIF_FOK = 2
+
+class VenueOrderState(IntEnum):
+    VENUE_ORDER_OPEN = 0
+    VENUE_ORDER_FILLED = 1
+    VENUE_ORDER_CANCELLED = 2
+    VENUE_ORDER_REJECTED = 3
+    VENUE_ORDER_UNTRIGGERED = 4
+
+class OrderEventKind(IntEnum):
+    ORDER_EVENT_ACCEPTED = 0
+    ORDER_EVENT_REFUSED = 1
+    ORDER_EVENT_UPDATE = 2
+    ORDER_EVENT_ABSENT = 3
+
+class ControlKind(IntEnum):
+    CONTROL_CONNECTED = 1
+    CONTROL_DISCONNECTED = 2
+    CONTROL_SUBSCRIBED = 3
+    CONTROL_RECONCILED = 4
+    CONTROL_POSITION = 5
+    CONTROL_EQUITY = 6
+    CONTROL_WALL_OFFSET = 7
+    CONTROL_MARKET_STATE = 8
+    CONTROL_PAUSE = 9
+    CONTROL_RESUME = 10
+    CONTROL_KILL = 11
+    CONTROL_STOP = 12
+    CONTROL_ROUND_TRIP = 13
+    CONTROL_CREDITS = 14
+    CONTROL_FUNDING = 15
+    CONTROL_UNKNOWN_RESOLVED = 16
+
+class RemovedReason(IntFlag):
+    REMOVED_NOT_READY = 1
+    REMOVED_BOOK_INVALID = 2
+    REMOVED_STALE = 4
+    REMOVED_STATE = 8
+    REMOVED_INVENTORY = 16
+    REMOVED_REFERENCE = 32
+    REMOVED_WIDTH = 64
+    REMOVED_HOLD = 128
+    REMOVED_MOMENTUM = 256
+    REMOVED_COLLAR = 512
+    REMOVED_SIZE = 1024
+    REMOVED_LAG = 2048
+    REMOVED_KILLED = 4096
+
+@disjoint_base
+class InstrumentSpec:
+    def __init__(
+        self,
+        name: str,
+        *,
+        tick_size: float | str | Decimal,
+        contract_size: float | str | Decimal,
+        min_amount: float | str | Decimal | None = None,
+        inverse: bool = True,
+        maker_fee: float = 0.0,
+        taker_fee: float = 0.0,
+        expiry_ms: int = 0,
+        tick_steps: Iterable[tuple[float, float]] = (),
+    ) -> None: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def inverse(self) -> bool: ...
+    @property
+    def tick_usd(self) -> float: ...
+    @property
+    def contract_size(self) -> float: ...
+    @property
+    def lot_contracts(self) -> int: ...
+    @property
+    def maker_fee(self) -> float: ...
+    @property
+    def taker_fee(self) -> float: ...
+    @property
+    def expiry_ms(self) -> int: ...
+    def price(self, ticks: int) -> float: ...
+    def amount(self, contracts: int) -> float: ...
+    def ticks(self, price: float) -> int: ...
+    def contracts(self, amount: float) -> int: ...
+    def round_down(self, price: float) -> int: ...
+    def round_up(self, price: float) -> int: ...
+    def btc(self, contracts: int, price: float) -> float: ...
