@@ -28,6 +28,9 @@ PACKAGES = ("mmcore", "connectors")
 # Every compiled module, by name. A module missing from the tree would otherwise leave a wheel
 # that installs and then fails to import, so the build compares this list with the .pyx it finds.
 EXPECTED: tuple[str, ...] = (
+    "connectors.deribit.decode",
+    "connectors.deribit.encode",
+    "connectors.deribit.labels",
     "connectors.replay.event",
     "mmcore.book",
     "mmcore.budget",

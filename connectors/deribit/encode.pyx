@@ -1,0 +1,284 @@
+"""Writers of trading requests and their frames; see encode.pxd."""
+from libc.stdint cimport uint8_t
+from libc.string cimport memcpy
+
+from mmcore.types cimport (
+    ACTION_CANCEL, ACTION_CANCEL_ALL, ACTION_CANCEL_INSTRUMENT, ACTION_EDIT, ACTION_NEW,
+    ORDER_ID_MAX, SIDE_BID, TIF_FOK, TIF_GTC, TIF_IOC, InstrumentSpec)
+
+
+cdef inline char* put(char* out, const char* literal, Py_ssize_t size) noexcept nogil:
+    memcpy(out, literal, <size_t>size)
+    return out + size
+
+
+cdef inline char* put_integer(char* out, int64_t value) noexcept nogil:
+    cdef char digits[20]
+    cdef int32_t count = 0
+    cdef uint64_t rest
+    if value < 0:
+        out[0] = c'-'
+        out += 1
+        rest = <uint64_t>(-(value + 1)) + 1
+    else:
+        rest = <uint64_t>value
+    while True:
+        digits[count] = <char>(c'0' + <int32_t>(rest % 10))
+        rest //= 10
+        count += 1
+        if rest == 0:
+            break
+    while count:
+        count -= 1
+        out[0] = digits[count]
+        out += 1
+    return out
+
+
+cdef int32_t write_decimal(char* out, int64_t units, int64_t scale) noexcept nogil:
+    """Write units / scale exactly, scale a power of ten; returns the size, 22 at most."""
+    cdef char* p = out
+    cdef int64_t whole, part
+    if units < 0:
+        p[0] = c'-'
+        p += 1
+        units = -units
+    whole = units // scale
+    part = units % scale
+    p = put_integer(p, whole)
+    if part:
+        p[0] = c'.'
+        p += 1
+        while part:
+            scale //= 10
+            p[0] = <char>(c'0' + <int32_t>(part // scale))
+            p += 1
+            part %= scale
+    return <int32_t>(p - out)
+
+
+cdef inline char* put_head(char* p, int64_t request_id) noexcept nogil:
+    p = put(p, b'{"jsonrpc":"2.0","id":', 22)
+    return put_integer(p, request_id)
+
+
+cdef inline char* put_amount_and_price(char* p, const Action* action,
+                                       const Instrument* spec) noexcept nogil:
+    p = put(p, b'"amount":', 9)
+    p += write_decimal(p, action.amount_contracts * spec.contract_units, spec.amount_scale)
+    p = put(p, b',"price":', 9)
+    return p + write_decimal(p, action.price_ticks * spec.tick_units, spec.price_scale)
+
+
+cdef inline char* put_flags(char* p, const Action* action) noexcept nogil:
+    # post_only is always said: the venue's documents disagree about its default.
+    if action.post_only:
+        p = put(p, b',"post_only":true,"reject_post_only":true', 41)
+    else:
+        p = put(p, b',"post_only":false', 18)
+    if action.reduce_only:
+        p = put(p, b',"reduce_only":true', 19)
+    if action.valid_until_ms > 0:
+        p = put(p, b',"valid_until":', 15)
+        p = put_integer(p, action.valid_until_ms)
+    return p
+
+
+cdef inline char* put_new(char* p, const Action* action, const Instrument* spec,
+                          const LabelScheme* scheme) noexcept nogil:
+    if action.side == SIDE_BID:
+        p = put(p, b',"method":"private/buy"', 23)
+    else:
+        p = put(p, b',"method":"private/sell"', 24)
+    p = put(p, b',"params":{"instrument_name":"', 30)
+    p = put(p, spec.name, spec.name_size)
+    p = put(p, b'",', 2)
+    p = put_amount_and_price(p, action, spec)
+    p = put(p, b',"type":"limit","label":"', 25)
+    p += write_label(scheme, action.market, action.slot, action.generation, p)
+    p = put(p, b'"', 1)
+    if action.time_in_force == TIF_IOC:
+        p = put(p, b',"time_in_force":"immediate_or_cancel"', 38)
+    elif action.time_in_force == TIF_FOK:
+        p = put(p, b',"time_in_force":"fill_or_kill"', 31)
+    p = put_flags(p, action)
+    return put(p, b'}}', 2)
+
+
+cdef inline bint is_writable(const Action* action, const Instrument* spec) noexcept nogil:
+    """Whether an action has all its message needs, within the sizes the buffer allows."""
+    if action.kind == ACTION_CANCEL_ALL or action.kind == ACTION_CANCEL_INSTRUMENT:
+        return True
+    if action.kind == ACTION_EDIT or action.kind == ACTION_CANCEL:
+        if not 0 < action.order_id_size <= ORDER_ID_MAX:
+            return False
+    if action.kind == ACTION_NEW or action.kind == ACTION_EDIT:
+        return (action.price_ticks > 0 and action.amount_contracts > 0
+                and action.generation <= GENERATION_MAX
+                and (action.time_in_force == TIF_GTC or not action.post_only))
+    return action.kind == ACTION_CANCEL
+
+
+cdef int32_t write_action(char* out, const Action* action, const Instrument* spec,
+                          const LabelScheme* scheme) noexcept nogil:
+    """Write one request; returns its size, at most TEXT_MAX, or ENCODE_UNKNOWN.
+
+    The session is authenticated, so no request carries a token.
+    """
+    cdef char* p
+    if not is_writable(action, spec):
+        return ENCODE_UNKNOWN
+    p = put_head(out, action.request_id)
+    if action.kind == ACTION_NEW:
+        p = put_new(p, action, spec, scheme)
+    elif action.kind == ACTION_EDIT:
+        p = put(p, b',"method":"private/edit","params":{"order_id":"', 47)
+        p = put(p, action.order_id, action.order_id_size)
+        p = put(p, b'",', 2)
+        p = put_amount_and_price(p, action, spec)
+        p = put_flags(p, action)
+        p = put(p, b'}}', 2)
+    elif action.kind == ACTION_CANCEL:
+        p = put(p, b',"method":"private/cancel","params":{"order_id":"', 49)
+        p = put(p, action.order_id, action.order_id_size)
+        p = put(p, b'"}}', 3)
+    elif action.kind == ACTION_CANCEL_INSTRUMENT:
+        p = put(p, b',"method":"private/cancel_all_by_instrument"', 44)
+        p = put(p, b',"params":{"instrument_name":"', 30)
+        p = put(p, spec.name, spec.name_size)
+        p = put(p, b'"}}', 3)
+    else:
+        p = put(p, b',"method":"private/cancel_all","params":{}}', 43)
+    return <int32_t>(p - out)
+
+
+cdef Py_ssize_t frame_text(char* out, const char* text, Py_ssize_t size,
+                           uint32_t mask) noexcept nogil:
+    """Write one masked text frame; returns its size. Texts are below 64 KiB."""
+    cdef uint8_t* p = <uint8_t*>out
+    cdef uint64_t wide = (<uint64_t>mask << 32) | mask
+    cdef uint64_t block = 0
+    cdef Py_ssize_t i = 0
+    p[0] = 0x81
+    if size < 126:
+        p[1] = 0x80 | <uint8_t>size
+        p += 2
+    else:
+        p[1] = 0x80 | 126
+        p[2] = <uint8_t>(size >> 8)
+        p[3] = <uint8_t>(size & 255)
+        p += 4
+    memcpy(p, &mask, 4)
+    p += 4
+    while i + 8 <= size:
+        memcpy(&block, text + i, 8)
+        block ^= wide
+        memcpy(p + i, &block, 8)
+        i += 8
+    while i < size:
+        p[i] = <uint8_t>text[i] ^ <uint8_t>(mask >> (8 * (i & 3)))
+        i += 1
+    return (<char*>p - out) + size
+
+
+cdef class Encoder:
+    """Writer of one connection's trading messages.
+
+    specs: instruments by market. mask_seed: any number; frames are masked from it, which the
+    protocol asks for and which no result depends on.
+    """
+
+    def __init__(self, list specs not None, Labels labels not None, *, mask_seed=1):
+        cdef InstrumentSpec spec
+        if not 0 < len(specs) <= MARKETS_MAX:
+            raise ValueError(f"{len(specs)} instruments: from 1 to {MARKETS_MAX} fit")
+        self.labels = labels
+        self.market_count = <int32_t>len(specs)
+        for i, spec in enumerate(specs):
+            self.specs[<int>i] = spec.c
+        self.mask_state = (mask_seed & 0xFFFFFFFFFFFFFFFF) or 1
+
+    cdef uint32_t next_mask(self) noexcept nogil:
+        self.mask_state ^= self.mask_state << 13
+        self.mask_state ^= self.mask_state >> 7
+        self.mask_state ^= self.mask_state << 17
+        return <uint32_t>(self.mask_state >> 32)
+
+    cdef int32_t encode(self, const ActionBatch* batch) noexcept nogil:
+        """Write all texts and all frames of a batch; returns how many, or why not (< 0)."""
+        cdef int32_t i, size
+        cdef const Action* action
+        cdef char* text = self.text
+        cdef char* frame = self.frames
+        self.count = 0
+        self.text_size = 0
+        self.frames_size = 0
+        if not 0 <= batch.count <= ACTIONS_MAX:
+            return ENCODE_OVERFLOW
+        for i in range(batch.count):
+            action = &batch.items[i]
+            if not 0 <= action.market < self.market_count:
+                return ENCODE_UNKNOWN
+            size = write_action(text, action, &self.specs[action.market], &self.labels.scheme)
+            if size < 0:
+                return size
+            frame += frame_text(frame, text, size, self.next_mask())
+            text[size] = c'\n'
+            text += size + 1
+        self.count = batch.count
+        self.text_size = text - self.text
+        self.frames_size = frame - self.frames
+        return batch.count
+
+    # ------------------------------------------------------------ Python face
+    def encode_actions(self, list actions not None):
+        """Encode a list of dicts of Action fields; returns (texts, frames as one bytes).
+
+        For tests and tools. Fields left out are 0; order_id is str. ValueError where an action
+        is no message.
+        """
+        cdef ActionBatch batch
+        cdef Action* c
+        if len(actions) > ACTIONS_MAX:
+            raise ValueError(f"{len(actions)} actions: at most {ACTIONS_MAX} fit a batch")
+        batch.count = <int32_t>len(actions)
+        for i, fields in enumerate(actions):
+            c = &batch.items[<int>i]
+            c.kind = fields.get("kind", 0)
+            c.market = fields.get("market", 0)
+            c.slot = fields.get("slot", 0)
+            c.side = fields.get("side", 0)
+            c.generation = fields.get("generation", 0)
+            c.time_in_force = fields.get("time_in_force", 0)
+            c.post_only = fields.get("post_only", False)
+            c.reduce_only = fields.get("reduce_only", False)
+            c.price_ticks = fields.get("price_ticks", 0)
+            c.amount_contracts = fields.get("amount_contracts", 0)
+            c.request_id = fields.get("request_id", 0)
+            c.valid_until_ms = fields.get("valid_until_ms", 0)
+            order_id = fields.get("order_id", "").encode("ascii")
+            c.order_id_size = <int32_t>len(order_id)
+            memcpy(c.order_id, <const char*>(<bytes>order_id),
+                   <size_t>min(len(order_id), ORDER_ID_MAX))
+        if self.encode(&batch) < 0:
+            raise ValueError("an action of this batch cannot be written as a message")
+        texts = (<bytes>self.text[:self.text_size]).splitlines()
+        return texts, <bytes>self.frames[:self.frames_size]
+
+
+def frame_of(bytes text not None, uint32_t mask):
+    """Return a text as one masked WebSocket frame; at most 65,535 bytes."""
+    if len(text) > 65535:
+        raise ValueError(f"a text of {len(text)} bytes does not fit one request frame")
+    cdef bytearray out = bytearray(len(text) + FRAME_HEADER_MAX)
+    size = frame_text(out, text, len(text), mask)
+    return bytes(out[:size])
+
+
+def decimal_of(int64_t units, int64_t scale):
+    """Return units / scale as exact decimal text; scale a power of ten."""
+    cdef char out[32]
+    if scale <= 0:
+        raise ValueError(f"scale {scale} is no power of ten")
+    size = write_decimal(out, units, scale)
+    return (<bytes>out[:size]).decode("ascii")

@@ -1,0 +1,112 @@
+"""Where the venue is and what it calls things: URLs, methods, channels, error codes."""
+
+import ipaddress
+from urllib.parse import urlsplit
+
+WS_PATH = "/ws/api/v2"
+REST_PATH = "/api/v2"
+VENUES = {
+    "prod": "wss://www.deribit.com" + WS_PATH,
+    "testnet": "wss://test.deribit.com" + WS_PATH,
+}
+
+# Methods, by what they do for us.
+AUTH = "public/auth"
+GET_TIME = "public/get_time"
+TEST = "public/test"
+SET_HEARTBEAT = "public/set_heartbeat"
+GET_INSTRUMENTS = "public/get_instruments"
+SUBSCRIBE = "private/subscribe"
+UNSUBSCRIBE = "private/unsubscribe"
+ENABLE_CANCEL_ON_DISCONNECT = "private/enable_cancel_on_disconnect"
+GET_CANCEL_ON_DISCONNECT = "private/get_cancel_on_disconnect"
+GET_ACCOUNT_SUMMARY = "private/get_account_summary"
+GET_POSITIONS = "private/get_positions"
+GET_OPEN_ORDERS = "private/get_open_orders"
+GET_ORDER_STATE_BY_LABEL = "private/get_order_state_by_label"
+CANCEL_ALL = "private/cancel_all"
+
+# Refusals by what they mean for the order concerned. Ambiguous: the order may exist or have
+# changed all the same, so only a query settles it. Gone: there is nothing left to act on.
+AMBIGUOUS = frozenset({10001, 10040, 10050, 11051, 11094, 13028, 13888})
+ORDER_GONE = frozenset({10004, 10010, 11008, 11044})
+POST_ONLY_REJECT = 11054
+TOO_MANY_REQUESTS = 10028
+QUEUE_FULL = 10047
+SETTLEMENT = 10041
+UNAUTHORIZED = 13009
+RAW_NEEDS_AUTH = 13778
+
+
+def is_ambiguous(code: int) -> bool:
+    """Say whether the outcome of a request refused with this code is unknown."""
+    return code in AMBIGUOUS
+
+
+def is_order_gone(code: int) -> bool:
+    """Say whether this refusal means that the order is filled, cancelled or unknown to the venue."""
+    return code in ORDER_GONE
+
+
+def is_loopback(url: str) -> bool:
+    """Say whether a URL names this machine: the embedded class of venues."""
+    host = urlsplit(url).hostname
+    if host is None:
+        return False
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def ws_url(venue: str) -> str:
+    """Return the WebSocket URL of `prod`, `testnet` or a ws:// or wss:// URL.
+
+    A URL without a path gets the venue's own. Plain ws:// is for loopback only: keys would
+    cross a network in the clear. Raises ValueError naming the remedy.
+    """
+    if venue in VENUES:
+        return VENUES[venue]
+    parts = urlsplit(venue)
+    if parts.scheme not in {"ws", "wss"} or not parts.hostname:
+        raise ValueError(f"venue {venue!r}: expected prod, testnet, ws://host:port or wss://host")
+    if parts.scheme == "ws" and not is_loopback(venue):
+        raise ValueError(f"venue {venue!r}: use wss://, plain ws:// is for this machine only")
+    path = parts.path if parts.path.strip("/") else WS_PATH
+    return f"{parts.scheme}://{parts.netloc}{path}"
+
+
+def rest_url(ws: str) -> str:
+    """Return the REST base URL that goes with a WebSocket URL: ws://h:P has http://h:P+1."""
+    parts = urlsplit(ws)
+    if parts.scheme == "wss":
+        return f"https://{parts.netloc}{REST_PATH}"
+    if parts.port is None:
+        raise ValueError(f"{ws}: a ws:// URL needs a port, its REST port is the next one")
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"http://{host}:{parts.port + 1}{REST_PATH}"
+
+
+def market_channels(instrument: str, interval: str = "raw") -> list[str]:
+    """Return the channels one instrument is followed by, its book last.
+
+    Trades and tickers before the book, so that the snapshot meets a market already described.
+    """
+    return [
+        f"user.changes.{instrument}.raw",
+        f"trades.{instrument}.{interval}",
+        f"ticker.{instrument}.{interval}",
+        book_channel(instrument, interval),
+    ]
+
+
+def book_channel(instrument: str, interval: str = "raw") -> str:
+    """Return the name of the incremental book of one instrument."""
+    return f"book.{instrument}.{interval}"
+
+
+def state_channels(currency: str = "BTC") -> list[str]:
+    """Return the channels that say whether trading is possible at all."""
+    return [f"instrument.state.future.{currency}", "platform_state"]
