@@ -30,7 +30,9 @@ PACKAGES = ("mmcore", "connectors")
 EXPECTED: tuple[str, ...] = (
     "connectors.deribit.decode",
     "connectors.deribit.encode",
+    "connectors.deribit.feed",
     "connectors.deribit.labels",
+    "connectors.deribit.own",
     "connectors.replay.event",
     "mmcore.book",
     "mmcore.budget",

@@ -1,0 +1,43 @@
+"""OwnFeed: own orders, trades and positions, from notifications and from answers."""
+from libc.stdint cimport int32_t, int64_t, uint64_t
+
+from connectors.deribit.decode cimport FrameView
+from connectors.deribit.labels cimport Labels
+from mmcore.engine cimport Engine
+from mmcore.types cimport MARKETS_MAX, Fill, Instrument, OrderEvent
+
+cdef enum:
+    OWN_EVENTS_MAX = 512        # own orders, and own trades, of one message; more is malformed
+    REQUEST_QUERY = 6           # id kind of get_order_state_by_label; its sequence = generation
+    OWN_CHANGES = 0             # user.changes
+    OWN_ORDERS = 1              # user.orders
+    OWN_TRADES = 2              # user.trades
+
+cdef struct VenuePosition:
+    uint64_t updates            # 0: never heard
+    int64_t contracts           # signed, long > 0
+    double average_usd
+    double realized_btc
+    double funding_btc          # realised funding of the session
+    double total_btc            # total_profit_loss
+
+cdef class OwnFeed:
+    cdef Engine engine
+    cdef Labels labels
+    cdef int32_t market_count
+    cdef readonly uint64_t foreign  # own orders or trades on instruments we do not run
+    cdef Instrument specs[MARKETS_MAX]
+    cdef VenuePosition positions[MARKETS_MAX]
+    cdef OrderEvent* orders
+    cdef Fill* fills
+
+    cdef int on_notification(self, FrameView view, int32_t shape, int64_t now_ns) except -1
+    cdef int on_answer(self, FrameView view, int64_t request_id, int64_t now_ns) except -1
+    # its own steps; 0 means malformed
+    cdef int32_t market_named(self, object name) noexcept
+    cdef int take_fills(self, list trades, int32_t* count) except -1
+    cdef int take_orders(self, list orders, int32_t* count) except -1
+    cdef int positions_fit(self, list positions) except -1
+    cdef int take_position(self, object data, int64_t now_ns) except -1
+    cdef int on_order_answer(self, object answer, int64_t request_id, int64_t now_ns) except -1
+    cdef int on_query_answer(self, object answer, int64_t request_id, int64_t now_ns) except -1

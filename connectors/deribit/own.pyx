@@ -1,0 +1,247 @@
+"""OwnFeed: see own.pxd. Every message is checked whole before any of it is applied."""
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from libc.math cimport isfinite
+from libc.stdint cimport uint32_t
+from libc.string cimport memset
+
+from connectors.deribit.decode cimport fill_of, order_event_of, same_name
+from mmcore.types cimport (
+    ACTION_CANCEL, ACTION_CANCEL_ALL, ACTION_CANCEL_INSTRUMENT, ACTION_EDIT, ACTION_NEW,
+    CONTROL_FUNDING, ORDER_EVENT_ABSENT, ORDER_EVENT_ACCEPTED, ORDER_EVENT_REFUSED,
+    ORDER_EVENT_UPDATE, VENUE_ORDER_CANCELLED, Control, InstrumentSpec, contracts_of_amount,
+    request_kind, request_market, request_slot)
+
+from msgspec import UNSET
+from msgspec.json import Decoder
+
+from connectors.deribit import messages
+
+cdef object NOT_SENT = UNSET
+cdef tuple decoders = (
+    Decoder(messages.UserChangesNotification).decode,
+    Decoder(messages.UserOrdersNotification).decode,
+    Decoder(messages.UserTradesNotification).decode,
+)
+cdef object decode_order = Decoder(messages.OrderAnswer).decode
+cdef object decode_cancel = Decoder(messages.CancelAnswer).decode
+cdef object decode_cancel_all = Decoder(messages.CancelAllAnswer).decode
+cdef object decode_query = Decoder(messages.OrderListAnswer).decode
+
+
+cdef class OwnFeed:
+    """Decoder of own orders, trades and positions; part of a DeribitFeed."""
+
+    def __cinit__(self, *args, **kwargs):
+        self.orders = <OrderEvent*>PyMem_Malloc(OWN_EVENTS_MAX * sizeof(OrderEvent))
+        self.fills = <Fill*>PyMem_Malloc(OWN_EVENTS_MAX * sizeof(Fill))
+        if not (self.orders and self.fills):
+            raise MemoryError
+
+    def __dealloc__(self):
+        PyMem_Free(self.orders)
+        PyMem_Free(self.fills)
+
+    def __init__(self, Engine engine not None, list specs not None, Labels labels not None):
+        cdef InstrumentSpec spec
+        if not 0 < len(specs) <= MARKETS_MAX:
+            raise ValueError(f"{len(specs)} instruments: from 1 to {MARKETS_MAX} fit")
+        self.engine = engine
+        self.labels = labels
+        self.market_count = <int32_t>len(specs)
+        for i, spec in enumerate(specs):
+            self.specs[<int>i] = spec.c
+
+    cdef int32_t market_named(self, object name) noexcept:
+        cdef int32_t i
+        for i in range(self.market_count):
+            if same_name(name, &self.specs[i]):
+                return i
+        return -1
+
+    cdef int on_notification(self, FrameView view, int32_t shape, int64_t now_ns) except -1:
+        """Apply own orders, trades and positions; 0 where any of them is malformed."""
+        cdef object message = view.decoded(decoders[shape])
+        cdef int32_t fill_count = 0, order_count = 0, i
+        cdef object data
+        cdef list orders = [], trades = [], positions = []
+        if message is None:
+            return 0
+        data = message.params.data
+        if shape == OWN_CHANGES:
+            orders, trades, positions = data.orders, data.trades, data.positions
+        elif shape == OWN_ORDERS:
+            orders = data if isinstance(data, list) else [data]
+        else:
+            trades = data
+        if not (self.take_fills(trades, &fill_count) and self.take_orders(orders, &order_count)
+                and self.positions_fit(positions)):
+            return 0
+        # Fills first: closing an order before its fill is booked would understate exposure.
+        for i in range(fill_count):
+            self.engine.on_fill(&self.fills[i], now_ns)
+        for i in range(order_count):
+            self.engine.on_order(&self.orders[i], now_ns)
+        for position in positions:
+            self.take_position(position, now_ns)
+        return 1
+
+    cdef int take_fills(self, list trades, int32_t* count) except -1:
+        cdef int32_t market
+        count[0] = 0
+        if len(trades) > OWN_EVENTS_MAX:
+            return 0
+        for trade in trades:
+            market = self.market_named(trade.instrument_name)
+            if market < 0:
+                self.foreign += 1
+                continue
+            if not fill_of(trade, &self.specs[market], market, &self.labels.scheme,
+                           &self.fills[count[0]]):
+                return 0
+            count[0] += 1
+        return 1
+
+    cdef int take_orders(self, list orders, int32_t* count) except -1:
+        cdef int32_t market
+        count[0] = 0
+        if len(orders) > OWN_EVENTS_MAX:
+            return 0
+        for order in orders:
+            market = self.market_named(order.instrument_name)
+            if market < 0:
+                self.foreign += 1
+                continue
+            if not order_event_of(order, &self.specs[market], market, &self.labels.scheme,
+                                  &self.orders[count[0]]):
+                return 0
+            count[0] += 1
+        return 1
+
+    cdef int positions_fit(self, list positions) except -1:
+        cdef int64_t contracts = 0
+        cdef int32_t market
+        for data in positions:
+            market = self.market_named(data.instrument_name)
+            if market >= 0 and not contracts_of_amount(&self.specs[market], abs(data.size),
+                                                       &contracts):
+                return 0
+        return 1
+
+    cdef int take_position(self, object data, int64_t now_ns) except -1:
+        """Keep the venue's word on a position; a change of its funding reaches the engine."""
+        cdef int32_t market = self.market_named(data.instrument_name)
+        cdef VenuePosition* position
+        cdef int64_t contracts = 0
+        cdef double funding = data.realized_funding
+        cdef Control control
+        if market < 0 or not contracts_of_amount(&self.specs[market], abs(data.size), &contracts):
+            return 0
+        position = &self.positions[market]
+        position.contracts = -contracts if data.direction == "sell" else contracts
+        position.average_usd = data.average_price
+        position.realized_btc = data.realized_profit_loss
+        position.total_btc = data.total_profit_loss
+        if funding != position.funding_btc and isfinite(funding):
+            position.funding_btc = funding
+            control.kind = CONTROL_FUNDING
+            control.market = market
+            control.value = 0
+            control.real = funding
+            self.engine.on_control(&control, now_ns)
+        position.updates += 1
+        return 1
+
+    cdef int on_answer(self, FrameView view, int64_t request_id, int64_t now_ns) except -1:
+        """Apply the answer to a request of ours; 0 where it is malformed."""
+        cdef int32_t kind = request_kind(request_id)
+        if kind == ACTION_NEW or kind == ACTION_EDIT:
+            return self.on_order_answer(view.decoded(decode_order), request_id, now_ns)
+        if kind == ACTION_CANCEL:
+            return self.on_order_answer(view.decoded(decode_cancel), request_id, now_ns)
+        if kind == ACTION_CANCEL_INSTRUMENT or kind == ACTION_CANCEL_ALL:
+            return self.on_order_answer(view.decoded(decode_cancel_all), request_id, now_ns)
+        return self.on_query_answer(view.decoded(decode_query), request_id, now_ns)
+
+    cdef int on_order_answer(self, object answer, int64_t request_id, int64_t now_ns) except -1:
+        cdef int32_t kind = request_kind(request_id)
+        cdef int32_t market = request_market(request_id)
+        cdef int32_t slot = request_slot(request_id)
+        cdef int32_t fill_count = 0, order_count = 0, i
+        cdef OrderEvent* event = &self.orders[0]
+        if answer is None or answer.id != request_id:
+            return 0
+        if answer.error is not NOT_SENT or kind >= ACTION_CANCEL_INSTRUMENT:
+            memset(event, 0, sizeof(OrderEvent))
+            event.market = market
+            event.slot = slot
+            event.kind = ORDER_EVENT_ACCEPTED
+            event.order_state = VENUE_ORDER_CANCELLED
+            if answer.error is not NOT_SENT:
+                event.kind = ORDER_EVENT_REFUSED
+                event.error_code = answer.error.code
+            elif answer.result is NOT_SENT:
+                return 0
+        else:
+            if answer.result is NOT_SENT:
+                return 0
+            order = answer.result if kind == ACTION_CANCEL else answer.result.order
+            trades = [] if kind == ACTION_CANCEL else answer.result.trades
+            if not (self.take_fills(trades, &fill_count) and self.take_orders([order],
+                                                                              &order_count)):
+                return 0
+            if order_count != 1 or event.market != market or event.slot != slot:
+                return 0
+            event.kind = ORDER_EVENT_ACCEPTED
+        event.request = kind
+        event.request_id = request_id
+        for i in range(fill_count):
+            self.engine.on_fill(&self.fills[i], now_ns)
+        self.engine.on_order(event, now_ns)
+        return 1
+
+    cdef int on_query_answer(self, object answer, int64_t request_id, int64_t now_ns) except -1:
+        """The venue's word on one order, asked by its label: its state, or that there is none."""
+        cdef int32_t market = request_market(request_id)
+        cdef int32_t slot = request_slot(request_id)
+        cdef uint32_t generation = <uint32_t>(request_id & 0xFFFFFFFF)
+        cdef int32_t count = 0, i
+        cdef OrderEvent* event
+        if answer is None or answer.id != request_id:
+            return 0
+        if answer.result is NOT_SENT:
+            return 1         # refused: the order stays unknown and is asked for again
+        if not self.take_orders(answer.result, &count):
+            return 0
+        for i in range(count):
+            event = &self.orders[i]
+            if event.market == market and event.slot == slot and event.generation == generation:
+                event.kind = ORDER_EVENT_UPDATE
+                self.engine.on_order(event, now_ns)
+                return 1
+        if count:
+            return 0
+        event = &self.orders[0]
+        memset(event, 0, sizeof(OrderEvent))
+        event.kind = ORDER_EVENT_ABSENT
+        event.market = market
+        event.slot = slot
+        event.generation = generation
+        self.engine.on_order(event, now_ns)
+        return 1
+
+    # ------------------------------------------------------------ Python face
+    def venue_position(self, int market):
+        """Return what the venue last said of a position, or None.
+
+        (contracts, average_usd, realized_btc, funding_btc, total_btc), contracts signed.
+        """
+        if not 0 <= market < self.market_count:
+            raise IndexError(f"market {market} of {self.market_count}")
+        cdef VenuePosition* p = &self.positions[market]
+        if p.updates == 0:
+            return None
+        return p.contracts, p.average_usd, p.realized_btc, p.funding_btc, p.total_btc
+
+    def market_index(self, str name not None):
+        """Return the market of an instrument name, -1 where it is none of ours."""
+        return self.market_named(name)

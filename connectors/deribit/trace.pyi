@@ -1,0 +1,9 @@
+from typing import Any
+
+from mmcore.engine import Engine
+
+class EventTrace(Engine):
+    @property
+    def events(self) -> list[tuple[Any, ...]]: ...
+    def __init__(self) -> None: ...
+    def take(self) -> list[tuple[Any, ...]]: ...
