@@ -33,6 +33,7 @@ EXPECTED: tuple[str, ...] = (
     "connectors.deribit.feed",
     "connectors.deribit.labels",
     "connectors.deribit.own",
+    "connectors.deribit.trace",
     "connectors.replay.event",
     "mmcore.book",
     "mmcore.budget",

@@ -13,6 +13,7 @@ Millis = Annotated[int, Meta(ge=0, le=2**53)]
 Counter = Annotated[int, Meta(ge=0, le=2**62)]
 NotNegative = Annotated[float, Meta(ge=0.0)]
 Positive = Annotated[float, Meta(gt=0.0)]
+Price = Annotated[float, Meta(gt=0.0, lt=1e9)]
 Direction = Literal["buy", "sell"]
 Level = tuple[Literal["new", "change", "delete"], float, float]
 OrderState = Literal["open", "filled", "rejected", "cancelled", "untriggered", "triggered"]
@@ -64,7 +65,7 @@ class IndexData(Struct, gc=False):
     """deribit_price_index.{index}."""
 
     timestamp: Millis
-    price: Positive
+    price: Price
     index_name: str
 
 
@@ -93,7 +94,7 @@ class OrderData(Struct, gc=False):
     direction: Direction
     instrument_name: str
     amount: NotNegative
-    price: float | str | None
+    price: float | Literal["market_price"] | None
     last_update_timestamp: Millis
     label: str = ""
     filled_amount: NotNegative = 0.0
@@ -126,7 +127,7 @@ class PositionData(Struct, gc=False):
     instrument_name: str
     size: float
     direction: Literal["buy", "sell", "zero"]
-    average_price: float
+    average_price: Annotated[float, Meta(ge=0.0, lt=1e9)]
     realized_profit_loss: float
     total_profit_loss: float
     floating_profit_loss: float = 0.0
@@ -224,7 +225,7 @@ class RouteParams(Struct, gc=False):
 class Route(Struct, gc=False):
     """Any message, as far as needed to find its decoder when its first bytes are unfamiliar."""
 
-    id: int | str | None | UnsetType = UNSET
+    id: int | str | UnsetType | None = UNSET
     method: str = ""
     params: RouteParams | UnsetType = UNSET
     result: Any = UNSET

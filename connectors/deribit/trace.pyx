@@ -27,7 +27,6 @@ cdef class EventTrace(Engine):
         return 0
 
     cdef int on_book(self, int32_t market, const BookDelta* delta, int64_t now_ns) noexcept:
-        cdef int32_t i
         self.events.append((
             "book", market, bool(delta.snapshot), delta.change_id, delta.prev_change_id,
             delta.timestamp_ms,
@@ -38,11 +37,11 @@ cdef class EventTrace(Engine):
         return 0
 
     cdef int on_trade(self, int32_t market, const TradePrint* trade, int64_t now_ns) noexcept:
-        self.events.append(("trade", market, dict(trade[0])))
+        self.events.append(("trade", market, <dict>trade[0]))
         return 0
 
     cdef int on_ticker(self, int32_t market, const TickerUpdate* ticker, int64_t now_ns) noexcept:
-        self.events.append(("ticker", market, dict(ticker[0])))
+        self.events.append(("ticker", market, <dict>ticker[0]))
         return 0
 
     cdef int on_order(self, const OrderEvent* event, int64_t now_ns) noexcept:
@@ -57,7 +56,7 @@ cdef class EventTrace(Engine):
         return 0
 
     cdef int on_fill(self, const Fill* fill, int64_t now_ns) noexcept:
-        self.events.append(("fill", dict(fill[0])))
+        self.events.append(("fill", <dict>fill[0]))
         return 0
 
     cdef int on_malformed(self, int32_t market, int64_t now_ns) noexcept:

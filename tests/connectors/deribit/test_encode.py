@@ -109,10 +109,10 @@ def test_exact_text() -> None:
         "request_id": 17592186044421, "valid_until_ms": 1790000001000,
     }])
     assert texts == [
-        b'{"jsonrpc":"2.0","id":17592186044421,"method":"private/sell","params":'
+        (b'{"jsonrpc":"2.0","id":17592186044421,"method":"private/sell","params":'
         b'{"instrument_name":"BTC-PERPETUAL","amount":1200,"price":58340.5,"type":"limit",'
         b'"label":"mm00c0ffee-00a-000005-00000abc","post_only":true,"reject_post_only":true,'
-        b'"valid_until":1790000001000}}'
+        b'"valid_until":1790000001000}}')
     ]
 
 
