@@ -44,7 +44,7 @@ def is_ambiguous(code: int) -> bool:
 
 
 def is_order_gone(code: int) -> bool:
-    """Say whether this refusal means that the order is filled, cancelled or unknown to the venue."""
+    """Say whether this refusal means that the order is filled, cancelled or unknown there."""
     return code in ORDER_GONE
 
 

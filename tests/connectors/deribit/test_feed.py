@@ -206,7 +206,8 @@ def test_cancel_all_answers(rig: Rig, kind: ActionKind) -> None:
 
 
 @pytest.mark.parametrize("change", [
-    {"label": ""}, {"label": LABELS.write(0, 11, 7)}, {"label": Labels("mm", run=1).write(0, 10, 7)},
+    {"label": ""}, {"label": LABELS.write(0, 11, 7)},
+    {"label": Labels("mm", run=1).write(0, 10, 7)},
     {"instrument_name": "BTC-25JUN27"}, {"instrument_name": "ETH-PERPETUAL"}])
 def test_answers_about_another_order_are_never_guessed(rig: Rig, change: dict[str, Any]) -> None:
     rid = request_id(ActionKind.ACTION_EDIT, 0, 10, 99)
