@@ -151,7 +151,7 @@ cdef inline bint print_price_of(const Instrument* spec, double price, bint exclu
     return ticks_of_price(spec, price, ticks) and ticks[0] > 0
 
 
-cdef inline bint is_excluded(object data):
+cdef inline int is_excluded(object data) except -1:
     return (data.block_trade_id is not None or data.combo_id is not None
             or data.combo_trade_id is not None)
 
