@@ -34,6 +34,7 @@ EXPECTED: tuple[str, ...] = (
     "connectors.deribit.labels",
     "connectors.deribit.own",
     "connectors.deribit.trace",
+    "connectors.replay.drive",
     "connectors.replay.event",
     "mmcore.book",
     "mmcore.budget",
