@@ -40,6 +40,7 @@ cdef int64_t fill_entry(const Instrument* spec, int64_t price_ticks,
 cdef int64_t entry_to_e8(const Instrument* spec, int64_t entry) noexcept nogil
 cdef double average_price_of(const Instrument* spec, int64_t contracts,
                              int64_t entry) noexcept nogil
+cdef int32_t currency_of(const Instrument* spec) noexcept nogil
 cdef double profit_at(const Instrument* spec, const Position* position,
                       double price_usd) noexcept nogil
 
@@ -57,9 +58,11 @@ cdef class Account:
     cdef int64_t balance_e8[CURRENCIES]     # cash; session profit is apart until settlement
     cdef int64_t session_e8[CURRENCIES]     # realised profit and funding of the session
     cdef int64_t fees_e8[CURRENCIES]        # paid since the account was opened
+    cdef int64_t rest[CURRENCIES]   # what rounding of profits took, in units of Position.entry
     cdef Position positions[MARKETS_MAX]
     cdef int32_t open_head      # slot of its first open order
     cdef int32_t open_count
+    cdef int32_t reduce_only_open
 
     cdef int book_fill(self, const Instrument* spec, int32_t side, int64_t price_ticks,
                        int64_t amount_contracts, int64_t fee_rate_e8, Booked* out) except -1

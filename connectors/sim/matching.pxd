@@ -2,7 +2,7 @@
 cimport cython
 from libc.stdint cimport int32_t, int64_t
 
-from connectors.sim.levels cimport LevelMap
+from connectors.sim.levels cimport Level, LevelMap
 from connectors.sim.orders cimport OrderPool
 from connectors.sim.publish cimport BookFeed
 from mmcore.types cimport Instrument
@@ -39,9 +39,16 @@ cdef class MatchBook:
     cdef int32_t take(self, int32_t side, int64_t limit_ticks, int64_t contracts,
                       int32_t account) except -1
     cdef int64_t available(self, int32_t side, int64_t limit_ticks, int64_t contracts,
-                           int32_t account) noexcept nogil
+                           int32_t account, bint stop_at_own) noexcept nogil
     cdef bint crosses(self, int32_t side, int64_t price_ticks) noexcept nogil
     cdef int set_liquidity(self, int32_t side, int64_t price_ticks, int64_t contracts) except -1
     cdef int64_t take_orders(self, int32_t side, int64_t limit_ticks, int64_t contracts) except -1
     cdef int64_t print_through(self, int32_t side, int64_t price_ticks,
                                int64_t contracts) except -1
+    cdef int change_total(self, Level* level, int32_t side, int64_t ticks,
+                          int64_t contracts) except -1
+    cdef int unlink(self, Level* level, int32_t slot) noexcept nogil
+    cdef int add_fill(self, int64_t ticks, int64_t contracts, int32_t maker) except -1
+    cdef void pass_queue(self, Level* level, int64_t contracts) noexcept nogil
+    cdef int clear_crossed(self, int32_t side, int64_t price_ticks) except -1
+    cdef int64_t take_level(self, Level* level, int64_t ticks, int64_t contracts) except -1

@@ -1,8 +1,10 @@
 """What is shown of a book and when: changed ticks per interval, change ids, flush times."""
 cimport cython
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t
 
-from connectors.sim.levels cimport INTERVALS, Level, LevelMap
+from connectors.sim.levels cimport (
+    INTERVALS, LEVEL_PAGE_BITS, LEVEL_PAGES, Level, LevelMap,
+)
 from connectors.sim.outputs cimport BookChange, BookUpdate
 
 cdef struct DirtyTicks:
@@ -26,5 +28,9 @@ cdef class BookFeed:
 
     cdef int touched(self, Level* level, int64_t ticks) except -1
     cdef int activate(self, int32_t interval) except -1
+    cdef void forget(self, int32_t interval) noexcept nogil
     cdef void deactivate(self, int32_t interval) noexcept nogil
     cdef int flush(self, int32_t interval, BookUpdate* out) except -1
+    cdef int make_room(self, int32_t count) except -1
+    cdef void collect(self, int32_t interval, int32_t side, int64_t ticks,
+                      BookUpdate* out) noexcept nogil
