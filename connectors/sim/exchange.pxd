@@ -13,15 +13,16 @@ cimport cython
 from libc.stdint cimport int32_t, int64_t
 
 from connectors.sim.account cimport Account
-from connectors.sim.clearing cimport Clearing, Outcome
+from connectors.sim.clearing cimport Outcome, SimError
 from connectors.sim.matching cimport MatchBook
 from connectors.sim.orders cimport OrderRequest, SimOrder
 from connectors.sim.registry cimport HOUSE_ACCOUNT
+from connectors.sim.timers cimport Timers
 
 
 @cython.final
-cdef class Exchange(Clearing):
-    # set-up and looking: see registry.pxd
+cdef class Exchange(Timers):
+    # set-up and looking: see registry.pxd; timers: see timers.pxd
     cpdef int32_t connect(self, int64_t t_ns) except -1
     cpdef int login(self, int64_t t_ns, int32_t connection, int32_t account) except -1
     cpdef int disconnect(self, int64_t t_ns, int32_t connection, bint cancel) except -1
@@ -54,11 +55,3 @@ cdef class Exchange(Clearing):
     cdef int place(self, int64_t t_ns, int32_t slot) except -1
     cdef bint take(self, int64_t t_ns, int32_t slot) except -1
     cdef int set_reduce_only(self, SimOrder* order, bint reduce_only) except -1
-    cdef int run_timers(self, int64_t t_ns) except -1
-    cdef int tick_100ms(self, int64_t t_ns) except -1
-    cdef int update_mark(self, int64_t t_ns, int32_t market, int64_t step_ns) except -1
-    cdef int tell_ticker(self, int64_t t_ns, int32_t market) except -1
-    cdef int flush_book(self, int64_t t_ns, int32_t market, int32_t interval) except -1
-    cdef int flush_trades(self, int64_t t_ns, int32_t market, int32_t interval) except -1
-    cdef int flush_raw(self, int64_t t_ns, int32_t market) except -1
-    cdef int expire_day_orders(self, int64_t t_ns) except -1
