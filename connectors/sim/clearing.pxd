@@ -32,6 +32,7 @@ cpdef enum SimError:
 cdef struct Outcome:
     int32_t error               # SimError
     int32_t slot                # of the order; SLOT_NONE where the request made none
+    int32_t market
     int64_t limit_ticks         # of SIM_PRICE_TOO_LOW and SIM_PRICE_TOO_HIGH
     int64_t first_trade
     int64_t end_trade

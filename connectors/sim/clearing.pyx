@@ -33,6 +33,7 @@ cdef class Clearing(Registry):
         cdef int64_t bound = self.band_ticks(request.market, request.side)
         memset(out, 0, sizeof(Outcome))
         out.slot = SLOT_NONE
+        out.market = request.market
         out.first_trade = self.trades.count
         out.end_trade = self.trades.count
         if data.state != MARKET_OPEN:

@@ -58,6 +58,8 @@ cdef class Registry:
     cpdef bint cancels_on_disconnect(self, int32_t connection, bint account_scope) except -1
     cpdef bint take_credit(self, int64_t t_ns, int32_t account, int32_t credit_class) except -1
 
+    cdef uint64_t draw(self) noexcept
+
     # ---- money, in the currency; rate and slope as in marking.initial_margin
     cdef double margin_of(self, int32_t account, int32_t currency, double rate, double slope,
                           bint orders) except? -1.0

@@ -8,7 +8,7 @@ from connectors.sim.levels cimport Level
 from connectors.sim.marking cimport INDEX_NAME_MAX, initial_margin
 from connectors.sim.matching cimport MatchBook
 from connectors.sim.orders cimport SLOT_NONE
-from connectors.sim.rng cimport rng_seed
+from connectors.sim.rng cimport rng_next, rng_seed
 from mmcore.types cimport InstrumentSpec
 
 cdef int64_t FIRST_CHANGE_ID = 193809600000
@@ -139,6 +139,10 @@ cdef class Registry:
     cpdef bint take_credit(self, int64_t t_ns, int32_t account, int32_t credit_class) except -1:
         """Pay one request from an account's pool; False: 10028."""
         return credits_take(&(<Account>self.accounts[account]).credits, credit_class, t_ns)
+
+    cdef uint64_t draw(self) noexcept:
+        """Chance for a front, from the one seed."""
+        return rng_next(&self.rng) >> 20
 
     # ---------------------------------------------------------------- money
     cdef double margin_of(self, int32_t account, int32_t currency, double rate, double slope,

@@ -1,0 +1,44 @@
+"""The exchange's outputs as frames, each made once and handed to every subscriber."""
+cimport cython
+from libc.stdint cimport int32_t, int64_t
+
+from connectors.sim.exchange cimport Exchange
+from connectors.sim.outputs cimport BookUpdate, Outputs
+from connectors.sim.wire.writer cimport Writer
+
+
+@cython.final
+cdef class Channel:
+    """One channel somebody is subscribed to; the same name of two accounts is two channels."""
+    cdef readonly str name
+    cdef readonly str kind          # book, window, trades, ticker, ... user.orders, ...
+    cdef readonly int32_t market    # -1: any
+    cdef readonly int32_t interval
+    cdef readonly int32_t currency  # -1: any
+    cdef readonly int32_t account   # -1: public
+    cdef readonly int32_t depth
+    cdef readonly int32_t group
+    cdef readonly bytes raw_name
+    cdef readonly list sessions
+    cdef list waiting               # user events until the next 100 ms or second
+    cdef object shown               # change id of the last window sent
+
+
+@cython.final
+cdef class Broadcast(Outputs):
+    cdef readonly Exchange exchange
+    cdef Writer writer
+    cdef object encode
+    cdef dict public                # (kind, market, interval) -> list of Channel
+    cdef dict by_account            # account -> list of Channel
+    cdef list events                # of the event going on: (account, market, order, trade)
+
+    cdef list at(self, str kind, int32_t market, int32_t interval)
+    cdef int give(self, Channel channel, bytes frame) except -1
+    cdef int give_object(self, Channel channel, object data) except -1
+    cdef bytes levels_frame(self, Channel channel, const BookUpdate* update)
+    cdef int put_window(self, Channel channel, int64_t t_ns) except -1
+    cdef int put_quote(self, Channel channel, int64_t t_ns, int32_t market) except -1
+    cdef int user_event(self, int32_t account, int32_t market, list orders,
+                        list trades) except -1
+    cdef int flush_waiting(self, int32_t interval) except -1

@@ -1,0 +1,138 @@
+"""Channel names: what they mean, who is subscribed to them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from connectors.sim.wire.broadcast import Broadcast, Channel
+from connectors.sim.wire.errors import RpcError
+
+if TYPE_CHECKING:
+    from connectors.sim.wire.session import Caller
+
+INTERVALS = {"raw": 0, "100ms": 1, "agg2": 2}
+CURRENCIES = {"btc": 0, "usdc": 1, "any": -1}
+KINDS = ("future", "any")
+DEPTHS = (1, 10, 20)
+GROUPS = {"none": 0, "1": 1, "2": 2, "5": 5, "10": 10}
+
+
+class Subscriptions:
+    """The channels that have subscribers."""
+
+    def __init__(self, broadcast: Broadcast, markets: dict[str, int], indexes: dict[str, int],
+                 perpetuals: set[int]) -> None:
+        self.broadcast = broadcast
+        self.markets = markets
+        self.indexes = indexes
+        self.perpetuals = perpetuals
+        self.open: dict[tuple[str, int], Channel] = {}
+
+    def meaning(self, name: str, account: int) -> dict[str, Any] | None:
+        """Return what `Channel` takes for a name, None for a name that means nothing."""
+        parts = name.split(".")
+        if name == "platform_state":
+            return {"kind": "platform"}
+        if parts[0] == "user":
+            return self.user_meaning(parts, account)
+        if parts[0] == "deribit_price_index" and len(parts) == 2 and parts[1] in self.indexes:
+            return {"kind": "index", "market": self.indexes[parts[1]]}
+        if name.startswith("instrument.state.") and len(parts) == 4:
+            return self.any_meaning("state", parts[2], parts[3])
+        if len(parts) < 2:
+            return None
+        if parts[0] == "trades" and len(parts) == 4 and parts[3] in INTERVALS:
+            found = self.any_meaning("trades", parts[1], parts[2])
+            return found and {**found, "interval": INTERVALS[parts[3]]}
+        market = self.markets.get(parts[1])
+        return None if market is None else self.market_meaning(parts, market)
+
+    def market_meaning(self, parts: list[str], market: int) -> dict[str, Any] | None:
+        """Channels of one instrument."""
+        kind = parts[0]
+        if kind == "quote" and len(parts) == 2:
+            return {"kind": "quote", "market": market}
+        if parts[-1] not in INTERVALS:
+            return None
+        interval = INTERVALS[parts[-1]]
+        if len(parts) == 3 and kind in ("book", "trades", "ticker"):
+            return {"kind": kind, "market": market, "interval": interval}
+        if len(parts) == 3 and kind == "perpetual" and market in self.perpetuals:
+            return {"kind": kind, "market": market, "interval": interval}
+        if (kind == "book" and len(parts) == 5 and parts[2] in GROUPS and interval > 0
+                and parts[3].isdecimal() and int(parts[3]) in DEPTHS):
+            return {"kind": "window", "market": market, "interval": interval,
+                    "group": GROUPS[parts[2]], "depth": int(parts[3])}
+        return None
+
+    def any_meaning(self, kind: str, product: str, currency: str) -> dict[str, Any] | None:
+        """Channels of all instruments of a kind and currency."""
+        if product not in KINDS or currency.lower() not in CURRENCIES:
+            return None
+        return {"kind": kind, "currency": CURRENCIES[currency.lower()]}
+
+    def user_meaning(self, parts: list[str], account: int) -> dict[str, Any] | None:
+        if account < 0 or len(parts) < 3:
+            return None
+        if parts[1] == "portfolio" and len(parts) == 3 and parts[2].lower() in CURRENCIES:
+            return {"kind": "user.portfolio", "account": account,
+                    "currency": CURRENCIES[parts[2].lower()]}
+        if parts[1] not in ("orders", "trades", "changes") or parts[-1] not in INTERVALS:
+            return None
+        found: dict[str, Any] | None = None
+        if len(parts) == 4 and parts[2] in self.markets:
+            found = {"kind": f"user.{parts[1]}", "market": self.markets[parts[2]]}
+        elif len(parts) == 5:
+            found = self.any_meaning(f"user.{parts[1]}", parts[2], parts[3])
+        return found and {**found, "account": account, "interval": INTERVALS[parts[-1]]}
+
+    def subscribe(self, caller: Caller, names: list[str], t_ns: int) -> list[str]:
+        """Subscribe a caller; return the channels it is subscribed to now, of those named."""
+        meant = {name: self.meaning(name, caller.account) for name in names}
+        for name, meaning in meant.items():
+            if meaning is not None and name.endswith(".raw") and caller.account < 0:
+                raise RpcError(13778)
+        done = []
+        for name, meaning in meant.items():
+            if meaning is None:
+                continue
+            done.append(name)
+            if name in caller.channels:
+                continue
+            channel = self.join(caller, name, meaning)
+            self.broadcast.put_first(channel, t_ns, caller)
+            channel.sessions.append(caller)
+            if meaning["kind"] == "platform":
+                self.put_platform(caller)
+        return done
+
+    def join(self, caller: Caller, name: str, meaning: dict[str, Any]) -> Channel:
+        key = (name, meaning.get("account", -1))
+        channel = self.open.get(key)
+        if channel is None:
+            channel = Channel(name, **meaning)
+            self.open[key] = channel
+            if meaning["kind"] != "platform":
+                self.broadcast.open(channel)
+        caller.channels[name] = channel
+        return channel
+
+    def put_platform(self, caller: Caller) -> None:
+        for index in self.indexes:
+            caller.send({"jsonrpc": "2.0", "method": "subscription",
+                         "params": {"channel": "platform_state",
+                                    "data": {"locked": False, "price_index": index}}})
+
+    def unsubscribe(self, caller: Caller, names: list[str]) -> list[str]:
+        """End subscriptions; return the names that were subscribed."""
+        done = []
+        for name in names:
+            channel = caller.channels.pop(name, None)
+            if channel is None:
+                continue
+            done.append(name)
+            channel.sessions.remove(caller)
+            if not channel.sessions:
+                del self.open[name, channel.account]
+                self.broadcast.close(channel)
+        return done

@@ -1,0 +1,106 @@
+"""The HTTP front: GET and POST /api/v2/..., one caller per request."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ssl
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from aiohttp import web
+
+from connectors.sim.wire.errors import RpcError
+from connectors.sim.wire.params import Params
+from connectors.sim.wire.session import Caller
+
+if TYPE_CHECKING:
+    from connectors.sim.wire.server import SimServer
+
+
+class HttpFront:
+    """Serves the requests a socket is not needed for."""
+
+    def __init__(self, server: SimServer) -> None:
+        self.server = server
+        self.runner: web.AppRunner | None = None
+
+    async def start(self, host: str, port: int, tls: ssl.SSLContext | None) -> int:
+        """Listen; return the port."""
+        app = web.Application(client_max_size=64 * 1024)
+        app.router.add_route("GET", "/api/v2/{method:.+}", self.on_get)
+        app.router.add_route("POST", "/api/v2/{method:.+}", self.on_post)
+        app.router.add_route("POST", "/api/v2", self.on_post)
+        self.runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        await self.runner.setup()
+        site = web.TCPSite(self.runner, host, port, ssl_context=tls)
+        await site.start()
+        return int(self.runner.addresses[0][1])
+
+    async def stop(self) -> None:
+        if self.runner is not None:
+            await self.runner.cleanup()
+
+    async def on_get(self, request: web.Request) -> web.Response:
+        params = Params(dict(request.query), lenient=True)
+        return self.answer(request, None, request.match_info["method"], params)
+
+    async def on_post(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        try:
+            message = msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return self.respond(None, RpcError(11050, data="invalid json"))
+        if not isinstance(message, dict):
+            return self.respond(None, RpcError(11050, data="invalid request"))
+        values = message.get("params")
+        method = message.get("method") or request.match_info.get("method", "")
+        if not isinstance(method, str) or not isinstance(values, dict | None):
+            return self.respond(message.get("id"), RpcError(11050, data="invalid request"))
+        return self.answer(request, message.get("id"), method, Params(values or {}))
+
+    def answer(self, request: web.Request, request_id: Any, method: str,
+               params: Params) -> web.Response:
+        server = self.server
+        t_ns = server.clock()
+        server.advance(t_ns)
+        caller = Caller(-1)
+        try:
+            self.authorise(caller, request.headers.get("Authorization", ""), t_ns)
+            outcome = server.methods.call(caller, method, params, t_ns)
+        except RpcError as error:
+            outcome = error
+        response = self.respond(request_id, outcome, t_ns)
+        server.on_read_end()
+        return response
+
+    def respond(self, request_id: Any, outcome: Any, t_ns: int | None = None) -> web.Response:
+        server = self.server
+        if not isinstance(request_id, int | str | float):
+            request_id = None
+        body = server.methods.envelope(
+            request_id, outcome, server.clock, server.clock() if t_ns is None else t_ns)
+        return web.Response(body=body, status=400 if isinstance(outcome, RpcError) else 200,
+                            content_type="application/json")
+
+    def authorise(self, caller: Caller, header: str, t_ns: int) -> None:
+        """Take `Bearer token` or `Basic id:secret`; no header is an unauthenticated caller."""
+        kind, _, value = header.partition(" ")
+        if not header:
+            return
+        server = self.server
+        if kind.lower() == "bearer":
+            caller.adopt(server.auth.by_token(value, -1, t_ns), t_ns)
+            return
+        if kind.lower() != "basic":
+            raise RpcError(13009, data={"reason": "unknown authorization"})
+        try:
+            client_id, _, secret = base64.b64decode(value, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            raise RpcError(13004) from None
+        server.auth.check_secret(client_id, secret)
+        caller.account = server.exchange.open_account(
+            client_id, t_ns, *server.methods.balance_e8, False)
+        caller.client_id = client_id
+        caller.scope = "account:read_write trade:read_write wallet:read_write"
+        caller.expires_ns = t_ns + 60_000_000_000

@@ -1,0 +1,248 @@
+"""The exchange on the wire: WebSocket and HTTP servers, and the clock that drives them."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import picows
+from picows import WSUpgradeRequest
+
+from connectors.sim.exchange import Exchange
+from connectors.sim.market import Listing, Market
+from connectors.sim.wire.auth import Auth
+from connectors.sim.wire.broadcast import Broadcast
+from connectors.sim.wire.channels import Subscriptions
+from connectors.sim.wire.desk import Desk
+from connectors.sim.wire.http import HttpFront
+from connectors.sim.wire.methods import REQUEST_MAX, Methods
+from connectors.sim.wire.session import Session
+from connectors.sim.wire.writer import frame as as_frame
+
+MS = 1_000_000
+BEATS_NS = 100 * MS
+PATHS = (b"/ws/api/v2", b"/ws/api/v2/")
+
+
+class SimConfig(msgspec.Struct, kw_only=True):
+    """Settings of one embedded exchange."""
+
+    market: Market
+    host: str = "127.0.0.1"
+    port: int = 0  # 0: chosen by the system
+    http_port: int | None = None  # None: port + 1, or chosen by the system with port 0
+    http: bool = True
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    seed: int = 1
+    once: bool = False  # `SimServer.ended` is set when the market has ended
+    client_id: str | None = None  # None: every client id is an account of its own
+    client_secret: str | None = None
+    balance_btc: float = 0.9
+    balance_usdc: float = 0.0
+    tier: int = 4  # credits as of api tier 1 to 4; 0: no limits
+    terminate_on_limit: bool = False
+    testnet: bool = True
+    shuffle_replies: bool = True  # a response before or after its notifications, by lot
+    send_queue_max: int = 16 * 1024 * 1024  # bytes a client may be behind
+    heartbeat_min_s: float = 10.0
+
+
+def wall_clock() -> Callable[[], int]:
+    """Return a clock in ns since the epoch that never goes back."""
+    offset = time.time_ns() - time.monotonic_ns()
+    return lambda: time.monotonic_ns() + offset
+
+
+class SimServer:
+    """A running exchange; made by `serve`."""
+
+    def __init__(self, config: SimConfig, clock: Callable[[], int]) -> None:
+        self.config = config
+        self.clock = clock
+        self.market = config.market
+        self.listings: list[Listing] = config.market.instruments()
+        self.exchange = Exchange(config.seed, config.tier)
+        for listing in self.listings:
+            self.exchange.add_market(
+                listing.spec, listing.index_name, listing.settlement_period == "perpetual")
+        self.broadcast = Broadcast(self.exchange)
+        self.desk = Desk(self.exchange)
+        self.auth = Auth(config.client_id, config.client_secret, config.seed)
+        names = {listing.spec.name: i for i, listing in enumerate(self.listings)}
+        indexes = {listing.index_name: self.desk.index_number(listing.index_name)
+                   for listing in self.listings}
+        perpetuals = {i for i, listing in enumerate(self.listings)
+                      if listing.settlement_period == "perpetual"}
+        self.subscriptions = Subscriptions(self.broadcast, names, indexes, perpetuals)
+        self.methods = Methods(
+            self.exchange, self.desk, self.auth, self.subscriptions, self.listings,
+            balance_e8=(round(config.balance_btc * 1e8), round(config.balance_usdc * 1e8)),
+            tier=config.tier, testnet=config.testnet, heartbeat_min_s=config.heartbeat_min_s)
+        self.methods.on_book = self.start_market
+        self.request_max = REQUEST_MAX
+        self.sessions: set[Session] = set()
+        self.unsent: list[Session] = []
+        self.market_due_ns: int | None = None
+        self.market_started = False
+        self.beats_due_ns = 0
+        self.ended = asyncio.Event()
+        self.timer: asyncio.TimerHandle | None = None
+        self.timer_due_ns = 0
+        self.ws_server: asyncio.Server | None = None
+        self.http_front: HttpFront | None = None
+        self.ws_port = 0
+        self.http_port = 0
+        self.stopped = False
+
+    # ---- life
+    async def start(self) -> None:
+        tls = None
+        if self.config.tls_cert is not None:
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(self.config.tls_cert, self.config.tls_key)
+        self.ws_server = await picows.ws_create_server(
+            self.on_upgrade, self.config.host, self.config.port, ssl=tls, enable_auto_pong=False,
+            enable_auto_ping=False, read_buffer_init_size=64 * 1024)
+        self.ws_port = self.ws_server.sockets[0].getsockname()[1]
+        if self.config.http:
+            port = self.config.http_port
+            if port is None:
+                port = self.config.port + 1 if self.config.port else 0
+            self.http_front = HttpFront(self)
+            try:
+                self.http_port = await self.http_front.start(self.config.host, port, tls)
+            except OSError:
+                await self.stop()
+                raise
+        if not self.market.waits_for_book:
+            self.start_market(self.clock())
+        self.run_due(self.clock())
+
+    async def stop(self) -> None:
+        """Close every connection and both servers."""
+        self.stopped = True
+        if self.timer is not None:
+            self.timer.cancel()
+        if self.ws_server is not None:
+            self.ws_server.close()
+        for session in list(self.sessions):
+            session.close(1001, b"")
+        if self.http_front is not None:
+            await self.http_front.stop()
+        if self.ws_server is not None:
+            await self.ws_server.wait_closed()
+
+    def on_upgrade(self, request: WSUpgradeRequest) -> Session | None:
+        return Session(self) if request.path in PATHS else None
+
+    # ---- the market and the timers
+    def start_market(self, t_ns: int) -> None:
+        """Let the market begin, once."""
+        if self.market_started:
+            return
+        self.market_started = True
+        self.exchange.advance(t_ns)
+        self.market_due_ns = self.market.start(self.exchange, t_ns)
+        self.market_ended()
+
+    def market_ended(self) -> None:
+        if self.market_due_ns is None and self.config.once:
+            self.ended.set()
+
+    def advance(self, t_ns: int) -> None:
+        """Bring market and exchange up to a time."""
+        if self.market_due_ns is not None and self.market_due_ns <= t_ns:
+            self.market_due_ns = self.market.advance(self.exchange, t_ns)
+            self.market_ended()
+        self.exchange.advance(t_ns)
+
+    def run_due(self, t_ns: int) -> None:
+        """Advance, beat, send, and set the timer for what comes next."""
+        self.advance(t_ns)
+        if self.beats_due_ns <= t_ns:
+            self.beats_due_ns = t_ns + BEATS_NS
+            for session in list(self.sessions):
+                session.beat(t_ns)
+        self.flush(t_ns)
+        self.set_timer(t_ns)
+
+    def set_timer(self, t_ns: int) -> None:
+        due = min(self.exchange.advance(t_ns), self.beats_due_ns)
+        if self.market_due_ns is not None:
+            due = min(due, self.market_due_ns)
+        if self.timer is not None:
+            if self.timer_due_ns <= due:
+                return
+            self.timer.cancel()
+        if self.stopped:
+            return
+        self.timer_due_ns = due
+        # A wake-up is 1 ms at best, and a timer that fires early would spin.
+        delay_s = max(due - t_ns, MS) / 1e9
+        self.timer = asyncio.get_running_loop().call_later(delay_s, self.on_timer)
+
+    def on_timer(self) -> None:
+        self.timer = None
+        self.run_due(self.clock())
+
+    def flush(self, t_ns: int) -> None:
+        unsent, self.unsent = self.unsent, []
+        for session in unsent:
+            session.flush(t_ns)
+
+    # ---- connections
+    def on_connected(self, session: Session) -> None:
+        session.connection = self.exchange.connect(self.clock())
+        self.sessions.add(session)
+
+    def on_disconnected(self, session: Session) -> None:
+        if session not in self.sessions:
+            return
+        t_ns = self.clock()
+        self.sessions.discard(session)
+        session.closing = True
+        self.subscriptions.unsubscribe(session, list(session.channels))
+        self.auth.forget(session.connection)
+        self.exchange.disconnect(t_ns, session.connection, not session.leaving)
+        if not self.stopped:
+            self.run_due(t_ns)
+
+    def close_soon(self, session: Session, code: int, reason: bytes) -> None:
+        """Close after the answer under way is sent."""
+        asyncio.get_running_loop().call_soon(session.close, code, reason)
+
+    def on_request(self, session: Session, payload: bytes) -> None:
+        """Answer one request; notifications it causes stand before or after the answer."""
+        t_ns = self.clock()
+        self.advance(t_ns)
+        place = len(session.frames)
+        if b"public/test" in payload:
+            session.on_tested()
+        response = self.methods.handle(session, payload, self.clock, t_ns)
+        if not response:
+            return
+        if not session.frames:
+            self.unsent.append(session)
+        after = len(session.frames) > place and self.config.shuffle_replies and self.desk.lot()
+        session.frames.insert(len(session.frames) if after else place, as_frame(response))
+
+    def on_read_end(self) -> None:
+        t_ns = self.clock()
+        self.flush(t_ns)
+        self.set_timer(t_ns)
+
+    def ports(self) -> dict[str, Any]:
+        """Return what `mm sim` prints first."""
+        return {"ws": self.ws_port, "http": self.http_port}
+
+
+async def serve(config: SimConfig, clock: Callable[[], int] | None = None) -> SimServer:
+    """Start an exchange on its ports; OSError where one is taken."""
+    server = SimServer(config, clock or wall_clock())
+    await server.start()
+    return server

@@ -1,0 +1,177 @@
+"""One client: what it may do, what it is subscribed to, and its WebSocket."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from picows import WSFrame, WSListener, WSMsgType, WSTransport
+
+from connectors.sim.wire.writer import frame as as_frame
+
+if TYPE_CHECKING:
+    from connectors.sim.wire.auth import Grant
+    from connectors.sim.wire.broadcast import Channel
+    from connectors.sim.wire.server import SimServer
+
+SECOND = 1_000_000_000
+CLOSE_HEARTBEAT = 4000
+CLOSE_SLOW = 4001
+CLOSE_LIMIT = 4002
+HEARTBEAT = b'{"params":{"type":"heartbeat"},"method":"heartbeat","jsonrpc":"2.0"}'
+TEST_REQUEST = b'{"params":{"type":"test_request"},"method":"heartbeat","jsonrpc":"2.0"}'
+
+
+class Caller:
+    """Somebody who sends requests; over HTTP it lives for one request."""
+
+    is_socket = False
+
+    def __init__(self, connection: int) -> None:
+        self.connection = connection
+        self.account = -1
+        self.scope = ""
+        self.client_id = ""
+        self.expires_ns = 0
+        self.leaving = False
+        self.channels: dict[str, Channel] = {}
+
+    def adopt(self, grant: Grant, t_ns: int) -> None:
+        """Act for the account of a grant from now on."""
+        self.account = grant.account
+        self.scope = grant.scope
+        self.client_id = grant.client_id
+        self.expires_ns = grant.expires_ns
+
+    def leave(self) -> None:
+        """End the session without an answer."""
+        self.leaving = True
+
+    def on_limit(self) -> None:
+        """Called when the caller has run out of credits."""
+
+    def set_heartbeat(self, interval_s: float, t_ns: int) -> None:
+        """Change the heartbeat; only a socket has one."""
+
+    def send(self, message: Any) -> None:
+        """Send a notification."""
+
+    def send_frame(self, frame: bytes) -> None:
+        """Send a ready WebSocket frame."""
+
+
+class Session(WSListener, Caller):  # type: ignore[misc]
+    """A WebSocket client."""
+
+    is_socket = True
+
+    def __init__(self, server: SimServer) -> None:
+        WSListener.__init__(self)
+        Caller.__init__(self, -1)
+        self.server = server
+        self.transport: WSTransport | None = None
+        self.frames: list[bytes] = []
+        self.part = bytearray()
+        self.heartbeat_ns = 0
+        self.test_due_ns = 0
+        self.answer_due_ns = 0  # 0: no test_request is open
+        self.sent_ns = 0
+        self.closing = False
+
+    # ---- picows
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        self.transport = transport
+        self.server.on_connected(self)
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        self.transport = None
+        self.server.on_disconnected(self)
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        if frame.msg_type == WSMsgType.CLOSE:
+            transport.send_close(frame.get_close_code())
+            transport.disconnect()
+            return
+        if frame.msg_type == WSMsgType.PING:
+            transport.send_pong(frame.get_payload_as_bytes())
+        elif frame.msg_type in (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION):
+            self.on_message_part(frame)
+        if frame.last_in_buffer:
+            self.server.on_read_end()
+
+    def on_message_part(self, frame: WSFrame) -> None:
+        payload = frame.get_payload_as_bytes()
+        if not frame.fin or self.part:
+            # The size is refused as a whole, but what will be refused need not be kept.
+            if len(self.part) <= self.server.request_max:
+                self.part += payload
+            if not frame.fin:
+                return
+            payload = bytes(self.part)
+            self.part.clear()
+        if not self.closing:
+            self.server.on_request(self, payload)
+
+    # ---- what the exchange does with it
+    def adopt(self, grant: Grant, t_ns: int) -> None:
+        super().adopt(grant, t_ns)
+        self.server.exchange.login(t_ns, self.connection, grant.account)
+
+    def leave(self) -> None:
+        super().leave()
+        self.close(1000, b"")
+
+    def on_limit(self) -> None:
+        if self.server.config.terminate_on_limit:
+            self.server.close_soon(self, CLOSE_LIMIT, b"too_many_requests")
+
+    def send(self, message: Any) -> None:
+        self.send_frame(as_frame(msgspec.json.encode(message)))
+
+    def send_frame(self, frame: bytes) -> None:
+        if not self.frames:
+            self.server.unsent.append(self)
+        self.frames.append(frame)
+
+    def flush(self, t_ns: int) -> None:
+        """Write everything gathered in one go; close a client that does not read."""
+        frames, self.frames = self.frames, []
+        transport = self.transport
+        if transport is None or self.closing or transport.is_disconnected:
+            return
+        self.sent_ns = t_ns
+        below = transport.underlying_transport
+        below.write(b"".join(frames))
+        if below.get_write_buffer_size() > self.server.config.send_queue_max:
+            self.close(CLOSE_SLOW, b"connection_too_slow")
+
+    def close(self, code: int, reason: bytes) -> None:
+        if self.transport is None or self.closing:
+            return
+        self.closing = True
+        self.transport.send_close(code, reason)
+        self.transport.disconnect()
+
+    # ---- heartbeat
+    def set_heartbeat(self, interval_s: float, t_ns: int) -> None:
+        self.heartbeat_ns = int(interval_s * SECOND)
+        self.test_due_ns = t_ns + self.heartbeat_ns * 6 // 5
+        self.answer_due_ns = 0
+
+    def on_tested(self) -> None:
+        """A public/test has come."""
+        self.answer_due_ns = 0
+
+    def beat(self, t_ns: int) -> None:
+        """Send what is due; close a client that did not answer in one interval."""
+        if self.heartbeat_ns == 0:
+            return
+        if 0 < self.answer_due_ns <= t_ns:
+            self.close(CLOSE_HEARTBEAT, b"heartbeat close")
+        elif self.test_due_ns <= t_ns:
+            if t_ns - self.sent_ns >= self.heartbeat_ns:    # idle
+                self.send_frame(as_frame(HEARTBEAT))
+            self.send_frame(as_frame(TEST_REQUEST))
+            if self.answer_due_ns == 0:
+                self.answer_due_ns = t_ns + self.heartbeat_ns
+            self.test_due_ns = t_ns + self.heartbeat_ns * 107 // 100
