@@ -48,6 +48,7 @@ cdef class Exchange(Timers):
     cpdef int market_funding(self, int64_t t_ns, int32_t market, double rate_8h) except -1
     cpdef int market_state(self, int64_t t_ns, int32_t market, int32_t state) except -1
     cpdef int64_t advance(self, int64_t t_ns) except -1
+    cpdef int refresh_marks(self, int64_t t_ns) except -1
     cpdef int subscribe_book(self, int64_t t_ns, int32_t market, int32_t interval) except -1
     cpdef int unsubscribe_book(self, int32_t market, int32_t interval) except -1
 

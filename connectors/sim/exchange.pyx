@@ -292,6 +292,15 @@ cdef class Exchange(Timers):
             self.outputs.on_market_state(self.now_ns, market)
         return 0
 
+    cpdef int refresh_marks(self, int64_t t_ns) except -1:
+        """Give every market that has none a mark now: its first state has just been put in."""
+        cdef int32_t market
+        self.run_timers(t_ns)
+        for market in range(self.market_count):
+            if self.data[market].mark_usd <= 0.0:
+                self.update_mark(self.now_ns, market, 0)
+        return 0
+
     cpdef int subscribe_book(self, int64_t t_ns, int32_t market, int32_t interval) except -1:
         """Begin an interval's changes, or bring it up to now: a snapshot may follow this call."""
         cdef MatchBook book = self.books[market]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from connectors.sim.wire.broadcast import Broadcast, Channel
+from connectors.sim.wire.caller import Caller
 from connectors.sim.wire.errors import RpcError
-
-if TYPE_CHECKING:
-    from connectors.sim.wire.session import Caller
 
 INTERVALS = {"raw": 0, "100ms": 1, "agg2": 2}
 CURRENCIES = {"btc": 0, "usdc": 1, "any": -1}

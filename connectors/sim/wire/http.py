@@ -5,23 +5,32 @@ from __future__ import annotations
 import base64
 import binascii
 import ssl
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import msgspec
 from aiohttp import web
 
+from connectors.sim.wire.caller import Caller
 from connectors.sim.wire.errors import RpcError
+from connectors.sim.wire.methods import Methods
 from connectors.sim.wire.params import Params
-from connectors.sim.wire.session import Caller
 
-if TYPE_CHECKING:
-    from connectors.sim.wire.server import SimServer
+
+class Host(Protocol):
+    """What the HTTP front needs of its server."""
+
+    clock: Callable[[], int]
+    methods: Methods
+
+    def advance(self, t_ns: int) -> None: ...
+    def on_read_end(self) -> None: ...
 
 
 class HttpFront:
     """Serves the requests a socket is not needed for."""
 
-    def __init__(self, server: SimServer) -> None:
+    def __init__(self, server: Host) -> None:
         self.server = server
         self.runner: web.AppRunner | None = None
 
@@ -90,7 +99,7 @@ class HttpFront:
             return
         server = self.server
         if kind.lower() == "bearer":
-            caller.adopt(server.auth.by_token(value, -1, t_ns), t_ns)
+            caller.adopt(server.methods.venue.auth.by_token(value, -1, t_ns), t_ns)
             return
         if kind.lower() != "basic":
             raise RpcError(13009, data={"reason": "unknown authorization"})
@@ -98,9 +107,9 @@ class HttpFront:
             client_id, _, secret = base64.b64decode(value, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
             raise RpcError(13004) from None
-        server.auth.check_secret(client_id, secret)
-        caller.account = server.exchange.open_account(
-            client_id, t_ns, *server.methods.balance_e8, False)
+        server.methods.venue.auth.check_secret(client_id, secret)
+        caller.account = server.methods.exchange.open_account(
+            client_id, t_ns, *server.methods.venue.settings.balance_e8, False)
         caller.client_id = client_id
         caller.scope = "account:read_write trade:read_write wallet:read_write"
         caller.expires_ns = t_ns + 60_000_000_000

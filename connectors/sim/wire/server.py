@@ -21,6 +21,7 @@ from connectors.sim.wire.desk import Desk
 from connectors.sim.wire.http import HttpFront
 from connectors.sim.wire.methods import REQUEST_MAX, Methods
 from connectors.sim.wire.session import Session
+from connectors.sim.wire.venue import Settings, Venue
 from connectors.sim.wire.writer import frame as as_frame
 
 MS = 1_000_000
@@ -79,11 +80,15 @@ class SimServer:
         perpetuals = {i for i, listing in enumerate(self.listings)
                       if listing.settlement_period == "perpetual"}
         self.subscriptions = Subscriptions(self.broadcast, names, indexes, perpetuals)
-        self.methods = Methods(
-            self.exchange, self.desk, self.auth, self.subscriptions, self.listings,
-            balance_e8=(round(config.balance_btc * 1e8), round(config.balance_usdc * 1e8)),
-            tier=config.tier, testnet=config.testnet, heartbeat_min_s=config.heartbeat_min_s)
-        self.methods.on_book = self.start_market
+        venue = Venue(self.exchange, self.desk, self.auth, self.subscriptions, self.listings,
+                      Settings(balance_e8=(round(config.balance_btc * 1e8),
+                                           round(config.balance_usdc * 1e8)),
+                               tier=config.tier, testnet=config.testnet,
+                               heartbeat_min_s=config.heartbeat_min_s))
+        venue.on_book = self.start_market
+        self.methods = Methods(venue)
+        self.send_queue_max = config.send_queue_max
+        self.terminate_on_limit = config.terminate_on_limit
         self.request_max = REQUEST_MAX
         self.sessions: set[Session] = set()
         self.unsent: list[Session] = []
@@ -148,6 +153,7 @@ class SimServer:
         self.market_started = True
         self.exchange.advance(t_ns)
         self.market_due_ns = self.market.start(self.exchange, t_ns)
+        self.exchange.refresh_marks(t_ns)
         self.market_ended()
 
     def market_ended(self) -> None:
@@ -211,6 +217,9 @@ class SimServer:
         self.exchange.disconnect(t_ns, session.connection, not session.leaving)
         if not self.stopped:
             self.run_due(t_ns)
+
+    def login(self, session: Session, account: int, t_ns: int) -> None:
+        self.exchange.login(t_ns, session.connection, account)
 
     def close_soon(self, session: Session, code: int, reason: bytes) -> None:
         """Close after the answer under way is sent."""

@@ -1,18 +1,15 @@
-"""One client: what it may do, what it is subscribed to, and its WebSocket."""
+"""One WebSocket client: frames in, frames out, heartbeat."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import msgspec
 from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
+from connectors.sim.wire.auth import Grant
+from connectors.sim.wire.caller import Caller
 from connectors.sim.wire.writer import frame as as_frame
-
-if TYPE_CHECKING:
-    from connectors.sim.wire.auth import Grant
-    from connectors.sim.wire.broadcast import Channel
-    from connectors.sim.wire.server import SimServer
 
 SECOND = 1_000_000_000
 CLOSE_HEARTBEAT = 4000
@@ -22,42 +19,20 @@ HEARTBEAT = b'{"params":{"type":"heartbeat"},"method":"heartbeat","jsonrpc":"2.0
 TEST_REQUEST = b'{"params":{"type":"test_request"},"method":"heartbeat","jsonrpc":"2.0"}'
 
 
-class Caller:
-    """Somebody who sends requests; over HTTP it lives for one request."""
+class Host(Protocol):
+    """What a session needs of its server."""
 
-    is_socket = False
+    unsent: list[Session]
+    request_max: int
+    send_queue_max: int
+    terminate_on_limit: bool
 
-    def __init__(self, connection: int) -> None:
-        self.connection = connection
-        self.account = -1
-        self.scope = ""
-        self.client_id = ""
-        self.expires_ns = 0
-        self.leaving = False
-        self.channels: dict[str, Channel] = {}
-
-    def adopt(self, grant: Grant, t_ns: int) -> None:
-        """Act for the account of a grant from now on."""
-        self.account = grant.account
-        self.scope = grant.scope
-        self.client_id = grant.client_id
-        self.expires_ns = grant.expires_ns
-
-    def leave(self) -> None:
-        """End the session without an answer."""
-        self.leaving = True
-
-    def on_limit(self) -> None:
-        """Called when the caller has run out of credits."""
-
-    def set_heartbeat(self, interval_s: float, t_ns: int) -> None:
-        """Change the heartbeat; only a socket has one."""
-
-    def send(self, message: Any) -> None:
-        """Send a notification."""
-
-    def send_frame(self, frame: bytes) -> None:
-        """Send a ready WebSocket frame."""
+    def login(self, session: Session, account: int, t_ns: int) -> None: ...
+    def on_connected(self, session: Session) -> None: ...
+    def on_disconnected(self, session: Session) -> None: ...
+    def on_read_end(self) -> None: ...
+    def on_request(self, session: Session, payload: bytes) -> None: ...
+    def close_soon(self, session: Session, code: int, reason: bytes) -> None: ...
 
 
 class Session(WSListener, Caller):  # type: ignore[misc]
@@ -65,7 +40,7 @@ class Session(WSListener, Caller):  # type: ignore[misc]
 
     is_socket = True
 
-    def __init__(self, server: SimServer) -> None:
+    def __init__(self, server: Host) -> None:
         WSListener.__init__(self)
         Caller.__init__(self, -1)
         self.server = server
@@ -115,14 +90,14 @@ class Session(WSListener, Caller):  # type: ignore[misc]
     # ---- what the exchange does with it
     def adopt(self, grant: Grant, t_ns: int) -> None:
         super().adopt(grant, t_ns)
-        self.server.exchange.login(t_ns, self.connection, grant.account)
+        self.server.login(self, grant.account, t_ns)
 
     def leave(self) -> None:
         super().leave()
         self.close(1000, b"")
 
     def on_limit(self) -> None:
-        if self.server.config.terminate_on_limit:
+        if self.server.terminate_on_limit:
             self.server.close_soon(self, CLOSE_LIMIT, b"too_many_requests")
 
     def send(self, message: Any) -> None:
@@ -142,7 +117,7 @@ class Session(WSListener, Caller):  # type: ignore[misc]
         self.sent_ns = t_ns
         below = transport.underlying_transport
         below.write(b"".join(frames))
-        if below.get_write_buffer_size() > self.server.config.send_queue_max:
+        if below.get_write_buffer_size() > self.server.send_queue_max:
             self.close(CLOSE_SLOW, b"connection_too_slow")
 
     def close(self, code: int, reason: bytes) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from connectors.sim.wire.caller import Caller
 from connectors.sim.wire.errors import RpcError, invalid, refused
-
-if TYPE_CHECKING:
-    from connectors.sim.wire.methods import Methods
-    from connectors.sim.wire.params import Params
-    from connectors.sim.wire.session import Caller
+from connectors.sim.wire.params import Params
+from connectors.sim.wire.venue import Venue
 
 BUY, SELL = 0, 1
 LIMIT, MARKET = 0, 1
@@ -22,14 +20,14 @@ LABEL_MAX = 64
 class Trading:
     """Handlers of private methods; each takes (caller, params, t_ns) and returns the result."""
 
-    def __init__(self, methods: Methods) -> None:
-        self.m = methods
-        self.desk = methods.desk
-        self.exchange = methods.exchange
+    def __init__(self, venue: Venue) -> None:
+        self.venue = venue
+        self.desk = venue.desk
+        self.exchange = venue.exchange
 
     # ---- orders
     def place(self, caller: Caller, params: Params, t_ns: int, side: int) -> Any:
-        market = self.m.market(params)
+        market = self.venue.market(params)
         kind = MARKET if params.choice("type", ("limit", "market"), "limit") == "market" else LIMIT
         tif = TIMES_IN_FORCE.index(
             params.choice("time_in_force", TIMES_IN_FORCE, "good_til_cancelled"))
@@ -63,7 +61,7 @@ class Trading:
         return self.edit_order(caller, params, t_ns, order_id, market)
 
     def edit_by_label(self, caller: Caller, params: Params, t_ns: int) -> Any:
-        market = self.m.market(params)
+        market = self.venue.market(params)
         found = self.desk.open_orders(caller.account, market=market, label=self.label(params))
         if len(found) != 1:
             raise RpcError(13032 if found else 10004)
@@ -88,14 +86,14 @@ class Trading:
         return self.cancel_some(caller, t_ns)
 
     def cancel_all_by_instrument(self, caller: Caller, params: Params, t_ns: int) -> int:
-        return self.cancel_some(caller, t_ns, market=self.m.market(params))
+        return self.cancel_some(caller, t_ns, market=self.venue.market(params))
 
     def cancel_all_by_currency(self, caller: Caller, params: Params, t_ns: int) -> int:
-        return self.cancel_some(caller, t_ns, currency=self.m.currency(params))
+        return self.cancel_some(caller, t_ns, currency=self.venue.currency(params))
 
     def cancel_by_label(self, caller: Caller, params: Params, t_ns: int) -> int:
         label = params.text("label").encode()
-        currency = self.m.currency(params) if "currency" in params.values else -1
+        currency = self.venue.currency(params) if "currency" in params.values else -1
         return self.cancel_some(caller, t_ns, currency=currency, label=label)
 
     def cancel_some(self, caller: Caller, t_ns: int, market: int = -1, currency: int = -1,
@@ -104,7 +102,7 @@ class Trading:
             t_ns, caller.account, market, currency, -1, label, USER_REQUEST)
 
     def close_position(self, caller: Caller, params: Params, t_ns: int) -> Any:
-        market = self.m.market(params)
+        market = self.venue.market(params)
         kind = MARKET if params.choice("type", ("limit", "market")) == "market" else LIMIT
         price = 0 if kind == MARKET else self.price_ticks(params, market)
         if price is None:
@@ -162,15 +160,15 @@ class Trading:
         return self.desk.open_orders(caller.account)
 
     def get_open_orders_by_currency(self, caller: Caller, params: Params, t_ns: int) -> Any:
-        return self.desk.open_orders(caller.account, currency=self.m.currency(params))
+        return self.desk.open_orders(caller.account, currency=self.venue.currency(params))
 
     def get_open_orders_by_instrument(self, caller: Caller, params: Params, t_ns: int) -> Any:
-        return self.desk.open_orders(caller.account, market=self.m.market(params))
+        return self.desk.open_orders(caller.account, market=self.venue.market(params))
 
     def get_open_orders_by_label(self, caller: Caller, params: Params, t_ns: int) -> Any:
         label = self.label(params) if "label" in params.values else None
         return self.desk.open_orders(
-            caller.account, currency=self.m.currency(params), label=label)
+            caller.account, currency=self.venue.currency(params), label=label)
 
     def get_order_state(self, caller: Caller, params: Params, t_ns: int) -> Any:
         order = self.desk.order(params.order_id(), caller.account)
@@ -179,7 +177,7 @@ class Trading:
         return order
 
     def get_order_state_by_label(self, caller: Caller, params: Params, t_ns: int) -> Any:
-        currency, label = self.m.currency(params), self.label(params)
+        currency, label = self.venue.currency(params), self.label(params)
         return (self.desk.open_orders(caller.account, currency=currency, label=label)
                 + self.desk.closed_orders(caller.account, currency=currency, label=label))
 
@@ -187,38 +185,38 @@ class Trading:
         count = params.integer("count", 20, 1, 1000)
         offset = params.integer("offset", 0, 0, 1_000_000)
         found = self.desk.closed_orders(
-            caller.account, market=self.m.market(params), count=offset + count,
+            caller.account, market=self.venue.market(params), count=offset + count,
             unfilled=bool(params.flag("include_unfilled")))
         return found[offset:]
 
     def get_user_trades_by_instrument(self, caller: Caller, params: Params, t_ns: int) -> Any:
-        return self.m.page(params, self.desk.user_trades(
-            caller.account, market=self.m.market(params)))
+        return self.venue.page(params, self.desk.user_trades(
+            caller.account, market=self.venue.market(params)))
 
     def get_user_trades_by_currency(self, caller: Caller, params: Params, t_ns: int) -> Any:
-        return self.m.page(params, self.desk.user_trades(
-            caller.account, currency=self.m.currency(params)))
+        return self.venue.page(params, self.desk.user_trades(
+            caller.account, currency=self.venue.currency(params)))
 
     def get_user_trades_by_order(self, caller: Caller, params: Params, t_ns: int) -> Any:
         return self.desk.user_trades(caller.account, order_id=params.order_id())
 
     def get_position(self, caller: Caller, params: Params, t_ns: int) -> Any:
-        return self.desk.position(caller.account, self.m.market(params))
+        return self.desk.position(caller.account, self.venue.market(params))
 
     def get_positions(self, caller: Caller, params: Params, t_ns: int) -> Any:
-        currency = self.m.currency(params, "any")
-        return [self.desk.position(caller.account, m) for m in self.m.traded(caller.account)
+        currency = self.venue.currency(params, "any")
+        return [self.desk.position(caller.account, m) for m in self.venue.traded(caller.account)
                 if currency in (-1, self.desk.settles_in(m))]
 
     def get_account_summary(self, caller: Caller, params: Params, t_ns: int) -> Any:
-        currency = self.m.currency(params)
+        currency = self.venue.currency(params)
         if currency < 0:
             raise invalid("currency", "must be one of BTC, USDC")
         view = self.desk.portfolio(caller.account, currency)
         view["self_trading_reject_mode"] = SELF_TRADE_MODES[
             self.desk.self_trade(caller.account)]
         view["self_trading_extended_to_subaccounts"] = False
-        view["limits"] = self.m.limits
+        view["limits"] = self.venue.limits
         view["mmp_enabled"] = False
         if params.flag("extended"):
             account = self.exchange.accounts[caller.account]
@@ -226,11 +224,11 @@ class Trading:
                      "system_name": caller.client_id, "email": "",
                      "creation_timestamp": account.created_ms, "referrer_id": None,
                      "security_keys_enabled": False, "interuser_transfers_enabled": False,
-                     "fees": self.m.fees()}
+                     "fees": self.venue.fees()}
         return view
 
     def get_margins(self, caller: Caller, params: Params, t_ns: int) -> Any:
-        market = self.m.market(params)
+        market = self.venue.market(params)
         amount, price = self.contracts(params, market), params.number("price")
         if amount is None or price is None or price <= 0:
             raise invalid("price" if amount is not None else "amount", "value required")
