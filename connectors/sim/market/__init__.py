@@ -1,48 +1,28 @@
-"""Who else trades on the embedded exchange: what a recorded or a synthetic market fulfils."""
+"""Who else trades on the embedded exchange: a recording, or seeded makers and takers."""
 
-from __future__ import annotations
+import time
+from collections.abc import Sequence
+from pathlib import Path
 
-from typing import TYPE_CHECKING, Protocol
+from connectors.replay.reader import open_recording
+from connectors.sim.market.protocol import Listing, Market
+from connectors.sim.market.recorded import RecordedMarket
+from connectors.sim.market.synthetic import SyntheticMarket
 
-import msgspec
-
-if TYPE_CHECKING:
-    from connectors.sim.exchange import Exchange
-    from mmcore.types import InstrumentSpec
-
-__all__ = ["Listing", "Market"]
-
-
-class Listing(msgspec.Struct, frozen=True, kw_only=True):
-    """One instrument as the exchange lists it; `spec` holds what the core needs of it."""
-
-    spec: InstrumentSpec
-    index_name: str = "btc_usd"
-    settlement_period: str = "perpetual"  # or day, week, month
-    instrument_id: int = 124972
-    creation_ms: int = 1534167754000
+__all__ = ["Listing", "Market", "RecordedMarket", "SyntheticMarket", "open_market"]
 
 
-class Market(Protocol):
-    """A market the server plays into one exchange.
+def open_market(data: Sequence[Path | str] = (), *, seed: int = 1, speed: float = 1.0,
+                regime: str = "normal", once: bool = False,
+                now_ns: int | None = None) -> RecordedMarket | SyntheticMarket:
+    """Open the market the exchange plays: a recording where files are given, else synthetic.
 
-    The server lists `instruments()` in their order, so market number i of the exchange is
-    instruments()[i]. It calls `start` once and then `advance` again whenever the time returned last
-    has come; None means the market has ended and is never called again. Times are nanoseconds of
-    the exchange's clock; a market maps its own time to it and applies `speed` itself.
+    data: files of one recording in order of time; seed and regime: of the synthetic market; speed
+    divides the gaps between events; once: a recording ends the market when it is over; now_ns:
+    the date of the synthetic market's contracts, the machine's where None. Raises ValueError
+    (RecordingError for a damaged file) with one clear line.
     """
-
-    waits_for_book: bool
-    """Start at the first book subscription (before its snapshot is made), not with the server."""
-
-    def instruments(self) -> list[Listing]:
-        """Return what is traded, at least one instrument."""
-        ...
-
-    def start(self, exchange: Exchange, t_ns: int) -> int | None:
-        """Put the initial state into the exchange; return when `advance` is due."""
-        ...
-
-    def advance(self, exchange: Exchange, t_ns: int) -> int | None:
-        """Apply everything due at or before t_ns, in order; return when the next is due."""
-        ...
+    if data:
+        return RecordedMarket(open_recording(data), speed=speed, once=once)
+    return SyntheticMarket(seed=seed, regime=regime, speed=speed,
+                           now_ns=time.time_ns() if now_ns is None else now_ns)

@@ -1,0 +1,54 @@
+"""Which contracts the synthetic market lists on a date, by rule."""
+
+from datetime import UTC, date, datetime, timedelta
+
+from connectors.sim.market.protocol import Listing
+from mmcore.types import InstrumentSpec
+
+TICK_SIZE = "0.5"
+CONTRACT_SIZE = "10"
+MAKER_FEE = 0.00015
+TAKER_FEE = 0.00035
+FRONT_MIN_DAYS = 3
+EXPIRY_HOUR = 8
+FRIDAY = 4
+QUARTER_MONTHS = (3, 6, 9, 12)
+
+
+def last_friday(year: int, month: int) -> date:
+    """Return the day a month's contract expires."""
+    after = date(year + month // 12, month % 12 + 1, 1)
+    day = after - timedelta(days=1)
+    return day - timedelta(days=(day.weekday() - FRIDAY) % 7)
+
+
+def expiries(today: date) -> tuple[date, date]:
+    """Return the next month-end expiry and the next quarterly one after it."""
+    months = [(today.year + (today.month - 1 + n) // 12, (today.month - 1 + n) % 12 + 1)
+              for n in range(6)]
+    front = next(day for day in (last_friday(*m) for m in months)
+                 if day >= today + timedelta(days=FRONT_MIN_DAYS))
+    quarter = next(last_friday(*m) for m in months
+                   if m[1] in QUARTER_MONTHS and last_friday(*m) > front)
+    return front, quarter
+
+
+def future_name(day: date) -> str:
+    """Return the venue's name of a dated contract; the day is not zero padded."""
+    return f"BTC-{day.day}{day.strftime('%b%y').upper()}"
+
+
+def list_contracts(now_ns: int) -> list[Listing]:
+    """Return the perpetual and two dated futures as listed at a time."""
+    now = datetime.fromtimestamp(now_ns // 1_000_000_000, tz=UTC)
+    terms = {"tick_size": TICK_SIZE, "contract_size": CONTRACT_SIZE,
+             "min_amount": CONTRACT_SIZE, "maker_fee": MAKER_FEE, "taker_fee": TAKER_FEE}
+    listings = [Listing(spec=InstrumentSpec("BTC-PERPETUAL", **terms))]
+    for number, day in enumerate(expiries(now.date())):
+        expiry = datetime(day.year, day.month, day.day, EXPIRY_HOUR, tzinfo=UTC)
+        listings.append(Listing(
+            spec=InstrumentSpec(future_name(day), expiry_ms=int(expiry.timestamp()) * 1000,
+                                **terms),
+            settlement_period="month", instrument_id=210_000 + day.toordinal() % 10_000,
+            creation_ms=int(expiry.timestamp() - (90 + 180 * number) * 86_400) * 1000))
+    return listings

@@ -1,0 +1,3 @@
+"""Python face of the latent price: the regimes there are."""
+
+REGIMES: dict[str, tuple[float, ...]]

@@ -1,0 +1,38 @@
+"""Python face of the recorded market."""
+from typing import Any, final
+
+import numpy as np
+import numpy.typing as npt
+
+from connectors.replay.recording import Events, Recording
+from connectors.sim.exchange import Exchange
+from connectors.sim.market.protocol import Listing
+from mmcore.types import InstrumentSpec
+
+MS_PER_DAY: int
+
+def play_order(
+    events: Events, by_exchange_time: bool
+) -> tuple[Events, npt.NDArray[np.int64]]: ...
+def listing_of(
+    spec: InstrumentSpec, definition: dict[str, Any] | None, begin_ms: int
+) -> Listing: ...
+
+@final
+class RecordedMarket:
+    waits_for_book: bool
+    @property
+    def speed(self) -> float: ...
+    @property
+    def once(self) -> bool: ...
+    @property
+    def ended(self) -> bool: ...
+    @property
+    def length_s(self) -> float: ...
+    def __init__(
+        self, recording: Recording, *, speed: float = 1.0, once: bool = False
+    ) -> None: ...
+    def instruments(self) -> list[Listing]: ...
+    def counters(self) -> dict[str, int]: ...
+    def start(self, exchange: Exchange, t_ns: int) -> int | None: ...
+    def advance(self, exchange: Exchange, t_ns: int) -> int | None: ...
