@@ -33,6 +33,7 @@ EXPECTED: tuple[str, ...] = (
     "connectors.deribit.feed",
     "connectors.deribit.labels",
     "connectors.deribit.own",
+    "connectors.deribit.session",
     "connectors.deribit.trace",
     "connectors.replay.drive",
     "connectors.replay.event",
