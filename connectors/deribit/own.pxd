@@ -23,7 +23,7 @@ cdef struct VenuePosition:
 
 cdef class OwnFeed:
     cdef Engine engine
-    cdef Labels labels
+    cdef readonly Labels labels
     cdef int32_t market_count
     cdef readonly uint64_t foreign  # own orders or trades on instruments we do not run
     cdef Instrument specs[MARKETS_MAX]

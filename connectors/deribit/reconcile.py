@@ -1,0 +1,245 @@
+"""The engine and the venue brought to agree: clock, account, positions, orders.
+
+All of it is cold: questions over the RPC, answers into the engine as control events. Orders of
+unknown fate are asked for by label with ids the feed itself decodes, so that a replay of the
+frames resolves them the same way.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from connectors.deribit import endpoints
+from connectors.deribit.instruments import differences
+from connectors.deribit.messages import (
+    AccountSummary,
+    InstrumentData,
+    Limits,
+    MatchingLimits,
+    OrderData,
+    PositionData,
+    RateData,
+    TradingLimits,
+)
+from connectors.deribit.rpc import Rpc, RpcClosedError, RpcError, encode
+from connectors.deribit.session import DeribitSession
+from mmcore.types import ControlKind, InstrumentSpec
+
+log = logging.getLogger("mm.deribit")
+
+QUERY_KIND = 6  # request ids of get_order_state_by_label; see own.pxd
+EXPIRY_SLACK_NS = 1_000_000_000  # an order may still appear this long after its valid_until
+QUERY_AGAIN_NS = 1_000_000_000
+ROUND_TRIPS_KEPT = 64
+HALF_MS_NS = 500_000  # the venue prints whole milliseconds: on average half of one is cut off
+
+
+class StartRefusedError(Exception):
+    """The venue's state forbids quoting until somebody decides; the message says what."""
+
+
+def trading_rate(limits: Limits | object) -> RateData | None:
+    """Return rate and burst of matching-engine requests out of an account's limits."""
+    engine = limits.matching_engine if isinstance(limits, Limits) else None
+    if isinstance(engine, RateData):
+        return engine
+    trading = engine.trading if isinstance(engine, MatchingLimits) else None
+    if isinstance(trading, RateData):
+        return trading
+    total = trading.total if isinstance(trading, TradingLimits) else None
+    return total if isinstance(total, RateData) else None
+
+
+def percentile_95(samples: Sequence[int]) -> int:
+    """Return the value 95 % of the samples do not exceed."""
+    ordered = sorted(samples)
+    return ordered[min(len(ordered) - 1, (len(ordered) * 95) // 100)]
+
+
+class Reconciler:
+    """Questions that make the engine's picture the venue's, over one session and RPC."""
+
+    def __init__(
+        self,
+        session: DeribitSession,
+        rpc: Rpc,
+        specs: Sequence[InstrumentSpec],
+        *,
+        currency: str = "BTC",
+        timeout_s: float = 5.0,
+    ) -> None:
+        self.session = session
+        self.rpc = rpc
+        self.specs = list(specs)
+        self.currency = currency
+        self.timeout_s = timeout_s
+        self.round_trips_ns: list[int] = []
+        self.offsets: list[tuple[int, int]] = []  # (round trip, wall minus now), both ns
+        self.mismatches = 0  # in a row
+        self.mismatches_total = 0
+        self.queries = 0
+        self._asked_ns: dict[tuple[int, int, int], int] = {}
+
+    # ---------------------------------------------------------------- clock
+    async def measure_clock(self, samples: int) -> None:
+        """Estimate the venue's clock and the round trip; the shortest trip knows best."""
+        for _ in range(samples):
+            sent_ns = self.session.now_ns()
+            server_ms = await self.rpc.call(endpoints.GET_TIME, {}, int, timeout_s=self.timeout_s)
+            trip_ns = self.session.now_ns() - sent_ns
+            offset_ns = server_ms * 1_000_000 + HALF_MS_NS - (sent_ns + trip_ns // 2)
+            self.round_trips_ns.append(trip_ns)
+            self.offsets.append((trip_ns, offset_ns))
+        del self.round_trips_ns[:-ROUND_TRIPS_KEPT]
+        # Old offsets drift away with the clocks, so the best of the last few counts.
+        del self.offsets[:-8]
+        self.session.control(ControlKind.CONTROL_WALL_OFFSET, 0, min(self.offsets)[1])
+        self.session.control(
+            ControlKind.CONTROL_ROUND_TRIP, 0, percentile_95(self.round_trips_ns))
+
+    # ---------------------------------------------------------------- account
+    async def read_account(self) -> AccountSummary:
+        """Tell the engine equity and credits."""
+        summary = await self.rpc.call(
+            endpoints.GET_ACCOUNT_SUMMARY, {"currency": self.currency, "extended": True},
+            AccountSummary, timeout_s=self.timeout_s)
+        self.session.control(ControlKind.CONTROL_EQUITY, 0, 0, summary.equity)
+        rate = trading_rate(summary.limits)
+        if rate is not None:
+            self.session.control(ControlKind.CONTROL_CREDITS, 0, int(rate.burst), rate.rate)
+        return summary
+
+    def check_listings(self, listed: Sequence[InstrumentData]) -> None:
+        """Refuse to start on a contract whose definition is not the one in use."""
+        by_name = {d.instrument_name: d for d in listed}
+        for spec in self.specs:
+            data = by_name.get(spec.name)
+            if data is None:
+                raise StartRefusedError(f"{spec.name} is not listed any more")
+            changed = differences(data, spec)
+            if changed:
+                raise StartRefusedError(f"{spec.name}: {'; '.join(changed)}; restart to use it")
+
+    async def positions(self) -> list[tuple[int, float]]:
+        """Ask for the venue's positions: (signed contracts, average price) by market."""
+        reply = await self.rpc.call(
+            endpoints.GET_POSITIONS, {"currency": "any", "kind": "future"}, list[PositionData],
+            timeout_s=self.timeout_s)
+        by_name = {p.instrument_name: p for p in reply}
+        found = []
+        for spec in self.specs:
+            held = by_name.get(spec.name)
+            if held is None:
+                found.append((0, 0.0))
+                continue
+            contracts = spec.contracts(abs(held.size))
+            found.append((-contracts if held.direction == "sell" else contracts,
+                          held.average_price))
+        return found
+
+    async def adopt_positions(self, policy: str) -> None:
+        """Tell the engine what it holds; policy refuse makes any position a StartRefusedError."""
+        found = await self.positions()
+        for market, (contracts, average) in enumerate(found):
+            if contracts and policy == "refuse":
+                name = self.specs[market].name
+                raise StartRefusedError(
+                    f"{name}: the account holds {contracts} contracts at {average}; close them or "
+                    "set start.position = \"adopt\"")
+            self.session.control(ControlKind.CONTROL_POSITION, market, contracts, average)
+
+    async def compare_positions(self) -> bool:
+        """Compare positions; two mismatches in a row pause the engine. True where they agree.
+
+        A fill between question and answer is no mismatch: what moved meanwhile is not compared.
+        """
+        before = [m.position.contracts for m in self.session.engine.markets]
+        found = await self.positions()
+        after = [m.position.contracts for m in self.session.engine.markets]
+        wrong = [(self.specs[i].name, after[i], contracts)
+                 for i, (contracts, _) in enumerate(found)
+                 if before[i] == after[i] and contracts != after[i]]
+        if not wrong:
+            self.mismatches = 0
+            return True
+        self.mismatches += 1
+        self.mismatches_total += 1
+        log.error("positions differ (instrument, ours, venue's): %s", wrong)
+        if self.mismatches >= 2:
+            self.session.control(ControlKind.CONTROL_PAUSE)
+        return False
+
+    # ---------------------------------------------------------------- orders
+    async def cancel_and_verify(self, deadline_s: float) -> bool:
+        """Cancel every order of the account until a query shows none; False at the deadline.
+
+        Raises RpcClosedError where the connection goes meanwhile.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + deadline_s
+        pause_s = 0.05
+        while True:
+            try:
+                await self.rpc.call(endpoints.CANCEL_ALL, {}, int, timeout_s=self.timeout_s)
+                left = await self.rpc.call(
+                    endpoints.GET_OPEN_ORDERS, {}, list[OrderData], timeout_s=self.timeout_s)
+                if not left:
+                    return True
+                log.warning("%d orders are still open after cancel_all", len(left))
+            except RpcClosedError:
+                raise
+            except (RpcError, TimeoutError) as error:
+                log.warning("cancel_all, not yet verified: %s", error)
+            if loop.time() + pause_s > end:
+                return False
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, 2.0)
+
+    def unknown_orders(self) -> list[tuple[int, int, int, int]]:
+        """List (market, slot, generation, valid_until_ms) of orders of unknown fate."""
+        return [(market, row["slot"], row["generation"], row["valid_until_ms"])
+                for market, m in enumerate(self.session.engine.markets)
+                if m.orders.unknown_count
+                for row in m.orders.rows() if row["state"] == "ORDER_UNKNOWN"]
+
+    def ask_unknown(self) -> int:
+        """Ask by label for each order of unknown fate; the feed applies the answers.
+
+        An order is only asked for once nothing sent for it can still take effect: then even its
+        absence is evidence. Returns how many are still unknown.
+        """
+        unknown = self.unknown_orders()
+        now_ns = self.session.now_ns()
+        wall_ns = now_ns + self.session.engine.wall_offset_ns
+        for market, slot, generation, valid_until_ms in unknown:
+            if wall_ns < valid_until_ms * 1_000_000 + EXPIRY_SLACK_NS:
+                continue
+            key = (market, slot, generation)
+            if now_ns - self._asked_ns.get(key, -QUERY_AGAIN_NS) < QUERY_AGAIN_NS:
+                continue
+            self._asked_ns[key] = now_ns
+            self.queries += 1
+            request_id = QUERY_KIND << 44 | market << 40 | slot << 32 | generation
+            label = self.session.feed.own.labels.write(market, slot, generation)
+            self.session.send_text(encode(
+                request_id, endpoints.GET_ORDER_STATE_BY_LABEL,
+                {"currency": currency_of(self.specs[market]), "label": label}))
+        if not unknown:
+            self._asked_ns.clear()
+        return len(unknown)
+
+    async def resolve_unknown(self, deadline_s: float) -> bool:
+        """Ask until no order is of unknown fate; False at the deadline."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + deadline_s
+        while self.ask_unknown():
+            if loop.time() > end:
+                return False
+            await asyncio.sleep(0.02)
+        return True
+
+
+def currency_of(spec: InstrumentSpec) -> str:
+    """Return the currency the venue files an instrument's orders under."""
+    base = spec.name.split("-")[0]
+    return base.split("_")[-1]
