@@ -4,105 +4,32 @@ Start and reconnect are one path: cancel everything, verify, reconcile, then quo
 """
 
 import asyncio
-import hashlib
-import hmac
 import logging
 import random
-import ssl
 from collections.abc import Coroutine
 from typing import Any, Literal
 
 import msgspec
 
 from connectors.deribit import endpoints
+from connectors.deribit.connection import ClientConfig, auth_params, ssl_context_of
 from connectors.deribit.feed import DeribitFeed
 from connectors.deribit.messages import AuthResult, CancelOnDisconnectResult, InstrumentData
 from connectors.deribit.reconcile import Reconciler, StartRefusedError
 from connectors.deribit.rpc import Rpc, RpcClosedError, RpcError
-from connectors.deribit.session import (
-    CONNECT_ERRORS,
-    DeribitSession,
-    TextListener,
-    open_connection,
-)
+from connectors.deribit.session import CONNECT_ERRORS, DeribitSession, open_connection
 from mmcore.engine import EngineFlag
 from mmcore.types import ControlKind, InstrumentSpec
 
 log = logging.getLogger("mm.deribit")
 
 ClientState = Literal["closed", "connecting", "preparing", "ready", "stopping", "stopped"]
-RETRIED = (*CONNECT_ERRORS, RpcError, msgspec.DecodeError, StartRefusedError)
+RETRIED: tuple[type[Exception], ...] = (
+    *CONNECT_ERRORS, RpcError, msgspec.DecodeError, StartRefusedError)
 REFRESH_SHARE = 0.8  # of a token's life; it is renewed then
 REFRESH_AT_MOST_S = 86_400.0
 HEALTHY_S = 10.0  # a connection that lived this long starts the back-off afresh
 CLOCK_SAMPLES = 5
-
-
-class ClientConfig(msgspec.Struct, frozen=True):
-    """What a connection needs to know; seconds unless the name says otherwise."""
-
-    url: str
-    client_id: str
-    client_secret: str
-    auth: Literal["client_credentials", "client_signature"] = "client_credentials"
-    session_name: str = "mm"
-    ca_file: str | None = None
-    currency: str = "BTC"
-    interval: Literal["raw", "100ms"] = "raw"
-    heartbeat_s: int = 10
-    position: Literal["adopt", "refuse"] = "adopt"
-    reconcile_s: float = 60.0
-    clock_s: float = 10.0
-    rpc_timeout_s: float = 5.0
-    backoff_min_s: float = 0.1
-    backoff_max_s: float = 30.0
-    stop_deadline_s: float = 20.0
-    tick_s: float = 0.01  # 0: the caller calls on_tick() itself
-    use_aiofastnet: bool | None = None  # False where transports are in memory
-
-
-def ssl_context_of(url: str, ca_file: str | None) -> ssl.SSLContext | None:
-    """Return the verifying TLS context of a wss:// URL, None for ws://."""
-    if not url.startswith("wss://"):
-        return None
-    return ssl.create_default_context(cafile=ca_file)
-
-
-def auth_params(config: ClientConfig, wall_ms: int, nonce: str) -> dict[str, Any]:
-    """Return the parameters of public/auth for the configured kind of login."""
-    params: dict[str, Any] = {"grant_type": config.auth, "client_id": config.client_id,
-                              "scope": f"session:{config.session_name}"}
-    if config.auth == "client_credentials":
-        return params | {"client_secret": config.client_secret}
-    text = f"{wall_ms}\n{nonce}\n"
-    signature = hmac.new(config.client_secret.encode(), text.encode(), hashlib.sha256).hexdigest()
-    return params | {"timestamp": wall_ms, "nonce": nonce, "data": "", "signature": signature}
-
-
-async def fetch_instruments(
-    url: str, *, ca_file: str | None = None, timeout_s: float = 10.0, currency: str = "BTC",
-    use_aiofastnet: bool | None = None,
-) -> tuple[list[InstrumentData], int]:
-    """Ask a venue what it lists, and its time in ms, over a connection of its own.
-
-    Raises one of CONNECT_ERRORS or an RPC error.
-    """
-    rpc: Rpc
-    listener = TextListener(lambda raw: rpc.on_answer(raw))
-    rpc = Rpc(listener.send_text)
-    listener.on_closed = rpc.close
-    await open_connection(listener, url, ssl_context=ssl_context_of(url, ca_file),
-                          use_aiofastnet=use_aiofastnet, timeout_s=timeout_s, auto_pong=True)
-    try:
-        server_ms = await rpc.call(endpoints.GET_TIME, {}, int, timeout_s=timeout_s)
-        listed: list[InstrumentData] = []
-        for name in dict.fromkeys((currency, "USDC")):
-            listed += await rpc.call(
-                endpoints.GET_INSTRUMENTS, {"currency": name, "kind": "future"},
-                list[InstrumentData], timeout_s=timeout_s)
-    finally:
-        listener.close()
-    return listed, server_ms
 
 
 class DeribitClient:
@@ -138,7 +65,11 @@ class DeribitClient:
         self._resync_at: dict[int, float] = {}
         self._refresh_token = ""
         self._ever_ready = False
+        self._refresh_in_s = REFRESH_AT_MOST_S
+        self._logged_in = False
         self._killing = False
+        self._work: asyncio.Task[None] | None = None
+        self._ticking: asyncio.Task[None] | None = None
         session.on_closed = self._on_closed
         self.feed.on_cold = self.rpc.on_answer
 
@@ -147,26 +78,32 @@ class DeribitClient:
         """Keep connected until stop(); raises what forbids the first start."""
         loop = asyncio.get_running_loop()
         attempt = 0
+        if self.config.tick_s > 0:
+            self._ticking = loop.create_task(self._ticker(), name="ticker")
         while self.state not in {"stopping", "stopped"}:
             began = loop.time()
+            self._work = loop.create_task(self._once(), name="connection")
             try:
-                await self._connect()
-                await self._prepare()
-                attempt = 0 if loop.time() - began > HEALTHY_S else attempt
-                await self._serve()
+                await self._work
+            except asyncio.CancelledError:
+                if self.state not in {"stopping", "stopped"}:
+                    raise
+                return                      # stop() took over
             except RETRIED as error:
                 self.error = error
                 log.warning("connection to %s: %s", self.config.url, error)
                 if isinstance(error, StartRefusedError) and not self._ever_ready:
                     await self._disconnect()
+                    self._stop_ticking()
                     raise
-            if loop.time() - began > HEALTHY_S:
-                attempt = 0
-            if self.state in {"stopping", "stopped"}:
-                break
             await self._disconnect()
+            attempt = 0 if loop.time() - began > HEALTHY_S else attempt + 1
             await self._sleep(self._backoff_s(attempt))
-            attempt += 1
+
+    async def _once(self) -> None:
+        await self._connect()
+        await self._prepare()
+        await self._serve()
 
     def _backoff_s(self, attempt: int) -> float:
         """Return the pause before the next attempt: doubled each time, with jitter."""
@@ -183,12 +120,17 @@ class DeribitClient:
         self.state = "stopping"
         self._wake.set()
         self.session.control(ControlKind.CONTROL_STOP)
-        self._cancel_tasks(keep_ticker=True)
+        self._cancel_tasks()
+        if self._work is not None:
+            # What run() is in the middle of must not connect a second time.
+            self._work.cancel()
+            await asyncio.wait([self._work])
         verified = False
         attempt = 0
         while not verified and loop.time() < end:
             try:
-                if not self.session.sink.is_connected:
+                if not (self._logged_in and self.session.sink.is_connected):
+                    await self._disconnect()
                     await self._connect()
                     await self._log_in()
                 verified = await self.reconciler.cancel_and_verify(end - loop.time())
@@ -198,8 +140,9 @@ class DeribitClient:
                 pause_s = min(self._backoff_s(attempt), max(0.0, end - loop.time()))
                 await asyncio.sleep(pause_s)
                 attempt += 1
-        self.state = "stopped"
         await self._disconnect()
+        self._stop_ticking()
+        self.state = "stopped"
         return verified
 
     async def _connect(self) -> None:
@@ -211,8 +154,6 @@ class DeribitClient:
             ssl_context=ssl_context_of(self.config.url, self.config.ca_file),
             use_aiofastnet=self.config.use_aiofastnet, timeout_s=self.config.rpc_timeout_s)
         self.connects += 1
-        if self.config.tick_s > 0:
-            self._spawn(self._ticker(), "ticker")
 
     async def _prepare(self) -> None:
         """Bring a fresh connection to where quoting may begin."""
@@ -255,6 +196,7 @@ class DeribitClient:
                           CancelOnDisconnectResult, timeout_s=config.rpc_timeout_s)
         if not told.enabled:
             raise StartRefusedError("the venue does not confirm cancel-on-disconnect")
+        self._logged_in = True
 
     async def _authenticate(self, params: dict[str, Any]) -> AuthResult:
         self.session.redact = True
@@ -299,11 +241,12 @@ class DeribitClient:
                 transport = self.session.transport
                 if transport is not None:
                     transport.disconnect(graceful=False)
-        if self.state != "stopped":
-            self.state = "stopping" if self.state == "stopping" else "closed"
+        if self.state != "stopping":
+            self.state = "closed"
 
     def _on_closed(self) -> None:
         self._closed.set()
+        self._logged_in = False
         self.rpc.close()
         self._resyncing.clear()
 
@@ -323,7 +266,7 @@ class DeribitClient:
         for market in range(len(self.specs)) if mask else ():
             if mask >> market & 1 and market not in self._resyncing:
                 self._resyncing.add(market)
-                self._spawn(self._resync(market), f"resync {market}")
+                self._spawn(self._resync(market), "resync")
 
     async def _resync(self, market: int) -> None:
         """Get a fresh snapshot: only unsubscribing first makes the venue send one."""
@@ -385,13 +328,17 @@ class DeribitClient:
         log.warning("%s: %s", task.get_name(), error)
         if not isinstance(error, RETRIED):
             self.session.control(ControlKind.CONTROL_PAUSE)  # a mistake of ours: quote no more
-        if self.session.transport is not None and not isinstance(error, TimeoutError):
-            self.session.close()
+        if isinstance(error, TimeoutError) and task.get_name() == "resync":
+            return  # the book stays asked for, and is asked for again
+        self.session.close()
 
-    def _cancel_tasks(self, *, keep_ticker: bool = False) -> None:
+    def _cancel_tasks(self) -> None:
         for task in list(self._tasks):
-            if not (keep_ticker and task.get_name() == "ticker"):
-                task.cancel()
+            task.cancel()
+
+    def _stop_ticking(self) -> None:
+        if self._ticking is not None:
+            self._ticking.cancel()
 
     async def _sleep(self, seconds: float) -> None:
         try:

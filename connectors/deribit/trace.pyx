@@ -6,6 +6,8 @@ in the order of the calls.
 from libc.stdint cimport int32_t, int64_t
 
 from mmcore.engine cimport Engine
+from mmcore.faults cimport Faults
+from mmcore.journal cimport Journal
 from mmcore.types cimport BookDelta, Control, Fill, OrderEvent, TickerUpdate, TradePrint
 
 
@@ -14,8 +16,10 @@ cdef class EventTrace(Engine):
 
     cdef readonly list events
 
-    def __init__(self):
+    def __init__(self, Journal journal=None):
         self.events = []
+        self.faults = Faults()
+        self.journal = journal if journal is not None else Journal()
 
     def take(self):
         """Return the events since the last call."""

@@ -44,6 +44,7 @@ RANKS = {
     "connectors.deribit.session": 90,
     "connectors.deribit.instruments": 100,
     "connectors.deribit.rpc": 101,
+    "connectors.deribit.connection": 102,
     "connectors.deribit.reconcile": 102,
     "connectors.deribit.client": 103,
     "connectors.sim": 80,

@@ -1,0 +1,80 @@
+"""What a connection is made of: settings, TLS, login, and questions before there is an engine."""
+
+import hashlib
+import hmac
+import ssl
+from typing import Any, Literal
+
+import msgspec
+
+from connectors.deribit import endpoints
+from connectors.deribit.messages import InstrumentData
+from connectors.deribit.rpc import Rpc
+from connectors.deribit.session import TextListener, open_connection
+
+
+class ClientConfig(msgspec.Struct, frozen=True):
+    """What a connection needs to know; seconds unless the name says otherwise."""
+
+    url: str
+    client_id: str
+    client_secret: str
+    auth: Literal["client_credentials", "client_signature"] = "client_credentials"
+    session_name: str = "mm"
+    ca_file: str | None = None
+    currency: str = "BTC"
+    interval: Literal["raw", "100ms"] = "raw"
+    heartbeat_s: int = 10
+    position: Literal["adopt", "refuse"] = "adopt"
+    reconcile_s: float = 60.0
+    clock_s: float = 10.0
+    rpc_timeout_s: float = 5.0
+    backoff_min_s: float = 0.1
+    backoff_max_s: float = 30.0
+    stop_deadline_s: float = 20.0
+    tick_s: float = 0.01  # 0: the caller calls on_tick() itself
+    use_aiofastnet: bool | None = None  # False where transports are in memory
+
+
+def ssl_context_of(url: str, ca_file: str | None) -> ssl.SSLContext | None:
+    """Return the verifying TLS context of a wss:// URL, None for ws://."""
+    if not url.startswith("wss://"):
+        return None
+    return ssl.create_default_context(cafile=ca_file)
+
+
+def auth_params(config: ClientConfig, wall_ms: int, nonce: str) -> dict[str, Any]:
+    """Return the parameters of public/auth for the configured kind of login."""
+    params: dict[str, Any] = {"grant_type": config.auth, "client_id": config.client_id,
+                              "scope": f"session:{config.session_name}"}
+    if config.auth == "client_credentials":
+        return params | {"client_secret": config.client_secret}
+    text = f"{wall_ms}\n{nonce}\n"
+    signature = hmac.new(config.client_secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+    return params | {"timestamp": wall_ms, "nonce": nonce, "data": "", "signature": signature}
+
+
+async def fetch_instruments(
+    url: str, *, ca_file: str | None = None, timeout_s: float = 10.0, currency: str = "BTC",
+    use_aiofastnet: bool | None = None,
+) -> tuple[list[InstrumentData], int]:
+    """Ask a venue what it lists, and its time in ms, over a connection of its own.
+
+    Raises one of CONNECT_ERRORS or an RPC error.
+    """
+    rpc: Rpc
+    listener = TextListener(lambda raw: rpc.on_answer(raw))
+    rpc = Rpc(listener.send_text)
+    listener.on_closed = rpc.close
+    await open_connection(listener, url, ssl_context=ssl_context_of(url, ca_file),
+                          use_aiofastnet=use_aiofastnet, timeout_s=timeout_s, auto_pong=True)
+    try:
+        server_ms = await rpc.call(endpoints.GET_TIME, {}, int, timeout_s=timeout_s)
+        listed: list[InstrumentData] = []
+        for name in dict.fromkeys((currency, "USDC")):
+            listed += await rpc.call(
+                endpoints.GET_INSTRUMENTS, {"currency": name, "kind": "future"},
+                list[InstrumentData], timeout_s=timeout_s)
+    finally:
+        listener.close()
+    return listed, server_ms
