@@ -101,10 +101,9 @@ test-sanitize: sanitize ## the core, connector and pipeline tests under ASAN and
 	--capture=sys $(SANITIZED)
 
 bench: build ## latency and throughput tables, instruction counts
-	@for bench in $(sort $(wildcard benchmarks/bench_*.py)); do \
-	$(call with,release) $$bench $(ARGS); done
-	@if test -f benchmarks/count_instructions.py; then \
-	$(call with,release) benchmarks/count_instructions.py; fi
+	@export PYTHONPATH=$(ROOT)/build/release/lib:$(ROOT)/benchmarks; \
+	for bench in $(sort $(wildcard benchmarks/bench_*.py)) benchmarks/count_instructions.py; do \
+	$(PY) -P $$bench $(ARGS); echo; done
 
 # The wheel is made from the sdist, so that a file missing there shows here.
 wheel: $(STAMP) ## the repaired manylinux wheel, alone in dist/

@@ -229,19 +229,27 @@ cdef class OrderTable:
                 n += 1
         return n
 
-    cdef int64_t best_own(self, int32_t side) noexcept nogil:
-        """Most aggressive price at which an order of ours may stand; 0 where there is none."""
+    cdef int64_t best_own(self, int32_t side, bint post_only) noexcept nogil:
+        """Most aggressive price at which an order of ours may stand; 0 where there is none.
+
+        A post-only order that follows an edit on the same connection is judged after it: were
+        that edit to fail, the venue refuses the follower, and nothing trades. Anything that may
+        take is judged against both prices of an edit in flight.
+        """
+        cdef const Order* order
         cdef int64_t best = 0, price
         cdef int32_t i
+        cdef bint moving
         for i in range(SLOTS_MAX):
-            if self.orders[i].state == ORDER_CLOSED or self.orders[i].side != side:
+            order = &self.orders[i]
+            if order.state == ORDER_CLOSED or order.side != side:
                 continue
-            price = self.orders[i].price_ticks
-            if (self.orders[i].state == ORDER_EDIT_PENDING
-                    or self.orders[i].state == ORDER_UNKNOWN) and (
-                    self.orders[i].pending_amount_contracts > 0) and (
-                    (side == SIDE_BID) == (self.orders[i].pending_price_ticks > price)):
-                price = self.orders[i].pending_price_ticks
+            price = order.price_ticks
+            moving = order.pending_amount_contracts > 0 and (
+                order.state == ORDER_EDIT_PENDING or order.state == ORDER_UNKNOWN)
+            if moving and ((post_only and order.state == ORDER_EDIT_PENDING)
+                           or (side == SIDE_BID) == (order.pending_price_ticks > price)):
+                price = order.pending_price_ticks
             if best == 0 or (side == SIDE_BID) == (price > best):
                 best = price
         return best

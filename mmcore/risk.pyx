@@ -168,7 +168,8 @@ cdef class RiskGate:
                 return GATE_DUPLICATE
             if self.open_orders + 1 > <int32_t>params.risk.max_open_orders:
                 return GATE_OPEN_ORDERS
-        opposite = orders.best_own(SIDE_ASK if action.side == SIDE_BID else SIDE_BID)
+        opposite = orders.best_own(SIDE_ASK if action.side == SIDE_BID else SIDE_BID,
+                                   action.post_only)
         if opposite != 0 and (action.price_ticks >= opposite if action.side == SIDE_BID
                               else action.price_ticks <= opposite):
             return GATE_SELF_CROSS

@@ -1,0 +1,32 @@
+"""Print ns and retained allocations of every stage from frame to wire; --json for keeping.
+
+In process, warm, no socket: what is ours between the kernel's read and the kernel's write.
+"""
+
+import json
+import sys
+
+import rig
+import stages
+
+
+def main() -> None:
+    """Run every stage and print the table."""
+    count = 20_000
+    found = []
+    for stage in stages.STAGES:
+        run = stage.make()
+        blocks = rig.retained(run, count)
+        found.append({"stage": stage.name, "ns": round(rig.best_of(run, count), 1),
+                      "retained_per_million": round(blocks * 1e6), "what": stage.what})
+    if "--json" in sys.argv:
+        print(json.dumps(found))
+        return
+    print(f"{'stage':22s} {'ns':>8s} {'retained/M':>11s}  what")
+    for row in found:
+        print(f"{row['stage']:22s} {row['ns']:8.0f} {row['retained_per_million']:11d}  "
+              f"{row['what']}")
+
+
+if __name__ == "__main__":
+    main()

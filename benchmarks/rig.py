@@ -1,0 +1,160 @@
+"""What every benchmark here is built on: one engine with the default parameters, real frames.
+
+The market is a ladder of 40 levels a side at 0.5 USD, the touch moving between two places far
+enough apart that every decision edits, or not at all.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from statistics import median
+
+from connectors.deribit.encode import Encoder
+from connectors.deribit.feed import DeribitFeed
+from connectors.deribit.labels import Labels
+from connectors.replay.drive import Drive, PayloadSink
+from mmcore.engine import Engine
+from mmcore.params import Params
+from mmcore.types import ControlKind, InstrumentSpec, MarketState
+from runner.config_keys import table
+
+NAME = "BTC-PERPETUAL"
+STEP_NS = 10_000_000
+START_NS = 1_000_000_000_000
+MOVE_TICKS = 80          # 40 USD at 75,000: 5 bps, beyond every hysteresis
+TOUCH_TICKS = 150_000
+
+
+def spec() -> InstrumentSpec:
+    """Return the perpetual with the fees of a standard account."""
+    return InstrumentSpec(NAME, tick_size=0.5, contract_size=10, min_amount=10,
+                          maker_fee=0.00015, taker_fee=0.00035)
+
+
+def default_params(levels: int = 1) -> Params:
+    """Return every default the core reads, with rates that never hold anything back."""
+    params = Params()
+    defaults = table()
+    for key in Params.keys():
+        params.set(key, float(defaults[key].default))
+    params.set("quote.levels", levels)
+    params.set("signals.warmup_s", 0.0)
+    params.set("orders.max_updates_per_s", 1e9)
+    params.set("orders.max_unanswered", 64)
+    params.set("risk.max_feed_lag_ms", 1e10)
+    params.set("risk.ticker_stale_ms", 1e10)
+    params.set("risk.book_silence_ms", 1e10)
+    params.set("risk.stale_ms", 1e10)
+    params.set("orders.unknown_ms", 1e10)
+    return params
+
+
+def rows(touch: int, count: int = 40) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Return bids and asks of a book whose best bid is at `touch` ticks."""
+    bids = [(touch - i, 500 + 10 * i) for i in range(count)]
+    asks = [(touch + 1 + i, 510 + 10 * i) for i in range(count)]
+    return bids, asks
+
+
+def make(levels: int = 1) -> Drive:
+    """Return a drive that is connected, reconciled and quoting."""
+    instrument = spec()
+    engine = Engine(default_params(levels), [instrument])
+    labels = Labels("bench", run=1, config=1)
+    feed = DeribitFeed(engine, [instrument], labels)
+    sink = PayloadSink(engine, Encoder([instrument], labels))
+    sink.answer = True
+    drive = Drive(engine, feed, sink)
+    now = START_NS
+    engine.control(ControlKind.CONTROL_WALL_OFFSET, now, value=1_700_000_000_000_000_000)
+    engine.control(ControlKind.CONTROL_CREDITS, now, value=10**9, real=1e9)
+    engine.control(ControlKind.CONTROL_CONNECTED, now)
+    engine.control(ControlKind.CONTROL_RECONCILED, now)
+    engine.control(ControlKind.CONTROL_MARKET_STATE, now, value=int(MarketState.MARKET_OPEN))
+    return drive
+
+
+def still(drive: Drive) -> None:
+    """Prepare two books that differ in amounts behind the touch: decisions without action."""
+    bids, asks = rows(TOUCH_TICKS)
+    drive.prepare(0, bids[:20], asks[:20])
+    drive.snapshot(START_NS)
+    for which, amount in ((0, 700), (1, 900)):
+        drive.prepare(which, [(TOUCH_TICKS - 7, amount)], [(TOUCH_TICKS + 9, amount)])
+
+
+def moving(drive: Drive) -> None:
+    """Prepare two books whose touch jumps to and fro: every decision edits both sides."""
+    low, high = rows(TOUCH_TICKS, 12), rows(TOUCH_TICKS + MOVE_TICKS, 12)
+    drive.prepare(0, low[0], low[1])
+    drive.snapshot(START_NS)
+    for which, to, away in ((0, high, low), (1, low, high)):
+        gone = [(price, 0) for price, _ in away[0]], [(price, 0) for price, _ in away[1]]
+        drive.prepare(which, gone[0] + to[0], gone[1] + to[1])
+
+
+def change_frame(change_id: int, prev: int, bids: str, asks: str) -> bytes:
+    """Return one book change as the venue writes it."""
+    return (f'{{"jsonrpc":"2.0","method":"subscription","params":{{"channel":"book.{NAME}.raw",'
+            f'"data":{{"timestamp":1700000000000,"type":"change","change_id":{change_id},'
+            f'"instrument_name":"{NAME}","bids":[{bids}],"asks":[{asks}],'
+            f'"prev_change_id":{prev}}}}}}}').encode()
+
+
+def snapshot_frame(change_id: int) -> bytes:
+    """Return a full snapshot of the still book as the venue writes it."""
+    bids, asks = rows(TOUCH_TICKS)
+    text = change_frame(change_id, 0, *(
+        ",".join(f'["new",{price / 2},{amount * 10}]' for price, amount in side)
+        for side in (bids, asks)))
+    return text.replace(b'"type":"change"', b'"type":"snapshot"').replace(
+        b',"prev_change_id":0', b"")
+
+
+def change_frames(count: int, first_id: int, moving_touch: bool) -> list[bytes]:
+    """Return chained book changes of three levels each; the touch may jump to and fro.
+
+    A jump lifts the whole near side away by deleting it level by level, as a sweep would.
+    """
+    frames = []
+    for i in range(count):
+        change_id = first_id + 1 + i
+        if moving_touch:
+            bids, asks = jump(i % 2 == 0)
+        else:
+            amount = 7000.0 + 10 * (i % 2)
+            bids = f'["change",{(TOUCH_TICKS - 7) / 2},{amount}],' \
+                   f'["change",{(TOUCH_TICKS - 9) / 2},{amount}]'
+            asks = f'["change",{(TOUCH_TICKS + 9) / 2},{amount}]'
+        frames.append(change_frame(change_id, change_id - 1, bids, asks))
+    return frames
+
+
+def jump(up: bool) -> tuple[str, str]:
+    """Return the level texts that open a gap above the bids, or close it again."""
+    asks = [(price, amount) for price, amount in rows(TOUCH_TICKS, 3)[1]]
+    bids = [(price, amount) for price, amount in rows(TOUCH_TICKS, 3)[0]]
+    action, factor = ("delete", 0) if up else ("new", 10)
+    return (",".join(f'["{action}",{p / 2},{a * factor}.0]' for p, a in bids),
+            ",".join(f'["{action}",{p / 2},{a * factor}.0]' for p, a in asks))
+
+
+def best_of(run: Callable[[int], None], count: int, repeats: int = 9, batches: int = 5) -> float:
+    """Return ns per item: the best of `batches` medians over `repeats` timed runs."""
+    medians = []
+    for _ in range(batches):
+        times = []
+        for _ in range(repeats):
+            started = time.perf_counter_ns()
+            run(count)
+            times.append((time.perf_counter_ns() - started) / count)
+        medians.append(median(times))
+    return min(medians)
+
+
+def retained(run: Callable[[int], None], count: int) -> float:
+    """Return blocks left behind per item, after a warm-up of the same run."""
+    run(count)
+    before = sys.getallocatedblocks()
+    run(count)
+    return max(0, sys.getallocatedblocks() - before) / count

@@ -1,0 +1,97 @@
+"""The stages that are timed and counted, each a callable that runs it `count` times."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import rig
+from connectors.replay.drive import Drive
+
+
+class Stage(NamedTuple):
+    """One unit of work: its name, what makes its runner, and the C function with its loop."""
+
+    name: str
+    make: Callable[[], Callable[[int], None]]
+    loop: str
+    what: str
+
+
+class Cursor:
+    """Time that only goes forward over repeated runs of one drive."""
+
+    def __init__(self) -> None:
+        self.now_ns = rig.START_NS + rig.STEP_NS
+
+    def take(self, count: int) -> int:
+        """Return the time to start at and move on by `count` steps."""
+        now_ns = self.now_ns
+        self.now_ns += count * rig.STEP_NS
+        return now_ns
+
+
+def looped(drive: Drive, method: str) -> Callable[[int], None]:
+    """Return a runner of one prepared-delta loop of a drive."""
+    cursor = Cursor()
+    return lambda count: getattr(drive, method)(count, cursor.take(count), rig.STEP_NS)
+
+
+def framed(drive: Drive, method: str, moving_touch: bool) -> Callable[[int], None]:
+    """Return a runner over chained frames; the frames are made before the first timed run."""
+    cursor = Cursor()
+    frames: dict[int, list[bytes]] = {}
+    snapshot = rig.snapshot_frame(1)
+
+    def run(count: int) -> None:
+        if count not in frames:
+            frames[count] = rig.change_frames(count, 1, moving_touch)
+        # the same ids again: a snapshot first makes the chain start anew
+        drive.frames([snapshot], cursor.take(1), rig.STEP_NS)
+        getattr(drive, method)(frames[count], cursor.take(count), rig.STEP_NS)
+
+    return run
+
+
+def still() -> Drive:
+    """Return a drive whose books differ only behind the touch."""
+    drive = rig.make()
+    rig.still(drive)
+    return drive
+
+
+def moving(levels: int) -> Drive:
+    """Return a drive whose touch jumps to and fro."""
+    drive = rig.make(levels)
+    rig.moving(drive)
+    return drive
+
+
+def encoding() -> Callable[[int], None]:
+    """Return a runner that encodes one decision of two edits again and again."""
+    drive = moving(1)
+    drive.turns(4, rig.START_NS + 1, rig.STEP_NS)
+    if drive.encode_again(1) != 2:
+        raise SystemExit("the prepared decision does not hold two edits")
+
+    def run(count: int) -> None:
+        drive.encode_again(count)
+
+    return run
+
+
+STAGES = (
+    Stage("frame to book", lambda: framed(rig.make(), "frames", False), "Drive_payload_loop",
+          "route, decode and apply one change of three levels"),
+    Stage("book apply", lambda: looped(still(), "books"), "Drive_book_loop",
+          "apply one change of two levels already decoded"),
+    Stage("turn, no action", lambda: looped(still(), "turns"), "Drive_turn_loop",
+          "apply, then decide: nothing to send"),
+    Stage("turn, two edits", lambda: looped(moving(1), "turns"), "Drive_turn_loop",
+          "apply a 48-level jump, decide, encode two edits, take their answers"),
+    Stage("turn, six edits", lambda: looped(moving(3), "turns"), "Drive_turn_loop",
+          "the same with three levels a side"),
+    Stage("encode", encoding, "Drive_encode_loop", "two edits to JSON and masked frames"),
+    Stage("frame to wire, quiet", lambda: framed(rig.make(), "wire", False), "Drive_wire_loop",
+          "decode, apply, decide: nothing to send"),
+    Stage("frame to wire, edits", lambda: framed(rig.make(), "wire", True), "Drive_wire_loop",
+          "decode a jump of six levels, apply, decide, encode, take the answers"),
+)
