@@ -24,10 +24,11 @@ def child(name: str) -> None:
 
 def counted(stage: stages.Stage) -> int:
     """Return instructions per item inside the stage's loop."""
+    valgrind = shutil.which("valgrind") or "valgrind"
     with tempfile.TemporaryDirectory() as place:
         out = Path(place) / "out"
         result = subprocess.run(
-            ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}",
+            [valgrind, "--tool=callgrind", f"--callgrind-out-file={out}",
              "--collect-atstart=no", f"--toggle-collect=*{stage.loop}",
              sys.executable, "-P", __file__, "--stage", stage.name],
             capture_output=True, text=True, check=False)

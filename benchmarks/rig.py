@@ -35,8 +35,8 @@ def default_params(levels: int = 1) -> Params:
     """Return every default the core reads, with rates that never hold anything back."""
     params = Params()
     defaults = table()
-    for key in Params.keys():
-        params.set(key, float(defaults[key].default))
+    for name in sorted(Params.keys()):
+        params.set(name, float(defaults[name].default))
     params.set("quote.levels", levels)
     params.set("signals.warmup_s", 0.0)
     params.set("orders.max_updates_per_s", 1e9)
@@ -123,8 +123,8 @@ def change_frames(count: int, first_id: int, moving_touch: bool) -> list[bytes]:
             bids, asks = jump(i % 2 == 0)
         else:
             amount = 7000.0 + 10 * (i % 2)
-            bids = f'["change",{(TOUCH_TICKS - 7) / 2},{amount}],' \
-                   f'["change",{(TOUCH_TICKS - 9) / 2},{amount}]'
+            bids = ",".join(f'["change",{(TOUCH_TICKS - behind) / 2},{amount}]'
+                            for behind in (7, 9))
             asks = f'["change",{(TOUCH_TICKS + 9) / 2},{amount}]'
         frames.append(change_frame(change_id, change_id - 1, bids, asks))
     return frames

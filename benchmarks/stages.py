@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import rig
+
 from connectors.replay.drive import Drive
 
 
