@@ -3,7 +3,7 @@
 from enum import IntEnum, IntFlag
 
 import numpy as np
-from typing_extensions import Buffer
+import numpy.typing as npt
 
 EVENT_DTYPE: np.dtype[np.void]
 
@@ -24,4 +24,4 @@ class EventFlag(IntFlag):
     FLAG_GAP = 8
     FLAG_EXCLUDED = 16
 
-def event_fields(raw: Buffer) -> tuple[int | float, ...]: ...
+def event_fields(raw: npt.NDArray[np.uint8] | bytes | bytearray) -> tuple[int | float, ...]: ...

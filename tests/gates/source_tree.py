@@ -103,7 +103,7 @@ def logical_lines(code: str) -> list[Line]:
     return lines
 
 
-DEFINITION = re.compile(r"^(?:async\s+def|def|cdef|cpdef)\b[^=(]*?(\w+)\s*\(.*:$")
+DEFINITION = re.compile(r"^(?:async\s+def|def|cdef(?!\s+class)|cpdef)\b[^=(]*?(\w+)\s*\(.*:$")
 
 
 def functions(source: Source) -> list[Function]:

@@ -38,17 +38,20 @@ def future_name(day: date) -> str:
     return f"BTC-{day.day}{day.strftime('%b%y').upper()}"
 
 
+def spec_of(name: str, expiry_ms: int) -> InstrumentSpec:
+    return InstrumentSpec(name, tick_size=TICK_SIZE, contract_size=CONTRACT_SIZE,
+                          min_amount=CONTRACT_SIZE, maker_fee=MAKER_FEE, taker_fee=TAKER_FEE,
+                          expiry_ms=expiry_ms)
+
+
 def list_contracts(now_ns: int) -> list[Listing]:
     """Return the perpetual and two dated futures as listed at a time."""
     now = datetime.fromtimestamp(now_ns // 1_000_000_000, tz=UTC)
-    terms = {"tick_size": TICK_SIZE, "contract_size": CONTRACT_SIZE,
-             "min_amount": CONTRACT_SIZE, "maker_fee": MAKER_FEE, "taker_fee": TAKER_FEE}
-    listings = [Listing(spec=InstrumentSpec("BTC-PERPETUAL", **terms))]
+    listings = [Listing(spec=spec_of("BTC-PERPETUAL", 0))]
     for number, day in enumerate(expiries(now.date())):
         expiry = datetime(day.year, day.month, day.day, EXPIRY_HOUR, tzinfo=UTC)
         listings.append(Listing(
-            spec=InstrumentSpec(future_name(day), expiry_ms=int(expiry.timestamp()) * 1000,
-                                **terms),
+            spec=spec_of(future_name(day), int(expiry.timestamp()) * 1000),
             settlement_period="month", instrument_id=210_000 + day.toordinal() % 10_000,
             creation_ms=int(expiry.timestamp() - (90 + 180 * number) * 86_400) * 1000))
     return listings

@@ -88,7 +88,7 @@ cdef class SyntheticMarket:
     contracts are listed; price_usd: where the latent price starts.
     """
 
-    def __init__(self, *, uint64_t seed=1, str regime not None="normal", double speed=1.0,
+    def __init__(self, uint64_t seed=1, *, str regime="normal", double speed=1.0,
                  int64_t now_ns=0, double price_usd=67500.0, bint waits_for_book=False):
         cdef Regime chosen
         memset(&chosen, 0, sizeof(Regime))
@@ -123,11 +123,12 @@ cdef class SyntheticMarket:
         cdef Stage* stage
         self.start_ns = t_ns
         for i in range(MAKERS):
-            self.who.makers[i] = exchange.open_account(f"market/maker-{i}", t_ns, BALANCE_E8,
-                                                   BALANCE_E8, True)
-        self.who.taker = exchange.open_account("market/taker", t_ns, BALANCE_E8, BALANCE_E8, True)
-        self.who.arbitrageur = exchange.open_account("market/arbitrageur", t_ns, BALANCE_E8,
-                                                 BALANCE_E8, True)
+            self.who.makers[i] = exchange.open_account(
+                f"market/maker-{i}", t_ns, BALANCE_E8, BALANCE_E8, True)
+        self.who.taker = exchange.open_account(
+            "market/taker", t_ns, BALANCE_E8, BALANCE_E8, True)
+        self.who.arbitrageur = exchange.open_account(
+            "market/arbitrageur", t_ns, BALANCE_E8, BALANCE_E8, True)
         self.publish_index(exchange)
         for i in range(self.stage_count):
             stage = &self.stages[i]

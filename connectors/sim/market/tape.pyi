@@ -1,6 +1,7 @@
 """Python face of the tape."""
 from typing import final
 
+from connectors.replay.event import EVENT_DTYPE as EVENT_DTYPE
 from connectors.replay.recording import Events
 from connectors.sim.exchange import Exchange
 from connectors.sim.outputs import Outputs
