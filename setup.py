@@ -37,6 +37,7 @@ EXPECTED: tuple[str, ...] = (
     "connectors.deribit.trace",
     "connectors.replay.drive",
     "connectors.replay.event",
+    "connectors.replay.replay",
     "connectors.sim.account",
     "connectors.sim.clearing",
     "connectors.sim.credits",

@@ -22,6 +22,7 @@ cdef class DeribitSink(OrderSink):
     cdef WSTransport transport      # None while disconnected
     cdef ActionBatch emergency      # one cancel_all, for when the engine cannot be asked
     cdef int64_t emergency_sequence
+    cdef bint real_time             # latency is measured; virtual time has none
     cdef readonly uint64_t writes
     cdef readonly uint64_t messages
     cdef readonly uint64_t refused  # actions that found no connection

@@ -10,6 +10,7 @@ from picows.picows cimport WSMsgType
 from connectors.deribit.feed cimport FEED_TEST_REQUEST
 from mmcore.faults cimport FAULT_ENCODE, FAULT_EXCEPTION
 from mmcore.journal cimport JOURNAL_FRAME_IN, JOURNAL_OUT, JOURNAL_SESSION
+from mmcore.stats cimport histogram_record
 from mmcore.types cimport (
     ACTION_CANCEL_ALL, CONTROL_DISCONNECTED, CONTROL_KILL, Control, request_id_of)
 
@@ -30,6 +31,12 @@ CONNECT_ERRORS = (OSError, picows.WSError, TimeoutError)
 cdef bytes HEARTBEAT_ANSWER = b'{"jsonrpc":"2.0","id":1,"method":"public/test","params":{}}'
 cdef object log = logging.getLogger("mm.deribit")
 cdef object TOKEN = re.compile(rb'("(?:access|refresh)_token"\s*:\s*")((?:[^"\\]|\\.)*)')
+
+
+cdef inline int64_t monotonic_ns() noexcept nogil:
+    cdef timespec now
+    clock_gettime(CLOCK_MONOTONIC, &now)
+    return <int64_t>now.tv_sec * 1_000_000_000 + now.tv_nsec
 
 
 cdef class DeribitSink(OrderSink):
@@ -62,6 +69,8 @@ cdef class DeribitSink(OrderSink):
         self.journal.append(JOURNAL_OUT, 0, now_ns, encoder.text, <unsigned int>encoder.text_size)
         self.write(encoder.frames, encoder.frames_size)
         self.messages += batch.count
+        if self.real_time:
+            histogram_record(&self.engine.tick_to_order_ns, monotonic_ns() - now_ns)
         return batch.count
 
     cdef int write(self, const char* data, Py_ssize_t size) except -1:
@@ -111,13 +120,10 @@ cdef class DeribitSession(WSListener):
         self.sink = sink
         self.journal = feed.engine.journal
         self.clock = clock
+        sink.real_time = clock is None
 
     cdef int64_t clock_ns(self) except? -1:
-        cdef timespec now
-        if self.clock is not None:
-            return self.clock()
-        clock_gettime(CLOCK_MONOTONIC, &now)
-        return <int64_t>now.tv_sec * 1_000_000_000 + now.tv_nsec
+        return monotonic_ns() if self.clock is None else self.clock()
 
     # ------------------------------------------------------------ listener
     cpdef on_ws_connected(self, WSTransport transport):

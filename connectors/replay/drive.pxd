@@ -15,6 +15,7 @@ cdef class PayloadSink(OrderSink):
     cdef readonly Engine engine
     cdef readonly Encoder encoder
     cdef public bint keep               # collect the texts in `payloads`
+    cdef public bint connected          # a session without a connection writes nothing
     cdef public bint answer             # confirm every action at once, as a venue without delay
     cdef readonly list payloads         # bytes, one per batch: texts, each with a newline
     cdef readonly uint64_t actions

@@ -7,6 +7,7 @@ from mmcore.sink import OrderSink
 
 class PayloadSink(OrderSink):
     keep: bool
+    connected: bool
     answer: bool
     @property
     def engine(self) -> Engine: ...

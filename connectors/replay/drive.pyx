@@ -16,8 +16,11 @@ cdef class PayloadSink(OrderSink):
         self.engine = engine
         self.encoder = encoder
         self.payloads = []
+        self.connected = True
 
     cdef int submit(self, const ActionBatch* batch, int64_t now_ns) except -1:
+        if not self.connected:
+            return 0
         if self.encoder.encode(batch) < 0:
             raise ValueError("an action of this batch cannot be written as a message")
         self.actions += batch.count

@@ -105,6 +105,7 @@ RANKS = {
     "connectors.replay.deribit": 84,
     "connectors.replay.reader": 85,
     "connectors.replay.drive": 86,
+    "connectors.replay.replay": 87,
     "connectors.replay.convert": 86,
     "runner": 110,
     "runner.*": 110,
