@@ -333,16 +333,23 @@ class RateData(Struct, gc=False):
 
 
 class TradingLimits(Struct, gc=False):
+    """Rate and burst directly, or per group with a total."""
+
     total: RateData | UnsetType = UNSET
+    rate: Positive | UnsetType = UNSET
+    burst: Positive | UnsetType = UNSET
 
 
 class MatchingLimits(Struct, gc=False):
-    trading: TradingLimits | RateData | UnsetType = UNSET
-    cancel_all: RateData | UnsetType = UNSET
+    """The matching engine's credits; older accounts have rate and burst here."""
+
+    trading: TradingLimits | UnsetType = UNSET
+    rate: Positive | UnsetType = UNSET
+    burst: Positive | UnsetType = UNSET
 
 
 class Limits(Struct, gc=False):
-    matching_engine: MatchingLimits | RateData | UnsetType = UNSET
+    matching_engine: MatchingLimits | UnsetType = UNSET
     non_matching_engine: RateData | UnsetType = UNSET
 
 

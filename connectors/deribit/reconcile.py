@@ -9,6 +9,8 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
+from msgspec import UnsetType
+
 from connectors.deribit import endpoints
 from connectors.deribit.instruments import differences
 from connectors.deribit.messages import (
@@ -38,16 +40,19 @@ class StartRefusedError(Exception):
     """The venue's state forbids quoting until somebody decides; the message says what."""
 
 
-def trading_rate(limits: Limits | object) -> RateData | None:
+def trading_rate(limits: Limits | UnsetType) -> RateData | None:
     """Return rate and burst of matching-engine requests out of an account's limits."""
-    engine = limits.matching_engine if isinstance(limits, Limits) else None
-    if isinstance(engine, RateData):
-        return engine
-    trading = engine.trading if isinstance(engine, MatchingLimits) else None
-    if isinstance(trading, RateData):
-        return trading
-    total = trading.total if isinstance(trading, TradingLimits) else None
-    return total if isinstance(total, RateData) else None
+    if isinstance(limits, UnsetType) or isinstance(limits.matching_engine, UnsetType):
+        return None
+    engine = limits.matching_engine
+    for place in (engine.trading, engine):
+        if isinstance(place, TradingLimits) and isinstance(place.total, RateData):
+            return place.total
+        if (isinstance(place, TradingLimits | MatchingLimits)
+                and not isinstance(place.rate, UnsetType)
+                and not isinstance(place.burst, UnsetType)):
+            return RateData(rate=place.rate, burst=place.burst)
+    return None
 
 
 def percentile_95(samples: Sequence[int]) -> int:

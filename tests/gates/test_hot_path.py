@@ -26,6 +26,10 @@ NOGIL: dict[str, tuple[str, ...]] = {
     "mmcore.risk": ("assess", "begin", "approve", "admit", "check"),
     "mmcore.diff": ("plan",),
     "mmcore.market": ("price_for_limits", "measure"),
+    "connectors.deribit.labels": ("write_label", "parse_label"),
+    "connectors.deribit.encode": ("write_decimal", "write_action", "frame_text", "encode",
+                                  "next_mask"),
+    "connectors.deribit.feed": ("market_of",),
 }
 
 # Functions at the edge of Python: {module: {function: line texts that may touch Python}}.

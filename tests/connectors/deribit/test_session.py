@@ -73,14 +73,14 @@ def test_apply_then_decide() -> None:
     assert payloads == [encoded(book(type="snapshot")), encoded(ticker())]
 
 
-def test_one_clock_call_per_read() -> None:
-    rig = Rig(trace=False)
-    last = _make_test_ws_frame(TEXT, encoded(ticker()), True, False).last_in_buffer
-    for _ in range(5):
-        rig.frame(ticker())
-    # A test frame says whether it ends its read; either way a read costs one look at the clock.
-    assert rig.clock_calls == (5 if last else 1)
-    assert rig.session.reads == rig.clock_calls
+def test_every_read_ends_in_a_turn_at_the_time_of_the_read() -> None:
+    rig = Rig()
+    rig.frame(book())
+    rig.frame(ticker())
+    events = rig.engine.take()
+    assert [e[0] for e in events] == ["book", "turn", "ticker", "turn"]
+    assert [e[1] for e in events if e[0] == "turn"] == [1010, 1020]
+    assert (rig.clock_calls, rig.session.reads) == (2, 2)  # a test frame is a read of its own
 
 
 def test_fragments_are_put_together() -> None:
