@@ -2,6 +2,7 @@
 
 Every function returns 1, or 0 where the object cannot be trusted; nothing is applied then.
 """
+cimport cython
 from libc.stdint cimport int32_t, int64_t
 
 from connectors.deribit.labels cimport LabelScheme
@@ -11,6 +12,8 @@ from mmcore.types cimport (
 cdef enum:
     BOOK_LEVELS_MAX = 20000     # of one side of one message; more is malformed
 
+
+@cython.final
 cdef class FrameView:
     """A buffer exporter that is pointed at one frame after another.
 

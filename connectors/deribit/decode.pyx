@@ -18,7 +18,7 @@ from mmcore.types cimport (
     VENUE_ORDER_OPEN, VENUE_ORDER_REJECTED, VENUE_ORDER_UNTRIGGERED, contracts_of_amount,
     ticks_of_price)
 
-from msgspec import UNSET
+import msgspec
 
 cdef extern from "Python.h":
     PyObject* PyObject_CallOneArg(object callable, object argument) noexcept
@@ -29,7 +29,7 @@ cdef extern from "Python.h":
 
 cdef double PRICE_LIMIT = 1e9
 cdef double FEE_LIMIT = 1e6
-cdef object NOT_SENT = UNSET
+cdef object NOT_SENT = msgspec.UNSET
 
 
 cdef class FrameView:

@@ -2,6 +2,7 @@
 
 No Python object: integers become decimals, an action becomes literals around them.
 """
+cimport cython
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 from connectors.deribit.labels cimport GENERATION_MAX, Labels, LabelScheme, write_label
@@ -19,6 +20,8 @@ cdef int32_t write_action(char* out, const Action* action, const Instrument* spe
 cdef Py_ssize_t frame_text(char* out, const char* text, Py_ssize_t size,
                            uint32_t mask) noexcept nogil
 
+
+@cython.final
 cdef class Encoder:
     cdef Labels labels
     cdef Instrument specs[MARKETS_MAX]

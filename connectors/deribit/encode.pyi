@@ -1,8 +1,9 @@
-from typing import Any
+from typing import Any, final
 
 from connectors.deribit.labels import Labels
 from mmcore.types import InstrumentSpec
 
+@final
 class Encoder:
     def __init__(
         self, specs: list[InstrumentSpec], labels: Labels, *, mask_seed: int = 1

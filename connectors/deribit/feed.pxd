@@ -1,4 +1,5 @@
 """DeribitFeed: payload in, engine events out. One route, one typed decode, no partial effect."""
+cimport cython
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from connectors.deribit.decode cimport FrameView
@@ -23,6 +24,8 @@ cdef struct FeedCounters:
     uint64_t cold               # answers handed to the RPC layer
     uint64_t unknown_ids
 
+
+@cython.final
 cdef class DeribitFeed:
     cdef readonly Engine engine
     cdef readonly OwnFeed own

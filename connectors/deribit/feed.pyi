@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from enum import IntEnum
+from typing import final
 
 from connectors.deribit.labels import Labels
 from connectors.deribit.own import OwnFeed
@@ -10,6 +11,7 @@ class FeedAsk(IntEnum):
     FEED_NOTHING = 0
     FEED_TEST_REQUEST = 1
 
+@final
 class DeribitFeed:
     on_cold: Callable[[bytes], None] | None
     @property

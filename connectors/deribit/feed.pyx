@@ -12,19 +12,18 @@ from mmcore.types cimport (
     CONTROL_MARKET_STATE, MARKET_HALTED, MARKET_LOCKED, MARKET_OPEN, BookDelta, Control,
     InstrumentSpec, TickerUpdate, request_kind, request_market)
 
-from msgspec import UNSET
-from msgspec.json import Decoder
+import msgspec
 
 from connectors.deribit import messages
 
-cdef object NOT_SENT = UNSET
-cdef object decode_book = Decoder(messages.BookNotification).decode
-cdef object decode_trades = Decoder(messages.TradesNotification).decode
-cdef object decode_ticker = Decoder(messages.TickerNotification).decode
-cdef object decode_index = Decoder(messages.IndexNotification).decode
-cdef object decode_platform = Decoder(messages.PlatformStateNotification).decode
-cdef object decode_state = Decoder(messages.InstrumentStateNotification).decode
-cdef object decode_route = Decoder(messages.Route).decode
+cdef object NOT_SENT = msgspec.UNSET
+cdef object decode_book = msgspec.json.Decoder(messages.BookNotification).decode
+cdef object decode_trades = msgspec.json.Decoder(messages.TradesNotification).decode
+cdef object decode_ticker = msgspec.json.Decoder(messages.TickerNotification).decode
+cdef object decode_index = msgspec.json.Decoder(messages.IndexNotification).decode
+cdef object decode_platform = msgspec.json.Decoder(messages.PlatformStateNotification).decode
+cdef object decode_state = msgspec.json.Decoder(messages.InstrumentStateNotification).decode
+cdef object decode_route = msgspec.json.Decoder(messages.Route).decode
 
 # The venue's own key order. Another order is legal JSON and takes the generic decoder.
 cdef const char* NOTIFICATION = \

@@ -3,6 +3,7 @@
 `<prefix><run>-<market><slot>-<generation>-<config>`, hexadecimal: run 8, market 1, slot 2,
 generation 6, config 8 digits. The config hash says which settings made the order.
 """
+cimport cython
 from libc.stdint cimport int32_t, uint32_t
 
 cdef enum:
@@ -32,5 +33,7 @@ cdef int32_t write_label(const LabelScheme* scheme, int32_t market, int32_t slot
 cdef int32_t parse_label(const LabelScheme* scheme, const char* text, Py_ssize_t size,
                          Label* out) noexcept nogil
 
+
+@cython.final
 cdef class Labels:
     cdef LabelScheme scheme

@@ -1,4 +1,5 @@
 """OwnFeed: own orders, trades and positions, from notifications and from answers."""
+cimport cython
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from connectors.deribit.decode cimport FrameView
@@ -21,6 +22,8 @@ cdef struct VenuePosition:
     double funding_btc          # realised funding of the session
     double total_btc            # total_profit_loss
 
+
+@cython.final
 cdef class OwnFeed:
     cdef Engine engine
     cdef readonly Labels labels

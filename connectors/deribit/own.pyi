@@ -1,7 +1,10 @@
+from typing import final
+
 from connectors.deribit.labels import Labels
 from mmcore.engine import Engine
 from mmcore.types import InstrumentSpec
 
+@final
 class OwnFeed:
     @property
     def labels(self) -> Labels: ...

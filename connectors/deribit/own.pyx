@@ -11,21 +11,20 @@ from mmcore.types cimport (
     ORDER_EVENT_UPDATE, VENUE_ORDER_CANCELLED, Control, InstrumentSpec, contracts_of_amount,
     request_kind, request_market, request_slot)
 
-from msgspec import UNSET
-from msgspec.json import Decoder
+import msgspec
 
 from connectors.deribit import messages
 
-cdef object NOT_SENT = UNSET
+cdef object NOT_SENT = msgspec.UNSET
 cdef tuple decoders = (
-    Decoder(messages.UserChangesNotification).decode,
-    Decoder(messages.UserOrdersNotification).decode,
-    Decoder(messages.UserTradesNotification).decode,
+    msgspec.json.Decoder(messages.UserChangesNotification).decode,
+    msgspec.json.Decoder(messages.UserOrdersNotification).decode,
+    msgspec.json.Decoder(messages.UserTradesNotification).decode,
 )
-cdef object decode_order = Decoder(messages.OrderAnswer).decode
-cdef object decode_cancel = Decoder(messages.CancelAnswer).decode
-cdef object decode_cancel_all = Decoder(messages.CancelAllAnswer).decode
-cdef object decode_query = Decoder(messages.OrderListAnswer).decode
+cdef object decode_order = msgspec.json.Decoder(messages.OrderAnswer).decode
+cdef object decode_cancel = msgspec.json.Decoder(messages.CancelAnswer).decode
+cdef object decode_cancel_all = msgspec.json.Decoder(messages.CancelAllAnswer).decode
+cdef object decode_query = msgspec.json.Decoder(messages.OrderListAnswer).decode
 
 
 cdef class OwnFeed:

@@ -2,6 +2,7 @@
 
 The only file of this package that cimports picows, whose object layout is compiled in.
 """
+cimport cython
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from picows.picows cimport WSFrame, WSListener, WSTransport
 
@@ -15,6 +16,8 @@ from mmcore.types cimport ActionBatch
 cdef enum:
     MESSAGE_MAX = 16777216      # bytes of one message, in however many frames
 
+
+@cython.final
 cdef class DeribitSink(OrderSink):
     cdef readonly Encoder encoder
     cdef Engine engine
@@ -31,6 +34,8 @@ cdef class DeribitSink(OrderSink):
     cdef int write(self, const char* data, Py_ssize_t size) except -1
     cdef int cancel_all(self, int64_t now_ns) except -1
 
+
+@cython.final
 cdef class DeribitSession(WSListener):
     cdef readonly Engine engine
     cdef readonly DeribitFeed feed

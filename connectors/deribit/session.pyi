@@ -1,5 +1,6 @@
 import ssl
 from collections.abc import Callable
+from typing import final
 
 import picows
 
@@ -10,6 +11,7 @@ from mmcore.sink import OrderSink
 
 CONNECT_ERRORS: tuple[type[Exception], ...]
 
+@final
 class DeribitSink(OrderSink):
     def __init__(self, engine: Engine, encoder: Encoder) -> None: ...
     def send_text(self, text: bytes, record: bytes | None = None, now_ns: int = 0) -> bool: ...
@@ -24,6 +26,7 @@ class DeribitSink(OrderSink):
     @property
     def refused(self) -> int: ...
 
+@final
 class DeribitSession(picows.WSListener):
     on_closed: Callable[[], None] | None
     redact: bool

@@ -1,8 +1,9 @@
-from typing import Any
+from typing import Any, final
 
 from mmcore.engine import Engine
 from mmcore.journal import Journal
 
+@final
 class EventTrace(Engine):
     @property
     def events(self) -> list[tuple[Any, ...]]: ...

@@ -3,6 +3,7 @@
 For golden tests of decoders and for looking at recordings: one tuple per event, the kind first,
 in the order of the calls.
 """
+cimport cython
 from libc.stdint cimport int32_t, int64_t
 
 from mmcore.engine cimport Engine
@@ -11,6 +12,7 @@ from mmcore.journal cimport Journal
 from mmcore.types cimport BookDelta, Control, Fill, OrderEvent, TickerUpdate, TradePrint
 
 
+@cython.final
 cdef class EventTrace(Engine):
     """Recorder of engine inputs; `events` is the list, `take()` empties it."""
 
