@@ -300,3 +300,19 @@ cdef class MatchBook:
             slot = behind
         self.pass_queue(level, passed)
         return traded
+
+    # ---- for Python
+    def counters(self):
+        """What recorded changes were dropped, and why."""
+        return {"crossed_cleared": self.crossed_cleared, "unknown_deletes": self.unknown_deletes,
+                "empty_changes": self.empty_changes, "out_of_span": self.out_of_span}
+
+    def levels_of(self, int32_t side):
+        """(price ticks, contracts) of a side's levels, best first."""
+        cdef int64_t ticks = self.levels.best_ticks[side]
+        cdef list found = []
+        while self.levels.count[side] > 0:
+            found.append((ticks, self.levels.find(ticks).total_contracts))
+            if not self.levels.worse(side, &ticks):
+                break
+        return found

@@ -26,7 +26,7 @@ cdef class Registry:
     cdef readonly list specs            # InstrumentSpec per market
     cdef readonly list accounts         # Account per number
     cdef dict account_by_client
-    cdef list books                     # MatchBook per market
+    cdef readonly list books            # MatchBook per market
     cdef MarketData data[MARKETS_MAX]
     cdef IndexState indexes[INDEXES_MAX]
     cdef int32_t index_count

@@ -75,8 +75,9 @@ class SimServer:
         self.desk = Desk(self.exchange)
         self.auth = Auth(config.client_id, config.client_secret, config.seed)
         names = {listing.spec.name: i for i, listing in enumerate(self.listings)}
-        indexes = {listing.index_name: self.desk.index_number(listing.index_name)
-                   for listing in self.listings}
+        indexes: dict[str, int] = {}
+        for listing in self.listings:
+            indexes.setdefault(listing.index_name, len(indexes))   # numbered as by the exchange
         perpetuals = {i for i, listing in enumerate(self.listings)
                       if listing.settlement_period == "perpetual"}
         self.subscriptions = Subscriptions(self.broadcast, names, indexes, perpetuals)

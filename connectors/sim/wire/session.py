@@ -35,7 +35,7 @@ class Host(Protocol):
     def close_soon(self, session: Session, code: int, reason: bytes) -> None: ...
 
 
-class Session(WSListener, Caller):  # type: ignore[misc]
+class Session(WSListener, Caller):
     """A WebSocket client."""
 
     is_socket = True
@@ -124,7 +124,8 @@ class Session(WSListener, Caller):  # type: ignore[misc]
         if self.transport is None or self.closing:
             return
         self.closing = True
-        self.transport.send_close(code, reason)
+        # The venue closes with codes of its own, which the stub's enum does not know.
+        self.transport.send_close(code, reason)  # type: ignore[arg-type]
         self.transport.disconnect()
 
     # ---- heartbeat

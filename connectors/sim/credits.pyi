@@ -1,0 +1,10 @@
+"""Python face of request credits."""
+
+from enum import IntEnum
+
+class CreditClass(IntEnum):
+    CREDIT_MATCHING = 0
+    CREDIT_CANCEL_ALL = 1
+    CREDIT_OTHER = 2
+    CREDIT_SUBSCRIBE = 3
+    CREDIT_INSTRUMENTS = 4

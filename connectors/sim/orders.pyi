@@ -1,0 +1,32 @@
+"""Python face of orders and trades."""
+
+from enum import IntEnum, IntFlag
+from typing import Self, final
+
+class SimOrderType(IntEnum):
+    SIM_ORDER_LIMIT = 0
+    SIM_ORDER_MARKET = 1
+
+class CancelReason(IntEnum):
+    CANCEL_NONE = 0
+    CANCEL_USER_REQUEST = 1
+    CANCEL_DISCONNECT = 2
+    CANCEL_EDIT_POST_ONLY = 3
+    CANCEL_OVERLAP = 4
+    CANCEL_SETTLEMENT = 5
+    CANCEL_UNFILLED = 6
+    CANCEL_LIQUIDATION = 7
+
+class TradeFlag(IntFlag):
+    TRADE_PLAIN = 0
+    TRADE_BLOCK = 1
+    TRADE_COMBO_LEG = 2
+    TRADE_LIQUIDATION = 4
+
+@final
+class OrderPool:
+    def __new__(cls, kept: int = 20000) -> Self: ...
+
+@final
+class TradeLog:
+    def __new__(cls, capacity: int = 65536) -> Self: ...
