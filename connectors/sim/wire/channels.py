@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from connectors.sim.wire.broadcast import Broadcast, Channel
@@ -25,6 +26,7 @@ class Subscriptions:
         self.indexes = indexes
         self.perpetuals = perpetuals
         self.open: dict[tuple[str, int], Channel] = {}
+        self.on_book: Callable[[int], None] = lambda t_ns: None  # a book is about to be shown
 
     def meaning(self, name: str, account: int) -> dict[str, Any] | None:
         """Return what `Channel` takes for a name, None for a name that means nothing."""
@@ -97,6 +99,8 @@ class Subscriptions:
             done.append(name)
             if name in caller.channels:
                 continue
+            if meaning["kind"] in ("book", "window"):
+                self.on_book(t_ns)
             channel = self.join(caller, name, meaning)
             self.broadcast.put_first(channel, t_ns, caller)
             channel.sessions.append(caller)

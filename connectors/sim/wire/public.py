@@ -80,10 +80,7 @@ class Public:
         return "ok"
 
     def subscribe(self, caller: Caller, params: Params, t_ns: int) -> list[str]:
-        names = params.channels()
-        if any(n.startswith(("book.", "quote.", "ticker.")) for n in names):
-            self.venue.on_book(t_ns)
-        return self.subscriptions.subscribe(caller, names, t_ns)
+        return self.subscriptions.subscribe(caller, params.channels(), t_ns)
 
     def unsubscribe(self, caller: Caller, params: Params, t_ns: int) -> list[str]:
         return self.subscriptions.unsubscribe(caller, params.channels())
@@ -133,12 +130,10 @@ class Public:
     def get_order_book(self, caller: Caller, params: Params, t_ns: int) -> Any:
         market = self.venue.market(params)
         asked = params.integer("depth", 5, 1, 10000)
-        self.venue.on_book(t_ns)
         return self.desk.order_book(market, t_ns, next(d for d in DEPTHS if d >= asked))
 
     def ticker(self, caller: Caller, params: Params, t_ns: int) -> Any:
         market = self.venue.market(params)
-        self.venue.on_book(t_ns)
         return self.desk.ticker(market, t_ns)
 
     def get_last_trades_by_instrument(self, caller: Caller, params: Params, t_ns: int) -> Any:

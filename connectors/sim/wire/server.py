@@ -86,7 +86,7 @@ class SimServer:
                                            round(config.balance_usdc * 1e8)),
                                tier=config.tier, testnet=config.testnet,
                                heartbeat_min_s=config.heartbeat_min_s))
-        venue.on_book = self.start_market
+        self.subscriptions.on_book = self.start_market
         self.methods = Methods(venue)
         self.send_queue_max = config.send_queue_max
         self.terminate_on_limit = config.terminate_on_limit

@@ -13,7 +13,6 @@ from connectors.sim.wire.writer import frame as as_frame
 
 SECOND = 1_000_000_000
 CLOSE_HEARTBEAT = 4000
-CLOSE_SLOW = 4001
 CLOSE_LIMIT = 4002
 HEARTBEAT = b'{"params":{"type":"heartbeat"},"method":"heartbeat","jsonrpc":"2.0"}'
 TEST_REQUEST = b'{"params":{"type":"test_request"},"method":"heartbeat","jsonrpc":"2.0"}'
@@ -118,7 +117,9 @@ class Session(WSListener, Caller):
         below = transport.underlying_transport
         below.write(b"".join(frames))
         if below.get_write_buffer_size() > self.server.send_queue_max:
-            self.close(CLOSE_SLOW, b"connection_too_slow")
+            # A close frame would wait behind everything the client does not read.
+            self.closing = True
+            transport.disconnect(graceful=False)
 
     def close(self, code: int, reason: bytes) -> None:
         if self.transport is None or self.closing:

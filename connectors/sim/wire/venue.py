@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -40,7 +39,6 @@ class Venue:
         self.listings = listings
         self.settings = settings
         self.markets = {listing.spec.name: i for i, listing in enumerate(listings)}
-        self.on_book: Callable[[int], None] = lambda t_ns: None
         rate, burst = TIERS[settings.tier]
         self.limits = {
             "matching_engine": {
