@@ -6,7 +6,7 @@ synthetic participants open an account with `silent=True` and use the requests. 
 is due by itself: book flushes, tickers, mark price, funding, order expiry.
 
 Every entry point first runs the timers due before its `t_ns`; time never goes back (an earlier
-`t_ns` counts as the latest one seen). Times are nanoseconds since the epoch of the exchange's clock.
+`t_ns` counts as the latest one seen). Times are ns since the epoch of the exchange's clock.
 What happened is told to `outputs`, synchronously and in order.
 """
 cimport cython

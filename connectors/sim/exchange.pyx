@@ -35,7 +35,8 @@ cdef class Exchange(Timers):
         """End a connection; `cancel` is False after a logout, which spares the orders."""
         self.run_timers(t_ns)
         if cancel and self.connections[connection].cancel_on_disconnect:
-            self.cancel_all(t_ns, self.connections[connection].account, -1, -1, connection, None, CANCEL_DISCONNECT)
+            self.cancel_all(t_ns, self.connections[connection].account, -1, -1, connection, None,
+                            CANCEL_DISCONNECT)
         return self.close_connection(connection)
 
     # ---------------------------------------------------------------- requests

@@ -1,4 +1,4 @@
-"""Markets, indexes, accounts and connections of one exchange: its state, and how it is looked at."""
+"""Markets, indexes, accounts and connections of one exchange: its state, and looking at it."""
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint64_t
 

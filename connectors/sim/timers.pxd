@@ -1,4 +1,4 @@
-"""What happens by itself as time passes: marks, funding, flushes, expiry. Runs only when told to."""
+"""What happens by itself as time passes: marks, funding, flushes, expiry. Runs when told to."""
 cimport cython
 from libc.stdint cimport int32_t, int64_t
 

@@ -47,7 +47,7 @@ cdef class Desk:
                 trades.append(trade_view(self.exchange, order, trade, leg))
         return SIM_OK, None, {"order": order_view(self.exchange, order), "trades": trades}
 
-    cdef double limit_price(self, const Outcome* outcome):
+    cdef double limit_price(self, const Outcome* outcome) except? -1.0:
         return price_usd(&(<MatchBook>self.exchange.books[outcome.market]).spec,
                          outcome.limit_ticks)
 
@@ -119,7 +119,8 @@ cdef class Desk:
             return None
         return order_view(self.exchange, order)
 
-    cdef bint fits(self, const SimOrder* order, int32_t market, int32_t currency, object label):
+    cdef bint fits(self, const SimOrder* order, int32_t market, int32_t currency,
+                   object label) except -1:
         return ((market < 0 or order.market == market)
                 and (currency < 0 or currency_of(
                     &(<MatchBook>self.exchange.books[order.market]).spec) == currency)

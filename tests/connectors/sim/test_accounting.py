@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+
 from connectors.sim.exchange import Exchange
 from connectors.sim.wire.desk import Desk
 from mmcore.types import InstrumentSpec
@@ -125,7 +126,7 @@ def test_money_is_conserved_over_all_participants(played: Any) -> None:
 
 
 def test_rounding_stays_within_half_a_satoshi_a_booking(played: Any) -> None:
-    exchange, books = played
+    _, books = played
     last = Fraction(1, 60_000)
     for book in books.values():
         value = book.cash + book.profit + (

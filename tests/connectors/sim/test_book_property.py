@@ -6,6 +6,7 @@ import random
 from typing import Any
 
 import msgspec
+
 from connectors.sim.exchange import Exchange
 from connectors.sim.wire.broadcast import Broadcast, Channel
 from connectors.sim.wire.desk import Desk

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from connectors.sim.exchange import Exchange
 from connectors.sim.wire.desk import Desk
 from mmcore.types import InstrumentSpec

@@ -18,6 +18,7 @@ from typing import Any
 import aiohttp
 import pytest
 import trustme
+
 from connectors.sim.exchange import Exchange
 from connectors.sim.market import Listing
 from connectors.sim.wire.auth import signature
