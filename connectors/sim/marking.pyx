@@ -1,7 +1,7 @@
 """Mark price, funding, statistics; see marking.pxd."""
 from libc.math cimport exp, floor
 
-from mmcore.types cimport INSTRUMENT_LINEAR, SIDE_BID, amount_of, delta_btc
+from mmcore.types cimport INSTRUMENT_LINEAR, SIDE_BID, delta_btc
 
 cdef double EIGHT_HOURS_NS = 8.0 * 3600.0 * 1e9
 cdef double MEAN_NS = 30.0 * 1e9

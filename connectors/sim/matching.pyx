@@ -3,7 +3,7 @@ from libc.stdlib cimport free, malloc, realloc
 
 from connectors.sim.orders cimport SLOT_NONE, SimOrder
 from connectors.sim.queue cimport queue_join, queue_level_changed, queue_traded
-from mmcore.types cimport SIDE_ASK, SIDE_BID, InstrumentSpec
+from mmcore.types cimport SIDE_BID, InstrumentSpec
 
 cdef enum:
     FIRST_CAPACITY = 256

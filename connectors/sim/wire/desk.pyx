@@ -15,7 +15,7 @@ from connectors.sim.wire.views cimport (
     order_view, portfolio_view, position_view, print_view, ticker_view, trade_view, window_of,
 )
 from mmcore.types cimport (
-    SIDE_ASK, SIDE_BID, VENUE_ORDER_OPEN, InstrumentSpec, delta_btc, price_usd, ticks_down,
+    SIDE_ASK, SIDE_BID, InstrumentSpec, delta_btc, price_usd, ticks_down,
     ticks_up,
 )
 
