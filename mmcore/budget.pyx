@@ -22,10 +22,8 @@ cdef class Budget:
 
     cdef void set_limits(self, double burst, double rate) noexcept nogil:
         self.rate = 0.8 * rate
-        self.level += burst - self.burst if burst > self.burst else 0.0
+        self.level += burst - self.burst     # what was spent stays spent, up or down
         self.burst = burst
-        if self.level > burst:
-            self.level = burst
 
     cdef double available(self, int64_t now_ns) noexcept nogil:
         """Requests that may be sent now."""
@@ -60,12 +58,12 @@ cdef class Budget:
 
 cdef bint rate_allows(RateCap* cap, double per_s, int64_t now_ns) noexcept nogil:
     """Refill a one-second bucket and say whether it holds a whole message."""
+    cdef double full
     if now_ns > cap.level_ns:
         cap.level += <double>(now_ns - cap.level_ns) * 1e-9 * per_s
-        if cap.level > per_s:
-            cap.level = per_s
-        if cap.level < 1.0 and per_s < 1.0 and cap.level >= per_s:
-            cap.level = 1.0         # slower than one a second: still one at a time
+        full = per_s if per_s > 1.0 else 1.0    # slower than one a second: still one at a time
+        if cap.level > full:
+            cap.level = full
         cap.level_ns = now_ns
     return cap.level >= 1.0 - 1e-9
 

@@ -4,7 +4,7 @@ from libc.string cimport memcpy, memset
 
 from mmcore.budget cimport rate_allows, rate_spend
 from mmcore.orders cimport (
-    ORDER_CLOSED, ORDER_LIVE, ORDER_UNKNOWN, Order, order_slot_free)
+    ORDER_CANCEL_PENDING, ORDER_CLOSED, ORDER_LIVE, ORDER_UNKNOWN, Order, order_slot_free)
 from mmcore.risk cimport GATE_OK
 from mmcore.types cimport (
     ACTION_CANCEL, ACTION_CANCEL_INSTRUMENT, ACTION_EDIT, ACTION_NEW, ACTIONS_MAX, LEVELS_MAX,
@@ -75,14 +75,24 @@ cdef void cancel_slot(Planning* p, OrderTable orders, Budget budget, Order* orde
 
 cdef bint cancellable(const Order* order) noexcept nogil:
     """Live, or unknown with an id and due to go; nothing outstanding for it."""
-    if order.request_id != 0 or order.order_id_size == 0:
+    if order.request_id != 0 or order.order_id_size == 0 or order.pull_ns > 0:
         return False
     return order.state == ORDER_LIVE or (order.state == ORDER_UNKNOWN and order.must_cancel)
 
 
+cdef bint flying(const Order* order) noexcept nogil:
+    """May be at the venue, cannot be cancelled by id now, and no pull on its way covers it."""
+    if order.pull_ns != 0 or order.state == ORDER_CLOSED or order.state == ORDER_CANCEL_PENDING:
+        return False
+    return order.request_id != 0 or (
+        order.state == ORDER_UNKNOWN and order.order_id_size == 0)
+
+
 cdef void plan_cancels(Planning* p, OrderTable orders, Budget budget) noexcept nogil:
     """Everything that no rung wants goes; several at once go with one message."""
-    cdef int32_t slot, side, level, doomed = 0, kept = 0
+    cdef int32_t slot, side, level, doomed = 0, kept = 0, in_flight = 0
+    cdef int32_t overdue = 0    # had a cancel or edit that failed: these go by id
+    cdef bint pull = p.wanted.count[SIDE_BID] == 0 and p.wanted.count[SIDE_ASK] == 0
     cdef bint[SLOTS_QUOTE] go
     cdef Order* order
     cdef Action* action
@@ -92,14 +102,20 @@ cdef void plan_cancels(Planning* p, OrderTable orders, Budget budget) noexcept n
         level = slot - side * LEVELS_MAX
         go[slot] = cancellable(order) and (order.must_cancel or level >= p.wanted.count[side])
         doomed += go[slot]
+        overdue += go[slot] and order.must_cancel
         kept += order.state != ORDER_CLOSED and not go[slot]
-    if doomed >= 2 and kept == 0 and can_send(p, budget, True):
-        # the pull: one request for the whole instrument, each order waits for its own word
+        in_flight += pull and flying(order)
+    if (in_flight > 0 or (doomed >= 2 and kept == 0 and overdue == 0)) and (
+            can_send(p, budget, True)):
+        # the pull: one request for the whole instrument, each order waits for its own word;
+        # it also reaches what is on its way there, which no cancel by id can
         action = next_action(p, orders, &orders.orders[0], ACTION_CANCEL_INSTRUMENT)
         for slot in range(SLOTS_QUOTE):
             if go[slot]:
                 action.slot = slot
                 orders.sent(action, p.clock.now_ns)
+            elif pull and flying(&orders.orders[slot]):
+                orders.orders[slot].pull_ns = p.clock.now_ns
         budget.spend(1.0, p.clock.now_ns)
         p.batch.count += 1
         return
@@ -108,16 +124,12 @@ cdef void plan_cancels(Planning* p, OrderTable orders, Budget budget) noexcept n
             cancel_slot(p, orders, budget, &orders.orders[slot])
 
 
-cdef bint should_edit(Planning* p, const Order* order, int64_t price_ticks,
-                      int64_t amount) noexcept nogil:
-    """Hysteresis: chase late, retreat early, shrink at once, grow only when half is gone."""
-    cdef int64_t resting = order.amount_contracts - order.filled_contracts
+cdef bint price_due(Planning* p, const Order* order, int64_t price_ticks) noexcept nogil:
+    """Hysteresis of the price: chase late, retreat early."""
     cdef int64_t away = (order.price_ticks - price_ticks if order.side == SIDE_BID
                          else price_ticks - order.price_ticks)
     cdef double reference = p.signal.reference_usd
     cdef double moved_bps, floor_usd, distance
-    if resting > amount or 2 * resting < amount:
-        return True
     if away == 0:
         return False
     if (away if away > 0 else -away) <= <int64_t>p.params.orders.keep_ticks:
@@ -141,15 +153,21 @@ cdef void plan_slot(Planning* p, OrderTable orders, RiskGate gate, Budget budget
     cdef Order* order = &orders.orders[side * LEVELS_MAX + level]
     cdef int64_t price_ticks = p.wanted.rungs[side][level].price_ticks
     cdef int64_t amount = p.wanted.rungs[side][level].amount_contracts
+    cdef int64_t resting
     cdef Action* action
     cdef bint fresh = order_slot_free(order)
     if not fresh:
-        if order.state != ORDER_LIVE or order.request_id != 0 or order.must_cancel:
+        if (order.state != ORDER_LIVE or order.request_id != 0 or order.must_cancel
+                or order.pull_ns > 0):
             if order.state != ORDER_CLOSED or order.request_id != 0:
                 p.result.deferred += order.price_ticks != price_ticks
             return
-        if not should_edit(p, order, price_ticks, amount):
-            return
+        if not price_due(p, order, price_ticks):
+            resting = order.amount_contracts - order.filled_contracts
+            if resting > amount:            # shrink at once; the same price keeps the priority
+                price_ticks = order.price_ticks
+            elif 2 * resting >= amount:     # grow only when half is gone
+                return
     if not can_send(p, budget, False):
         p.result.deferred += 1
         return

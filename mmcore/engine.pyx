@@ -17,8 +17,8 @@ from mmcore.types cimport (
     CONTROL_CONNECTED, CONTROL_CREDITS, CONTROL_DISCONNECTED, CONTROL_EQUITY, CONTROL_FUNDING,
     CONTROL_KILL, CONTROL_MARKET_STATE, CONTROL_PAUSE, CONTROL_POSITION, CONTROL_RECONCILED,
     CONTROL_RESUME, CONTROL_ROUND_TRIP, CONTROL_STOP, CONTROL_SUBSCRIBED,
-    CONTROL_UNKNOWN_RESOLVED, CONTROL_WALL_OFFSET, MARKET_UNKNOWN, Why,
-    price_usd)
+    CONTROL_UNKNOWN_RESOLVED, CONTROL_WALL_OFFSET, MARKET_UNKNOWN, ORDER_EVENT_REFUSED, SLOTS_MAX,
+    Why, price_usd)
 
 cdef class Engine:
     """Owner of markets, position and risk. One state, one owner; time is an argument."""
@@ -47,6 +47,10 @@ cdef class Engine:
         cdef Market market
         cdef double net_btc = 0.0
         cdef int32_t i
+        if self.faults.code and self.risk.state != RISK_KILLED:
+            self.risk.to_state(RISK_KILLED)
+            self.flags |= FLAG_KILLED
+            self.all_dirty()
         if not self.any_dirty():
             return 0
         self.journal.append(JOURNAL_TURN, 0, now_ns, NULL, 0)
@@ -159,10 +163,6 @@ cdef class Engine:
                 market.ledger.mark_out(market.signals.s.mid_usd, now_ns)
         if self.risk.resume_when_due(now_ns):
             self.all_dirty()
-        if self.faults.code and self.risk.state != RISK_KILLED:
-            self.risk.to_state(RISK_KILLED)
-            self.flags |= FLAG_KILLED
-            self.all_dirty()
 
     cdef void all_dirty(self) noexcept:
         cdef int32_t i
@@ -231,12 +231,14 @@ cdef class Engine:
         cdef int outcome
         if event.request_id != 0:
             self.budget.answered(1)
-        if event.market < 0 or event.market >= self.market_count or event.slot < 0:
+        if event.market < 0 or event.market >= self.market_count or not (
+                0 <= event.slot < SLOTS_MAX):
             self.counters.unknown_ids += 1
             return 0
         market = <Market>self.markets[event.market]
         market.dirty = True
         if event.request == ACTION_CANCEL_INSTRUMENT or event.request == ACTION_CANCEL_ALL:
+            market.orders.pull_answered(event.request_id, event.kind == ORDER_EVENT_REFUSED)
             return 0                    # a count; each order reports for itself
         outcome = market.orders.on_event(event, now_ns)
         if outcome & OUTCOME_INVALID:
@@ -267,8 +269,8 @@ cdef class Engine:
                               fill.fee_e8)
         market.ledger.record(fill.side, price_usd(&market.spec, fill.price_ticks), fill.maker,
                              now_ns)
-        if fill.slot < 0 or not market.orders.book_fill(fill.slot, fill.generation,
-                                                        fill.amount_contracts):
+        if not 0 <= fill.slot < SLOTS_MAX or not market.orders.book_fill(
+                fill.slot, fill.generation, fill.amount_contracts):
             self.counters.foreign_fills += 1
         self.all_dirty()                # net delta moved: every market's skew did
         return 1

@@ -1,12 +1,18 @@
 """Python hands on the engine: plain values in, plain values out."""
 
-from collections.abc import Collection
-from typing import TypedDict, type_check_only
+from collections.abc import Collection, Iterable
+from typing import Required, TypedDict, Unpack, type_check_only
 
 from typing_extensions import disjoint_base
 
+from mmcore.budget import Budget
 from mmcore.engine import Engine
+from mmcore.market import Market
+from mmcore.orders import OrderTable
+from mmcore.params import Params
+from mmcore.risk import RiskGate
 from mmcore.sink import OrderSink
+from mmcore.types import InstrumentSpec
 
 @type_check_only
 class Sent(TypedDict):
@@ -23,6 +29,36 @@ class Sent(TypedDict):
     time_in_force: int
     valid_until_ms: int
     order_id: str
+
+@type_check_only
+class OrderFields(TypedDict, total=False):
+    kind: Required[int]
+    slot: Required[int]
+    market: int
+    generation: int
+    request: int
+    request_id: int
+    error_code: int
+    order_state: int
+    price_ticks: int
+    amount_contracts: int
+    filled_contracts: int
+    last_update_ms: int
+    order_id: str
+
+@type_check_only
+class Targets(TypedDict):
+    bids: list[tuple[int, int]]
+    asks: list[tuple[int, int]]
+    reducing: tuple[bool, bool]
+    removed: tuple[int, int]
+    half_usd: float
+    half_floor_usd: float
+    half_vol_usd: float
+    skew_usd: float
+    alpha_usd: float
+
+EVENT_FIELDS: frozenset[str]
 
 @type_check_only
 class Situation(TypedDict):
@@ -59,6 +95,7 @@ class EngineFace:
         prev_change_id: int = -1,
         timestamp_ms: int = 0,
     ) -> str: ...
+    def malformed(self, market: int, now_ns: int) -> None: ...
     def trade(
         self,
         market: int,
@@ -84,24 +121,7 @@ class EngineFace:
         max_price: float = 0.0,
         state: int = 0,
     ) -> None: ...
-    def order(
-        self,
-        now_ns: int,
-        *,
-        kind: int,
-        market: int,
-        slot: int,
-        generation: int = 0,
-        request: int = 0,
-        request_id: int = 0,
-        error_code: int = 0,
-        order_state: int = 0,
-        price_ticks: int = 0,
-        amount_contracts: int = 0,
-        filled_contracts: int = 0,
-        last_update_ms: int = 0,
-        order_id: str = "",
-    ) -> int: ...
+    def order(self, now_ns: int, **fields: Unpack[OrderFields]) -> int: ...
     def fill(
         self,
         now_ns: int,
@@ -119,3 +139,85 @@ class EngineFace:
     ) -> bool: ...
     def market_state(self, market: int) -> Situation: ...
     def counters(self) -> dict[str, int]: ...
+
+def next_state(state: int, signal: int) -> tuple[int, int]: ...
+def compute_quotes(
+    spec: InstrumentSpec,
+    params: Params,
+    *,
+    reference: float,
+    bid_ticks: int | None = None,
+    ask_ticks: int | None = None,
+    vol_usd: float = 0.0,
+    imbalance: float = 0.0,
+    net_btc: float = 0.0,
+    contracts: int = 0,
+) -> Targets: ...
+
+@disjoint_base
+class TableFace:
+    def __init__(self, table: OrderTable) -> None: ...
+    @property
+    def table(self) -> OrderTable: ...
+    def sent(
+        self,
+        kind: int,
+        slot: int,
+        now_ns: int,
+        *,
+        side: int = 0,
+        generation: int = 0,
+        price_ticks: int = 0,
+        amount_contracts: int = 0,
+        request_id: int = 0,
+    ) -> None: ...
+    def event(self, now_ns: int, **fields: Unpack[OrderFields]) -> int: ...
+    def fill(self, slot: int, generation: int, amount_contracts: int) -> bool: ...
+    def time_out(self, now_ns: int, after_ns: int) -> int: ...
+    def lose_all(self) -> int: ...
+    def absent(self, slot: int) -> None: ...
+    def all_booked(self) -> None: ...
+
+@disjoint_base
+class GateFace:
+    def __init__(self, spec: InstrumentSpec, params: Params) -> None: ...
+    @property
+    def gate(self) -> RiskGate: ...
+    @property
+    def market(self) -> Market: ...
+    @property
+    def orders(self) -> TableFace: ...
+    def situation(
+        self,
+        *,
+        reference: float,
+        mark: float = 0.0,
+        min_price: float = 0.0,
+        max_price: float = 0.0,
+        contracts: int = 0,
+        average: float = 1.0,
+    ) -> None: ...
+    def to_state(self, state: int) -> bool: ...
+    def admit(
+        self,
+        kind: int,
+        slot: int,
+        side: int,
+        price_ticks: int,
+        amount_contracts: int,
+        *,
+        other_net_btc: float = 0.0,
+        post_only: bool = False,
+    ) -> str: ...
+    def approve(
+        self,
+        bids: Collection[tuple[int, int]],
+        asks: Collection[tuple[int, int]],
+        *,
+        reducing: tuple[bool, bool] = (False, False),
+        blocked: int = 0,
+        other_net_btc: float = 0.0,
+    ) -> tuple[list[tuple[int, int]], list[tuple[int, int]], tuple[int, int]]: ...
+
+def budget_of(level: float, burst: float, rate: float, now_ns: int) -> Budget: ...
+def count_allowed(per_s: float, times_ns: Iterable[int]) -> int: ...

@@ -5,15 +5,50 @@ For tests, notebooks and replays of decisions; the venue edge calls the engine d
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from mmcore.book cimport BookResult
+from mmcore.book cimport NO_ASK, NO_BID
+from mmcore.budget cimport Budget, RateCap, rate_allows, rate_spend
 from mmcore.engine cimport Engine
 from mmcore.market cimport Market
+from mmcore.orders cimport OrderTable
+from mmcore.params cimport Params
+from mmcore.quote cimport Inventory, quote_compute
+from mmcore.risk cimport RiskGate
+from mmcore.signals cimport SignalState
 from mmcore.sink cimport OrderSink
 from mmcore.types cimport (
-    ORDER_ID_MAX, ActionBatch, ActionKind, BookDelta, Fill, LevelChange, OrderEvent,
-    TickerUpdate, TradePrint)
+    ORDER_ID_MAX, Action, ActionBatch, BookDelta, Fill, InstrumentSpec, LevelChange,
+    OrderEvent, TargetQuotes, TickerUpdate, TradePrint)
 
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
+
+# the Python classes: a cimported enum has no name at run time
+from mmcore.book import BookResult
+from mmcore.risk import GateReason
+from mmcore.types import ActionKind
+
+EVENT_FIELDS = frozenset((
+    "kind", "market", "slot", "generation", "request", "request_id", "error_code", "order_state",
+    "price_ticks", "amount_contracts", "filled_contracts", "last_update_ms", "order_id"))
+
+
+cdef int fill_event(OrderEvent* event, dict fields) except -1:
+    """Copy the fields of OrderEvent given by name; the others stay 0."""
+    cdef bytes raw = fields.get("order_id", "").encode("ascii")
+    unknown = set(fields) - EVENT_FIELDS
+    if unknown:
+        raise TypeError(f"an order event has no field {sorted(unknown)}")
+    event.kind, event.market = fields["kind"], fields.get("market", 0)
+    event.slot, event.generation = fields["slot"], fields.get("generation", 0)
+    event.request, event.request_id = fields.get("request", 0), fields.get("request_id", 0)
+    event.error_code = fields.get("error_code", 0)
+    event.order_state = fields.get("order_state", 0)
+    event.price_ticks = fields.get("price_ticks", 0)
+    event.amount_contracts = fields.get("amount_contracts", 0)
+    event.filled_contracts = fields.get("filled_contracts", 0)
+    event.last_update_ms = fields.get("last_update_ms", 0)
+    event.order_id_size = <int32_t>min(len(raw), <int>ORDER_ID_MAX)
+    memcpy(event.order_id, <const char*>raw, event.order_id_size)
+    return 0
 
 
 cdef class ListSink(OrderSink):
@@ -77,6 +112,10 @@ cdef class EngineFace:
         finally:
             PyMem_Free(levels)
 
+    def malformed(self, int32_t market, int64_t now_ns):
+        """A message that cannot be trusted; market -1 where it belongs to none."""
+        self.engine.on_malformed(market, now_ns)
+
     def trade(self, int32_t market, int32_t side, int64_t price_ticks, int64_t amount_contracts,
               int64_t now_ns, *, int64_t trade_seq=0, bint excluded=False):
         """A public print."""
@@ -97,22 +136,11 @@ cdef class EngineFace:
         ticker.min_price_usd, ticker.max_price_usd, ticker.state = min_price, max_price, state
         self.engine.on_ticker(market, &ticker, now_ns)
 
-    def order(self, int64_t now_ns, *, int32_t kind, int32_t market, int32_t slot,
-              uint32_t generation=0, int32_t request=0, int64_t request_id=0,
-              int32_t error_code=0, int32_t order_state=0, int64_t price_ticks=0,
-              int64_t amount_contracts=0, int64_t filled_contracts=0,
-              int64_t last_update_ms=0, str order_id=""):
-        """The venue's word about one of our orders; returns OrderOutcome bits."""
+    def order(self, int64_t now_ns, **fields):
+        """The venue's word about one of our orders, by field; returns OrderOutcome bits."""
         cdef OrderEvent event
-        cdef bytes raw = order_id.encode("ascii")
         memset(&event, 0, sizeof(event))
-        event.kind, event.market, event.slot, event.generation = kind, market, slot, generation
-        event.request, event.request_id, event.error_code = request, request_id, error_code
-        event.order_state, event.price_ticks = order_state, price_ticks
-        event.amount_contracts, event.filled_contracts = amount_contracts, filled_contracts
-        event.last_update_ms = last_update_ms
-        event.order_id_size = <int32_t>min(len(raw), <int>ORDER_ID_MAX)
-        memcpy(event.order_id, <const char*>raw, event.order_id_size)
+        fill_event(&event, fields)
         return self.engine.on_order(&event, now_ns)
 
     def fill(self, int64_t now_ns, *, int32_t market, int32_t slot, uint32_t generation,
@@ -140,3 +168,162 @@ cdef class EngineFace:
     def counters(self):
         """Every counter of the engine by name."""
         return dict(self.engine.counters)
+
+
+def next_state(int32_t state, int32_t signal):
+    """One step of the order state machine: (state after, OrderOutcome bits)."""
+    cdef OrderTable table = OrderTable()
+    table.orders[0].state = state
+    outcome = table.step(&table.orders[0], signal)
+    return table.orders[0].state, outcome
+
+
+def compute_quotes(InstrumentSpec spec not None, Params params not None, *, double reference,
+                   bid_ticks=None, ask_ticks=None, double vol_usd=0.0, double imbalance=0.0,
+                   double net_btc=0.0, int64_t contracts=0):
+    """The target ladder of one situation, before risk, as a dict with its terms in USD."""
+    cdef SignalState signal
+    cdef Inventory inventory
+    cdef TargetQuotes out
+    memset(&signal, 0, sizeof(signal))
+    memset(&inventory, 0, sizeof(inventory))
+    signal.reference_usd, signal.vol_usd, signal.imbalance = reference, vol_usd, imbalance
+    signal.others_ticks[0] = NO_BID if bid_ticks is None else <int64_t>bid_ticks
+    signal.others_ticks[1] = NO_ASK if ask_ticks is None else <int64_t>ask_ticks
+    inventory.net_btc, inventory.contracts = net_btc, contracts
+    inventory.limit_btc = params.v.inventory.limit_btc
+    quote_compute(&spec.c, &signal, &params.v, &inventory, &out)
+    rungs = [[(out.rungs[<int>side][<int>i].price_ticks,
+               out.rungs[<int>side][<int>i].amount_contracts)
+              for i in range(out.count[<int>side])] for side in range(2)]
+    return {"bids": rungs[0], "asks": rungs[1],
+            "reducing": (bool(out.reducing[0]), bool(out.reducing[1])),
+            "removed": (out.why.removed[0], out.why.removed[1]),
+            "half_usd": out.why.half_usd, "half_floor_usd": out.why.half_floor_usd,
+            "half_vol_usd": out.why.half_vol_usd, "skew_usd": out.why.skew_usd,
+            "alpha_usd": out.why.alpha_usd}
+
+
+cdef class TableFace:
+    """An order table by hand: what was sent, and the venue's words."""
+    cdef readonly OrderTable table
+
+    def __init__(self, OrderTable table not None):
+        self.table = table
+
+    def sent(self, int32_t kind, int32_t slot, int64_t now_ns, *, int32_t side=0,
+             uint32_t generation=0, int64_t price_ticks=0, int64_t amount_contracts=0,
+             int64_t request_id=0):
+        """Record a request that is about to leave."""
+        cdef Action action
+        memset(&action, 0, sizeof(action))
+        action.kind, action.slot, action.side, action.generation = kind, slot, side, generation
+        action.price_ticks, action.amount_contracts = price_ticks, amount_contracts
+        action.request_id = request_id
+        self.table.sent(&action, now_ns)
+
+    def event(self, int64_t now_ns, **fields):
+        """The venue's word, fields as in EngineFace.order; returns OrderOutcome bits."""
+        cdef OrderEvent event
+        memset(&event, 0, sizeof(event))
+        fill_event(&event, fields)
+        return self.table.on_event(&event, now_ns)
+
+    def fill(self, int32_t slot, uint32_t generation, int64_t amount_contracts):
+        """Count a booked fill; False where the slot has moved on."""
+        return bool(self.table.book_fill(slot, generation, amount_contracts))
+
+    def time_out(self, int64_t now_ns, int64_t after_ns):
+        """Give up on requests older than that; returns how many."""
+        return self.table.time_out(now_ns, after_ns)
+
+    def lose_all(self):
+        """The connection went; returns how many orders are unknown now."""
+        return self.table.lose_all()
+
+    def absent(self, int32_t slot):
+        """Every query is answered and the venue has no such order."""
+        self.table.absent(slot)
+
+    def all_booked(self):
+        """The venue's position was taken over."""
+        self.table.all_booked()
+
+
+cdef class GateFace:
+    """The risk gate and one market, put into a situation by hand."""
+    cdef readonly RiskGate gate
+    cdef readonly Market market
+    cdef readonly TableFace orders
+
+    def __init__(self, InstrumentSpec spec not None, Params params not None):
+        self.gate = RiskGate()
+        self.market = Market(spec, params, 0)
+        self.orders = TableFace(self.market.orders)
+
+    def situation(self, *, double reference, double mark=0.0, double min_price=0.0,
+                  double max_price=0.0, int64_t contracts=0, double average=1.0):
+        """Set reference, mark, the venue's band and the position."""
+        cdef Market m = self.market
+        m.signals.s.reference_usd, m.signals.s.mark_usd = reference, mark
+        m.signals.s.min_price_usd, m.signals.s.max_price_usd = min_price, max_price
+        m.position.set_position(&m.spec, contracts, average)
+
+    def to_state(self, int32_t state):
+        """Move the gate to a RiskState; False where it may not go there."""
+        return bool(self.gate.to_state(state))
+
+    cdef void begin(self, double other_net_btc) noexcept:
+        self.gate.begin(self.market.params.v.inventory.limit_btc)
+        self.market.measure()
+        self.gate.count(&self.market.exposure, self.market.orders.open_count)
+        self.gate.net_btc += other_net_btc
+
+    def admit(self, int32_t kind, int32_t slot, int32_t side, int64_t price_ticks,
+              int64_t amount_contracts, *, double other_net_btc=0.0, bint post_only=False):
+        """Judge one create or edit; returns the GateReason's name."""
+        cdef Action action
+        memset(&action, 0, sizeof(action))
+        action.kind, action.slot, action.side = kind, slot, side
+        action.price_ticks, action.amount_contracts = price_ticks, amount_contracts
+        action.post_only = post_only
+        self.begin(other_net_btc)
+        return GateReason(self.gate.admit(
+            &action, &self.market.spec, self.market.orders, &self.market.signals.s,
+            &self.market.params.v, &self.market.exposure)).name
+
+    def approve(self, bids not None, asks not None, *, reducing=(False, False),
+                int32_t blocked=0, double other_net_btc=0.0):
+        """What may be quoted of (price_ticks, contracts) rows: (bids, asks, removed bits)."""
+        cdef TargetQuotes target
+        cdef Market m = self.market
+        memset(&target, 0, sizeof(target))
+        for side, rows in enumerate((bids, asks)):
+            target.count[<int>side] = <int32_t>len(rows)
+            target.reducing[<int>side] = reducing[side]
+            for i, (price, amount) in enumerate(rows):
+                target.rungs[<int>side][<int>i].price_ticks = price
+                target.rungs[<int>side][<int>i].amount_contracts = amount
+        self.begin(other_net_btc)
+        self.gate.approve(&target, blocked, &m.spec, &m.signals.s, &m.params.v, &m.exposure,
+                          &m.approved)
+        return (*m.quotes(), m.why()["removed"])
+
+
+def budget_of(double level, double burst, double rate, int64_t now_ns):
+    """A pool with those many requests left at a time, for tests."""
+    cdef Budget budget = Budget()
+    budget.burst, budget.level, budget.rate, budget.level_ns = burst, level, rate, now_ns
+    return budget
+
+
+def count_allowed(double per_s, times_ns not None):
+    """How many messages a rate of so many a second lets pass at those times."""
+    cdef RateCap cap
+    cdef int32_t passed = 0
+    memset(&cap, 0, sizeof(cap))
+    for now_ns in times_ns:
+        if rate_allows(&cap, per_s, now_ns):
+            rate_spend(&cap)
+            passed += 1
+    return passed

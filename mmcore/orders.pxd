@@ -59,6 +59,7 @@ cdef struct Order:
     int64_t live_since_ns
     int64_t last_update_ms
     bint must_cancel            # an edit or cancel failed: it goes by id at once
+    int64_t pull_ns             # when a pull unanswered yet covered it; -1: answered
     int32_t order_id_size
     char order_id[ORDER_ID_MAX]
 
@@ -79,6 +80,7 @@ cdef class OrderTable:
     cdef int32_t lose_all(self) noexcept nogil
     cdef void absent(self, int32_t slot) noexcept nogil
     cdef void all_booked(self) noexcept nogil
+    cdef void pull_answered(self, int64_t request_id, bint refused) noexcept nogil
     cdef int64_t worst_contracts(self, int32_t side) noexcept nogil
     cdef int32_t own_levels(self, int32_t side, LevelChange* levels) noexcept nogil
     cdef int64_t best_own(self, int32_t side, bint post_only) noexcept nogil

@@ -1,8 +1,8 @@
 """See orders.pxd. The transition table below is the whole state machine."""
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 
 from mmcore.types cimport (
-    ACTION_CANCEL, ACTION_EDIT, ACTION_NEW, LEVELS_MAX, ORDER_EVENT_ABSENT, ORDER_EVENT_ACCEPTED,
+    ACTION_EDIT, ACTION_NEW, LEVELS_MAX, ORDER_EVENT_ABSENT,
     ORDER_EVENT_REFUSED, SIDE_BID, VENUE_ORDER_OPEN, VENUE_ORDER_UNTRIGGERED)
 
 cdef enum:
@@ -79,8 +79,10 @@ cdef class OrderTable:
             order.last_update_ms = 0
             order.order_id_size = 0
             order.must_cancel = False
+            order.pull_ns = 0
             self.step(order, SIGNAL_SENT_NEW)
         elif action.kind == ACTION_EDIT:
+            order.pull_ns = 0
             self.step(order, SIGNAL_SENT_EDIT)
         else:
             self.step(order, SIGNAL_SENT_CANCEL)
@@ -109,6 +111,7 @@ cdef class OrderTable:
         cdef bint answered = event.request_id != 0 and event.request_id == order.request_id
         cdef int32_t request = order.request
         cdef int outcome
+        cdef bint fresh
         if event.kind == ORDER_EVENT_REFUSED:
             if not answered:
                 return OUTCOME_STRAY
@@ -119,17 +122,19 @@ cdef class OrderTable:
             return OUTCOME_STRAY
         if event.kind == ORDER_EVENT_ABSENT:
             return self.step(order, SIGNAL_ABSENT)
-        if not self.learn(order, event):
-            if answered:                    # old news, but the request is answered
-                order.request_id = 0
-                order.request = 0
-                return self.step(order, SIGNAL_OPEN) if order.state != ORDER_CLOSED else 0
-            return 0
-        if (event.order_state != VENUE_ORDER_OPEN
+        fresh = self.learn(order, event)
+        if (event.order_state != VENUE_ORDER_OPEN       # an order never opens again: old or not
                 and event.order_state != VENUE_ORDER_UNTRIGGERED):
             order.request_id = 0
             order.request = 0
             return self.step(order, SIGNAL_CLOSED)
+        if not fresh:
+            if answered:                    # old news, but the request is answered
+                order.request_id = 0
+                order.request = 0
+                order.pending_amount_contracts = 0
+                return self.step(order, SIGNAL_OPEN) if order.state != ORDER_CLOSED else 0
+            return 0
         if (answered or order.request_id == 0 or order.state == ORDER_NEW_PENDING
                 or (order.state == ORDER_EDIT_PENDING
                     and event.price_ticks == order.pending_price_ticks
@@ -155,6 +160,7 @@ cdef class OrderTable:
             order.must_cancel = order.order_id_size > 0
         elif is_gone(event.error_code):
             outcome = self.step(order, SIGNAL_GONE)
+            order.must_cancel = False       # the venue's word is missing, not another cancel
         elif request == ACTION_NEW:
             outcome = self.step(order, SIGNAL_CLOSED)
         else:
@@ -177,6 +183,8 @@ cdef class OrderTable:
         cdef Order* order
         for i in range(SLOTS_MAX):
             order = &self.orders[i]
+            if order.pull_ns > 0 and now_ns - order.pull_ns > after_ns:
+                order.pull_ns = 0
             if order.request_id != 0 and now_ns - order.sent_ns > after_ns:
                 order.request_id = 0
                 order.must_cancel = order.order_id_size > 0
@@ -191,6 +199,7 @@ cdef class OrderTable:
         for i in range(SLOTS_MAX):
             if self.orders[i].state != ORDER_CLOSED:
                 self.orders[i].request_id = 0
+                self.orders[i].pull_ns = 0
                 self.step(&self.orders[i], SIGNAL_LOST)
                 count += 1
         return count
@@ -204,7 +213,22 @@ cdef class OrderTable:
         """The venue's own position was taken over: no fill is missing any more."""
         cdef int32_t i
         for i in range(SLOTS_MAX):
-            self.orders[i].booked_contracts = self.orders[i].filled_contracts
+            if self.orders[i].booked_contracts < self.orders[i].filled_contracts:
+                self.orders[i].booked_contracts = self.orders[i].filled_contracts
+
+    cdef void pull_answered(self, int64_t request_id, bint refused) noexcept nogil:
+        """The venue answered a pull; a refused one leaves its orders live, to go one by one."""
+        cdef int32_t i
+        cdef Order* order
+        for i in range(SLOTS_MAX):
+            order = &self.orders[i]
+            if order.pull_ns > 0:
+                order.pull_ns = -1
+            if refused and order.request_id == request_id and order.state != ORDER_CLOSED:
+                order.request_id = 0
+                order.request = 0
+                self.step(order, SIGNAL_REFUSED)
+                order.must_cancel = True
 
     cdef int64_t worst_contracts(self, int32_t side) noexcept nogil:
         """Contracts of one side that may still be, or have been, filled without being booked."""
@@ -245,8 +269,7 @@ cdef class OrderTable:
             if order.state == ORDER_CLOSED or order.side != side:
                 continue
             price = order.price_ticks
-            moving = order.pending_amount_contracts > 0 and (
-                order.state == ORDER_EDIT_PENDING or order.state == ORDER_UNKNOWN)
+            moving = order.pending_amount_contracts > 0
             if moving and ((post_only and order.state == ORDER_EDIT_PENDING)
                            or (side == SIDE_BID) == (order.pending_price_ticks > price)):
                 price = order.pending_price_ticks

@@ -6,7 +6,7 @@ from mmcore.book cimport NO_ASK, NO_BID
 from mmcore.params cimport QuoteParams
 from mmcore.types cimport (
     LEVELS_MAX, REMOVED_REFERENCE, REMOVED_SIZE, REMOVED_WIDTH, SIDE_ASK, SIDE_BID, Why,
-    contracts_of_btc, lots_down, ticks_down, ticks_up)
+    contracts_of_btc, lots_down, price_usd, ticks_down, ticks_up)
 
 
 cdef double skew_usd(const QuoteParams* params, double reference_usd, double vol_usd,
@@ -51,6 +51,15 @@ cdef void set_width(const Instrument* spec, const SignalState* signal,
                               + 0.5 * params.min_edge_bps * bps)
 
 
+cdef int64_t on_step(const Instrument* spec, int64_t ticks, int32_t side) noexcept nogil:
+    """The nearest price outwards that the venue's coarser tick steps allow."""
+    if spec.tick_step_count == 0:
+        return ticks
+    if side == SIDE_BID:
+        return ticks_down(spec, price_usd(spec, ticks))
+    return ticks_up(spec, price_usd(spec, ticks))
+
+
 cdef int64_t rung_ticks(const Instrument* spec, const SignalState* signal, int32_t side,
                         double distance_usd, double floor_usd, const Why* why,
                         bint reducing) noexcept nogil:
@@ -72,7 +81,7 @@ cdef int64_t rung_ticks(const Instrument* spec, const SignalState* signal, int32
                 ticks = bound
         if ticks >= signal.others_ticks[SIDE_ASK]:
             ticks = signal.others_ticks[SIDE_ASK] - 1
-        return ticks
+        return on_step(spec, ticks, side)
     price = fair + why.skew_usd + distance_usd
     if not reducing:
         if price < fair + floor_usd:
@@ -86,7 +95,7 @@ cdef int64_t rung_ticks(const Instrument* spec, const SignalState* signal, int32
             ticks = bound
     if ticks <= signal.others_ticks[SIDE_BID]:
         ticks = signal.others_ticks[SIDE_BID] + 1
-    return ticks
+    return on_step(spec, ticks, side)
 
 
 cdef double size_factor(double share, bint reducing) noexcept nogil:
@@ -105,7 +114,7 @@ cdef void quote_compute(const Instrument* spec, const SignalState* signal,
     cdef int32_t side, level, levels
     cdef bint reducing
     cdef double share, step, cap
-    cdef int64_t amount, held, ticks, previous
+    cdef int64_t amount, held, most, ticks, previous
     memset(out, 0, sizeof(TargetQuotes))
     why.reference_usd = signal.reference_usd
     why.reference_source = signal.reference_source
@@ -134,10 +143,10 @@ cdef void quote_compute(const Instrument* spec, const SignalState* signal,
             continue
         amount = lots_down(spec, contracts_of_btc(
             spec, quote.size_btc * size_factor(share, reducing), why.reference_usd))
-        if reducing and amount > held + lots_down(spec, contracts_of_btc(
-                spec, quote.size_btc, why.reference_usd)):
-            amount = held + lots_down(spec, contracts_of_btc(
-                spec, quote.size_btc, why.reference_usd))
+        most = lots_down(spec, <double>held + contracts_of_btc(
+            spec, quote.size_btc, why.reference_usd))
+        if reducing and amount > most:
+            amount = most
         if amount <= 0:
             why.removed[side] |= REMOVED_SIZE
             continue
@@ -146,9 +155,9 @@ cdef void quote_compute(const Instrument* spec, const SignalState* signal,
             ticks = rung_ticks(spec, signal, side, why.half_usd + level * step,
                                why.half_floor_usd, why, reducing)
             if side == SIDE_BID and ticks >= previous:
-                ticks = previous - 1
+                ticks = on_step(spec, previous - 1, side)
             elif side == SIDE_ASK and ticks <= previous:
-                ticks = previous + 1
+                ticks = on_step(spec, previous + 1, side)
             previous = ticks
             if ticks <= 0:
                 break

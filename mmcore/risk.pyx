@@ -143,8 +143,11 @@ cdef class RiskGate:
                        const Exposure* exposure, double added_btc) noexcept nogil:
         cdef double price = price_usd(spec, action.price_ticks)
         cdef double signed = 1.0 if action.side == SIDE_BID else -1.0
-        cdef double amount = amount_of(spec, action.amount_contracts)
-        cdef int64_t opposite
+        cdef int64_t opposite, resting = action.amount_contracts
+        cdef double amount
+        if action.kind != ACTION_NEW:       # an edit names the total, filled part included
+            resting -= orders.orders[action.slot].filled_contracts
+        amount = amount_of(spec, resting)
         if self.state >= RISK_PAUSED:
             return GATE_STATE
         if action.amount_contracts <= 0 or action.amount_contracts % spec.lot_contracts:

@@ -31,7 +31,7 @@ cdef int64_t histogram_bucket_top(int32_t bucket) noexcept nogil:
 cdef void histogram_record(LogHistogram* histogram, int64_t value) noexcept nogil:
     """Count one value; negative ones count as 0."""
     histogram.count += 1
-    histogram.sum += value
+    histogram.sum += value if value > 0 else 0
     if value > histogram.max:
         histogram.max = value
     histogram.buckets[bucket_of(value)] += 1
