@@ -1,0 +1,64 @@
+"""Request credits: refill, cap, changes of the account's limits, and the own rate."""
+
+import pytest
+from desk import MS, SECOND
+
+from mmcore.budget import Budget
+from mmcore.face import budget_of, count_allowed
+
+
+def test_a_new_pool_is_the_smallest_tier_and_full() -> None:
+    pool = Budget()
+    assert pool.available_at(0) == 20.0
+    pool.spend_at(20.0, 0)
+    assert pool.available_at(0) == 0.0
+    assert pool.in_flight == 20
+
+
+def test_refill_is_four_fifths_of_the_account_rate_up_to_the_burst() -> None:
+    pool = Budget()
+    pool.configure(100.0, 20.0)                     # 0.8 * 20 = 16 a second
+    pool.spend_at(100.0, SECOND)
+    assert pool.available_at(SECOND + 500 * MS) == pytest.approx(8.0)
+    assert pool.available_at(60 * SECOND) == 100.0
+    pool.spend_at(1.0, 60 * SECOND)
+    assert pool.available_at(60 * SECOND) == 99.0
+
+
+def test_time_that_stands_still_or_runs_back_refills_nothing() -> None:
+    pool = budget_of(3.0, 20.0, 4.0, 10 * SECOND)
+    assert pool.available_at(10 * SECOND) == 3.0
+    assert pool.available_at(9 * SECOND) == 3.0
+
+
+@pytest.mark.parametrize("burst", [50.0, 10.0])
+def test_what_was_spent_stays_spent_when_the_limits_change(burst: float) -> None:
+    pool = Budget()
+    pool.spend_at(8.0, 0)                           # 12 of 20 left
+    pool.configure(burst, 5.0)
+    assert pool.available_at(0) == burst - 8.0      # the venue's pool lacks the same eight
+
+
+def test_the_same_limits_again_change_nothing() -> None:
+    pool = Budget()
+    pool.spend_at(8.0, 0)
+    for _ in range(5):
+        pool.configure(20.0, 5.0)
+    assert pool.available_at(0) == 12.0
+
+
+def test_limits_must_be_positive() -> None:
+    with pytest.raises(ValueError, match="positive"):
+        Budget().configure(0.0, 5.0)
+
+
+def test_own_rate_over_ten_seconds() -> None:
+    times = [SECOND + i * 10 * MS for i in range(1000)]     # 10 s, a wish every 10 ms
+    assert count_allowed(8.0, times) == 8 + 79              # a full bucket, then the rate
+    assert count_allowed(1000.0, times) == 1000
+
+
+def test_a_rate_below_one_a_second_still_lets_one_pass_and_keeps_its_pace() -> None:
+    times = [10 * SECOND + i * 100 * MS for i in range(600)]    # one minute
+    assert count_allowed(0.1, times) == 6                   # one at once, then every 10 s
+    assert count_allowed(0.5, times) == 30
