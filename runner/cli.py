@@ -85,7 +85,7 @@ def run(
 
 
 @app.command()
-def sim(  # noqa: PLR0913 one parameter per option
+def sim(
     port: Annotated[int, typer.Option(help="WebSocket port; 0 takes a free one.")] = 8765,
     http_port: Annotated[int | None, typer.Option(
         "--http-port", help="HTTP port; the WebSocket port plus one.")] = None,

@@ -13,11 +13,11 @@ import typing
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
 
+from connectors.deribit.endpoints import is_loopback, rest_url, ws_url
 from runner.config_checks import contradictions
 from runner.config_keys import (
     ENGINE_SECTIONS,
@@ -40,13 +40,8 @@ from runner.config_keys import (
 )
 from runner.credentials import SecretError, read_secret
 
-KNOWN_VENUES = {
-    "testnet": "wss://test.deribit.com/ws/api/v2",
-    "prod": "wss://www.deribit.com/ws/api/v2",
-}
 INSTRUMENT_RULES = ("perpetual", "front", "next-quarter")
 INSTRUMENT_NAME = re.compile(r"[A-Z]{2,8}(_[A-Z]{2,8})?-(PERPETUAL|\d{1,2}[A-Z]{3}\d{2})")
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class ConfigError(Exception):
@@ -140,20 +135,9 @@ def load(path: Path | None, sets: Sequence[str] = (), venue: str | None = None) 
     return config
 
 
-def is_loopback(url: str) -> bool:
-    """Return whether an address is this machine's own."""
-    return (urlsplit(url).hostname or "") in LOOPBACK
-
-
-def rest_url(venue: Venue) -> str:
+def http_address(venue: Venue) -> str:
     """Return the HTTP address of a venue: stated, or next to the WebSocket one."""
-    if venue.rest_url:
-        return venue.rest_url
-    parts = urlsplit(venue.url)
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    if parts.scheme == "ws":
-        return f"http://{host}:{(parts.port or 80) + 1}"
-    return f"https://{host}" + (f":{parts.port}" if parts.port else "")
+    return venue.rest_url.rstrip("/") or rest_url(venue.url)
 
 
 def credentials(config: Config) -> Credentials:
@@ -275,18 +259,13 @@ def resolve_venue(given: dict[str, Given], faults: list[str]) -> str:
     stated = given.get("venue.url")
     if stated is None or not isinstance(stated.value, str):
         return "sim"
-    url = KNOWN_VENUES.get(stated.value, stated.value)
-    if url == "sim":
-        return url
+    if stated.value == "sim":
+        return "sim"
     try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("ws", "wss") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
-        faults.append(f"{stated.where}: venue.url = {stated.value!r} is no venue; "
-                      "use sim, testnet, prod or ws://host:port/ws/api/v2")
-    return url
+        return ws_url(stated.value)
+    except ValueError as error:
+        faults.append(f"{stated.where}: venue.url: {error}; sim is the embedded exchange")
+        return stated.value
 
 
 # ----------------------------------------------------------------------------------- checking

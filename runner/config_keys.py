@@ -40,7 +40,8 @@ class Venue(Section, frozen=True):
 
     url: Annotated[str, key("URL", "WebSocket address; sim, testnet and prod name the known ones.")
                    ] = "sim"
-    rest_url: Annotated[str, key("URL", "HTTP address; derived from venue.url where empty.")] = ""
+    rest_url: Annotated[str, key("URL", "HTTP address up to the method; empty: from venue.url.")
+                        ] = ""
     client_id: Annotated[str, key("", "API key id: env:NAME or file:PATH.")] = ""
     client_secret: Annotated[str, key("", "API key secret: env:NAME or file:PATH.")] = ""
     auth: Annotated[Literal["credentials", "signature"],

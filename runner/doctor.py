@@ -18,7 +18,7 @@ from typing import Literal
 
 from msgspec import Struct, to_builtins
 
-from runner.config import Config, ConfigError, credentials, load, rest_url
+from runner.config import Config, ConfigError, credentials, http_address, load
 from runner.options import EXIT_CLEAN, EXIT_FAILURE
 from runner.state import SHARED_MEMORY, StateError, StateFolder
 
@@ -211,7 +211,7 @@ def state_folder(config: Config) -> Finding:
 
 def venue_clock(config: Config) -> Finding:
     """Ask the venue its time over HTTP: is it there, and how far are the clocks apart?"""
-    address = f"{rest_url(config.venue)}/api/v2/public/get_time"
+    address = f"{http_address(config.venue)}/public/get_time"
     trust = ssl.create_default_context(cafile=config.venue.ca_file or None)
     offsets: list[tuple[float, float]] = []
     try:

@@ -1,29 +1,214 @@
-"""`mm run`: the process that trades. Started by the command line, which it replaces."""
+"""`mm run`: the process that trades. Started by the command line, which it replaces.
 
+This process is the reactor: killing it closes its socket, and with it every order. It imports
+no terminal, HTTP or compression library; those live in the helpers.
+"""
+
+import asyncio
+import mmap
+import os
+import random
 import sys
+import time
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import msgspec
+import uvloop
 
-from runner.config import ConfigError, load
-from runner.options import EXIT_FAILURE, EXIT_USAGE, RunOptions
+from connectors.deribit.rpc import RpcError
+from connectors.deribit.session import CONNECT_ERRORS
+from mmcore.journal import Journal
+from mmcore.risk import RiskState
+from mmcore.telemetry import PAGE_SIZE
+from runner.assemble import Maker, assemble
+from runner.config import Config, ConfigError, Credentials, credentials, load
+from runner.log import start_log
+from runner.options import (
+    EXIT_CLEAN,
+    EXIT_FAILURE,
+    EXIT_KILLED,
+    EXIT_NOT_FLAT,
+    EXIT_USAGE,
+    RunOptions,
+)
+from runner.processes import EXCHANGE_REGIME, HelperError, Helpers
+from runner.reactor import Signals, freeze_garbage, pin
+from runner.report import report_text, session_summary, summary_json
+from runner.shutdown import leave
+from runner.state import StateError, StateFolder, map_file
+
+RING_HEADER_BYTES = 4096
+AUTH_METHOD = "public/auth"
+POLL_S = 0.1
+START_ERRORS: tuple[type[Exception], ...] = (*CONNECT_ERRORS, RpcError)
+
+
+class Outcome(msgspec.Struct):
+    """How a session went."""
+
+    reason: str
+    code: int
+    fault: str = ""
+    maker: Maker | None = None
 
 
 def main(options: RunOptions) -> int:
     """Trade as told; return the exit code."""
     path = Path(options.config) if options.config else None
     try:
-        load(path, options.sets, options.venue)
+        config = load(path, options.sets, options.venue)
+        secrets = credentials(config)
     except ConfigError as error:
         return refuse(error.lines, EXIT_USAGE)
-    return refuse(["trading is not assembled yet"], EXIT_FAILURE)
+    try:
+        pin(config.runtime.reactor_cpu)
+    except OSError:
+        usable = sorted(os.sched_getaffinity(0))
+        fault = (f"runtime.reactor_cpu = {config.runtime.reactor_cpu}: this process may use CPUs "
+                 f"{usable}; choose one, or -1")
+        return refuse([fault], EXIT_USAGE)
+    try:
+        folder = StateFolder.open(config, secrets.client_id)
+    except StateError as error:
+        return refuse([str(error)], EXIT_FAILURE)
+    started_s = time.monotonic()
+    helpers = Helpers(config, folder)
+    try:
+        outcome = trade(config, secrets, options, folder, helpers)
+        kept = helpers.leave()
+    except BaseException:
+        helpers.leave()
+        folder.close(keep_shared=True)
+        raise
+    figures = session_summary(outcome.maker.engine if outcome.maker else None, outcome.reason)
+    if options.summary:
+        Path(options.summary).write_bytes(summary_json(figures))
+    if outcome.maker is not None:
+        sys.stdout.write(report_text(figures, time.monotonic() - started_s, title(config)))
+        sys.stdout.flush()
+    folder.close(keep_shared=kept)
+    return refuse([outcome.fault] if outcome.fault else [], outcome.code)
 
 
 def refuse(lines: list[str], code: int) -> int:
-    """Say why not, one line each."""
+    """Say what went wrong, one line each."""
     for line in lines:
         sys.stderr.write(f"mm: {line}\n")
     return code
+
+
+def title(config: Config) -> str:
+    venue = "embedded exchange" if config.embedded else config.venue.url
+    return f"mm on {venue} ({config.profile} profile)"
+
+
+def trade(config: Config, secrets: Credentials, options: RunOptions, folder: StateFolder,
+          helpers: Helpers) -> Outcome:
+    """Start the helpers, then the loop; return when everything of the session has ended."""
+    drawn = not options.headless and sys.stdout.isatty()
+    start_log(folder.path / "mm.log", on_screen=not drawn)
+    if config.profile == "sim":
+        market = f", {EXCHANGE_REGIME} market" if config.embedded else ""
+        sys.stdout.write(
+            f"{title(config)}{market}: warm-up {config.signals.warmup_s:g} s and lively widths "
+            "for demonstration, not the defaults of a live venue\n")
+        sys.stdout.flush()
+    try:
+        url = helpers.start_exchange() if config.embedded else config.venue.url
+        journal = Journal()
+        if config.journal.enabled:
+            ring = folder.shared / f"ring-{config.journal.ring_mib}"
+            journal = Journal(map_file(ring, RING_HEADER_BYTES + (config.journal.ring_mib << 20)))
+            helpers.start_recorder(ring)
+        page = folder.shared / "page"
+        page_memory = map_file(page, PAGE_SIZE)
+        if not options.headless:
+            helpers.start_view(page, title(config))
+    except (HelperError, StateError) as error:
+        return Outcome("error", EXIT_FAILURE, str(error))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(session(config, secrets, options, url, journal, page_memory))
+
+
+async def session(config: Config, secrets: Credentials, options: RunOptions, url: str,
+                  journal: Journal, page_memory: mmap.mmap) -> Outcome:
+    """Assemble, connect, trade until told to leave, leave."""
+    signals = Signals(asyncio.get_running_loop())
+    signals.install()
+    try:
+        maker = await assemble(
+            config, secrets, url=url, journal=journal, page_memory=page_memory,
+            rng=random.Random(), build=product_build())
+    except ValueError as error:
+        return Outcome("error", EXIT_USAGE, str(error))
+    except START_ERRORS as error:
+        return Outcome("error", EXIT_FAILURE,
+                       f"{url}: {str(error) or type(error).__name__}; run mm doctor")
+    freeze_garbage()
+    maker.reactor.start(spin=config.runtime.spin)
+    keeping = asyncio.ensure_future(maker.client.run())
+    try:
+        reason, fault = await until_the_end(maker, keeping, signals, options.duration_s)
+        if fault and not orders_sent(maker):
+            maker.session.close()       # nothing to cancel, and perhaps no login to cancel with
+            verified = False
+        else:
+            verified = await leave(maker.client, maker.session, config.shutdown.deadline_s,
+                                   signals.hurry)
+    finally:
+        maker.reactor.stop()
+        keeping.cancel()
+        await asyncio.wait({keeping})
+    return closed(maker, reason, fault, verified=verified)
+
+
+async def until_the_end(maker: Maker, keeping: "asyncio.Future[None]", signals: Signals,
+                        duration_s: float | None) -> tuple[str, str]:
+    """Wait for a signal, the duration, or a start that cannot be; return reason and fault."""
+    loop = asyncio.get_running_loop()
+    end_s = loop.time() + duration_s if duration_s is not None else None
+    leaving = asyncio.ensure_future(signals.leave.wait())
+    try:
+        while True:
+            waited: set[asyncio.Future[Any]] = {leaving, keeping}
+            await asyncio.wait(waited, timeout=POLL_S, return_when=asyncio.FIRST_COMPLETED)
+            if leaving.done():
+                return signals.name, ""
+            if keeping.done():
+                error = keeping.exception()
+                return "error", str(error) if error else "the connection's keeper ended"
+            # A refused login will be refused again; any other loss is worth another attempt.
+            refused = maker.client.error
+            if isinstance(refused, RpcError) and refused.method == AUTH_METHOD:
+                return "error", f"{refused}; check venue.client_id and venue.client_secret"
+            if end_s is not None and loop.time() >= end_s:
+                return "duration", ""
+    finally:
+        leaving.cancel()
+
+
+def orders_sent(maker: Maker) -> bool:
+    """Return whether there was ever an order; where there was none, none can be left."""
+    return bool(session_summary(maker.engine, "")["orders_new"])
+
+
+def closed(maker: Maker, reason: str, fault: str, *, verified: bool) -> Outcome:
+    """Judge a session that has ended."""
+    if not verified and orders_sent(maker):
+        fault = fault or "the venue did not confirm that no order is left; look there now"
+        return Outcome(reason, EXIT_NOT_FLAT, fault, maker)
+    if maker.engine.risk.state == RiskState.RISK_KILLED:
+        return Outcome("killed", EXIT_KILLED, fault or "the engine was killed; see mm.log", maker)
+    return Outcome(reason, EXIT_FAILURE if fault else EXIT_CLEAN, fault, maker)
+
+
+def product_build() -> str:
+    try:
+        return version("mmcore")
+    except PackageNotFoundError:
+        return "source tree"
 
 
 if __name__ == "__main__":

@@ -225,6 +225,10 @@ def serve(ring_path: Path, folder: Path) -> int:
         ended = True
 
     signal.signal(signal.SIGTERM, leave)
+    for other in ring_path.parent.glob("ring-*"):
+        if other != ring_path:          # of a session that died and had another ring size
+            say(f"{other.name}: saved {drain(other, folder)} records of an earlier session")
+            other.unlink()
     recorder = Recorder(Ring(map_ring(ring_path)), Segments(folder))
     if recorder.out.repaired:
         damage = recorder.out.repaired

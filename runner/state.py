@@ -73,6 +73,8 @@ class StateFolder:
         """Release the lock; drop the pages unless they still hold something, and a temporary."""
         if not keep_shared:
             shutil.rmtree(self.shared, ignore_errors=True)
+        elif self.shared.exists() and not any(self.shared.iterdir()):
+            self.shared.rmdir()
         if self.temporary:
             shutil.rmtree(self.path, ignore_errors=True)
         os.close(self.lock)

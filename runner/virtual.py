@@ -13,8 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from runner.clock import NS_PER_S
-
+NS_PER_S = 1_000_000_000
 START_NS = 1_000 * NS_PER_S     # not 0, which means "never" to the core
 LATENCY_NS = 500_000            # one way
 FIRST_FREE_PORT = 49_152

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from connectors.deribit.endpoints import is_loopback
 from runner.config import (
     ConfigError,
     Credentials,
     credentials,
-    is_loopback,
+    http_address,
     load,
     locate,
-    rest_url,
 )
 from runner.config_keys import ENGINE_SECTIONS, KEYS, SECTIONS
 
@@ -75,7 +75,9 @@ WRONG = {
                                 ["'perpetaul'", "nearest: perpetual"]),
     "the same instrument twice": ("[[instrument]]\n[[instrument]]\n", 0,
                                   ["'perpetual' is listed 2 times", "keep one"]),
-    "no such venue": ("[venue]\nurl = 'http://127.0.0.1/'\n", 2, ["venue.url", "ws://host:port"]),
+    "no such venue": ("[venue]\nurl = 'http://127.0.0.1/'\n", 2, ["venue.url", "testnet, ws://host:port"]),
+    "keys in the clear over a network": ("[venue]\nurl = 'ws://example.com/ws'\n", 2,
+                                         ["venue.url", "use wss://"]),
     "width above its cap": ("[quote]\nbase_half_spread_bps = 40\n", 2,
                             ["quote.base_half_spread_bps = 40", "quote.max_half_spread_bps = 30",
                              "raise the second"]),
@@ -214,7 +216,7 @@ def test_venue_option_wins_over_set_and_file(folder: Path) -> None:
     assert config.venue.url == "ws://127.0.0.1:5000/ws/api/v2"
     assert config.profile == "sim"
     assert not config.embedded
-    assert rest_url(config.venue) == "http://127.0.0.1:5001"
+    assert http_address(config.venue) == "http://127.0.0.1:5001/api/v2"
 
 
 def test_only_this_machine_counts_as_embedded() -> None:

@@ -274,3 +274,20 @@ def test_what_a_dead_session_left_is_saved(tmp_path: Path) -> None:
     put(Journal(map_file(ring, RING_DATA_OFFSET + (1 << 16))), HEADER)
     assert recorder.drain(ring, tmp_path / "journal") == 1
     assert contents(tmp_path / "journal") == [HEADER]
+
+
+def test_a_ring_of_another_size_is_saved_first(tmp_path: Path) -> None:
+    old = Record(JournalKind.JOURNAL_TIMER, 0, 1, b"")
+    put(Journal(map_file(tmp_path / "ring-1", RING_DATA_OFFSET + (1 << 16))), old)
+    journal = Journal(map_file(tmp_path / "ring-2", RING_DATA_OFFSET + (1 << 17)))
+    put(journal, HEADER)
+    child = start(tmp_path / "ring-2", tmp_path / "journal")
+    wait_for(lambda: journal.depth == 0)
+    assert child.stdin is not None
+    assert child.stderr is not None
+    child.stdin.close()
+    assert child.wait(20) == 0
+    assert b"ring-1: saved 1 records" in child.stderr.read()
+    child.stderr.close()
+    assert contents(tmp_path / "journal") == [old, HEADER]
+    assert not (tmp_path / "ring-1").exists()

@@ -1,0 +1,106 @@
+"""Composition root: the only module that knows every part of the maker.
+
+No module-level state, no signal handler, no process: the same function serves a live session and
+a test in virtual time. What differs comes in as arguments.
+"""
+
+import asyncio
+import mmap
+import random
+from collections.abc import Callable
+from typing import Any, Literal
+
+import msgspec
+
+from connectors.deribit.client import DeribitClient
+from connectors.deribit.connection import ClientConfig, fetch_instruments
+from connectors.deribit.encode import Encoder
+from connectors.deribit.feed import DeribitFeed
+from connectors.deribit.instruments import resolve, spec_of
+from connectors.deribit.labels import Labels
+from connectors.deribit.session import DeribitSession, DeribitSink
+from mmcore.engine import Engine
+from mmcore.journal import Journal, JournalKind
+from mmcore.params import Params
+from mmcore.telemetry import TelemetryPage
+from mmcore.types import InstrumentSpec
+from runner.config import Config, Credentials
+from runner.reactor import Reactor
+
+AUTH: dict[str, Literal["client_credentials", "client_signature"]] = {
+    "credentials": "client_credentials", "signature": "client_signature"}
+
+
+class Maker:
+    """Everything of one session, put together and not yet running."""
+
+    def __init__(self, engine: Engine, client: DeribitClient, session: DeribitSession,
+                 page: TelemetryPage, reactor: Reactor) -> None:
+        self.engine = engine
+        self.client = client
+        self.session = session
+        self.page = page
+        self.reactor = reactor
+
+
+async def assemble(
+    config: Config, secrets: Credentials, *, url: str, journal: Journal,
+    page_memory: mmap.mmap | bytearray,
+    rng: random.Random, clock: Callable[[], int] | None = None,
+    use_aiofastnet: bool | None = None, build: str = "",
+) -> Maker:
+    """Ask the venue for its instruments and build the maker for them.
+
+    clock: ns, None for CLOCK_MONOTONIC. rng: labels, jitter, nonces. use_aiofastnet: False where
+    transports are in memory. build: version for the journal's header. Raises ValueError where an
+    instrument cannot be had, and what fetch_instruments raises.
+    """
+    listed, venue_ms = await fetch_instruments(
+        url, ca_file=config.venue.ca_file or None, use_aiofastnet=use_aiofastnet)
+    chosen = resolve([i.name for i in config.instrument], listed, venue_ms)
+    specs = [spec_of(data) for data in chosen]
+    run = rng.getrandbits(32)
+    seed = rng.getrandbits(32)
+    labels = Labels(config.venue.label_prefix, run=run, config=int(config.fingerprint(), 16))
+    engine = make_engine(config, specs, journal)
+    encoder = Encoder(specs, labels, mask_seed=seed)
+    sink = DeribitSink(engine, encoder)
+    engine.attach(sink)
+    session = DeribitSession(DeribitFeed(engine, specs, labels), sink, clock)
+    journal.write(JournalKind.JOURNAL_HEADER, 0, session.now_ns(), msgspec.json.encode({
+        "build": build, "config": msgspec.json.decode(config.redacted_json()),
+        "fingerprint": config.fingerprint(), "run": run, "url": url,
+        "instruments": [msgspec.to_builtins(data) for data in chosen]}))
+    client = DeribitClient(client_config(config, secrets, url, use_aiofastnet), session, specs,
+                           rng=rng)
+    page = TelemetryPage(page_memory, names=[spec.name for spec in specs])
+    reactor = Reactor(engine, page, client.on_tick, asyncio.get_running_loop(), session.now_ns)
+    return Maker(engine, client, session, page, reactor)
+
+
+def make_engine(config: Config, specs: list[InstrumentSpec], journal: Journal | None) -> Engine:
+    """Build the engine with the configured values, and each instrument's own over them."""
+    params = Params()
+    for key, value in config.engine_values().items():
+        params.set(key, value)
+    engine = Engine(params, specs, journal)
+    for market, entry in zip(engine.markets, config.instrument, strict=True):
+        own = {"inventory.limit_btc": entry.limit_btc, "quote.size_btc": entry.size_btc}
+        for key, stated in own.items():
+            if stated is not None:
+                market.params.set(key, stated)
+    return engine
+
+
+def client_config(config: Config, secrets: Credentials, url: str,
+                  use_aiofastnet: bool | None) -> ClientConfig:
+    known: dict[str, Any] = {
+        "url": url, "client_id": secrets.client_id, "client_secret": secrets.client_secret,
+        "auth": AUTH[config.venue.auth], "session_name": config.venue.label_prefix,
+        "ca_file": config.venue.ca_file or None, "heartbeat_s": config.venue.heartbeat_s,
+        "position": config.start.position, "stop_deadline_s": config.shutdown.deadline_s,
+        "use_aiofastnet": use_aiofastnet,
+        # The reactor ticks, also while there is no connection.
+        "tick_s": 0.0,
+    }
+    return ClientConfig(**known)

@@ -1,0 +1,128 @@
+"""`mm sim`: the exchange as a process of its own."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import uvloop
+from msgspec import Struct
+
+from connectors.sim.market import Market, open_market
+from connectors.sim.wire.server import SimConfig, SimServer
+from connectors.sim.wire.server import serve as serve_exchange
+from runner.credentials import SecretError, read_secret
+from runner.options import EXIT_CLEAN, EXIT_FAILURE, EXIT_USAGE
+
+
+class SimOptions(Struct, frozen=True, kw_only=True):
+    """Options of `mm sim`. child: leave when standard input ends."""
+
+    port: int
+    http_port: int | None
+    seed: int
+    data: tuple[Path, ...]
+    speed: float
+    once: bool
+    regime: str
+    client_id: str | None
+    client_secret: str | None
+    tls_cert: Path | None
+    tls_key: Path | None
+    child: bool
+
+
+def serve(options: SimOptions) -> int:
+    """Run the exchange until a signal, or the end of the recording with --once."""
+    fault = contradiction(options)
+    if fault:
+        return refuse(fault)
+    try:
+        market = open_market(options.data, seed=options.seed, speed=options.speed,
+                             regime=options.regime, once=options.once)
+        config = exchange_config(options, market)
+    except SecretError as error:
+        return refuse(f"--client-secret: {error}")
+    except OSError as error:
+        return refuse(f"{error.filename}: {error.strerror}; check the path given to --data")
+    except ValueError as error:
+        return refuse(str(error))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(run(config, options))
+
+
+def contradiction(options: SimOptions) -> str:
+    """Say which options do not go together, or nothing."""
+    if options.once and not options.data:
+        return "--once ends with a recording; give one with --data"
+    if (options.tls_cert is None) != (options.tls_key is None):
+        return "--tls-cert and --tls-key belong together; give both or neither"
+    if options.client_secret is not None and options.client_id is None:
+        return "--client-secret needs --client-id"
+    for port in (options.port, options.http_port or 0):
+        if not 0 <= port <= 65535:
+            return f"port {port} is out of range; expected 0 to 65535"
+    return ""
+
+
+def exchange_config(options: SimOptions, market: Market) -> SimConfig:
+    secret = options.client_secret
+    return SimConfig(
+        market=market, port=options.port, http_port=options.http_port, seed=options.seed,
+        once=options.once, client_id=options.client_id,
+        client_secret=read_secret(secret, literal_allowed=True) if secret is not None else None,
+        tls_cert=str(options.tls_cert) if options.tls_cert else None,
+        tls_key=str(options.tls_key) if options.tls_key else None)
+
+
+async def run(config: SimConfig, options: SimOptions) -> int:
+    """Serve; print the ports as one JSON line first. Return the exit code."""
+    loop = asyncio.get_running_loop()
+    leave = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, leave.set)
+    try:
+        server = await serve_exchange(config)
+    except OSError as error:
+        sys.stderr.write(f"mm sim: cannot listen on port {config.port}: {error.strerror}; "
+                         "give another --port, or 0 for a free one\n")
+        return EXIT_FAILURE
+    sys.stdout.write(json.dumps(server.ports()) + "\n")
+    sys.stdout.flush()
+    if options.child:
+        watch_parent(loop, leave)
+    else:
+        announce(server, options)
+    ended = [loop.create_task(leave.wait())]
+    if config.once:
+        ended.append(loop.create_task(server.ended.wait()))
+    await asyncio.wait(ended, return_when=asyncio.FIRST_COMPLETED)
+    for task in ended:
+        task.cancel()
+    await server.stop()
+    return EXIT_CLEAN
+
+
+def watch_parent(loop: asyncio.AbstractEventLoop, leave: asyncio.Event) -> None:
+    """Leave when the pipe from the parent ends."""
+    def readable() -> None:
+        if os.read(0, 4096) == b"":
+            loop.remove_reader(0)
+            leave.set()
+
+    loop.add_reader(0, readable)
+
+
+def announce(server: SimServer, options: SimOptions) -> None:
+    market = ", ".join(p.name for p in options.data) or f"synthetic, seed {options.seed}"
+    scheme = "wss" if options.tls_cert else "ws"
+    sys.stderr.write(f"exchange on {scheme}://127.0.0.1:{server.ws_port}/ws/api/v2 "
+                     f"({market}); Ctrl-C ends it\n")
+
+
+def refuse(fault: str) -> int:
+    """Say why not in one line."""
+    sys.stderr.write(f"mm sim: {fault}\n")
+    return EXIT_USAGE

@@ -1,0 +1,236 @@
+"""`mm run` as a process, against the exchange as a process: start, trade, leave, exit codes."""
+
+import base64
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.replay.journal import read_journal
+from mmcore.journal import JournalKind
+from runner.config_keys import ENGINE_SECTIONS, KEYS
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Processes:
+    """Starts processes of a test and ends them, whatever the test does."""
+
+    def __init__(self, state: Path) -> None:
+        self.started: list[subprocess.Popen[str]] = []
+        self.environment = {**os.environ, "XDG_STATE_HOME": str(state)}
+
+    def mm(self, *arguments: str) -> subprocess.Popen[str]:
+        child = subprocess.Popen(
+            [sys.executable, "-P", "-m", "runner", *arguments], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environment,
+            start_new_session=True)
+        self.started.append(child)
+        return child
+
+    def exchange(self, *arguments: str) -> tuple[subprocess.Popen[str], str, int]:
+        child = self.mm("sim", "--port", "0", "--regime", "volatile", *arguments)
+        assert child.stdout is not None
+        ports = json.loads(child.stdout.readline())
+        return child, f"ws://127.0.0.1:{ports['ws']}/ws/api/v2", ports["http"]
+
+    def end(self) -> None:
+        for child in self.started:
+            child.kill()
+            child.communicate()
+
+
+@pytest.fixture
+def processes(tmp_path: Path) -> Iterator[Processes]:
+    made = Processes(tmp_path / "state")
+    yield made
+    made.end()
+
+
+def wait_for(what: Callable[[], bool], limit_s: float = 30.0) -> None:
+    end = time.monotonic() + limit_s
+    while not what():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.05)
+
+
+def open_orders(http_port: int) -> list[Any]:
+    """Ask the exchange over HTTP, as another program would, what the maker has open."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{http_port}/api/v2/private/get_open_orders",
+        headers={"Authorization": "Basic " + base64.b64encode(b"maker:maker").decode()})
+    with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
+        return list(json.load(answer)["result"])
+
+
+def test_a_session_trades_reports_and_leaves_nothing(processes: Processes, tmp_path: Path) -> None:
+    _, url, http_port = processes.exchange()
+    journal = tmp_path / "journal"
+    child = processes.mm(
+        "run", "--venue", url, "--duration", "12s", "--headless", "--summary",
+        str(tmp_path / "summary.json"), "--set", f"journal.dir='{journal}'")
+    wait_for(lambda: len(open_orders(http_port)) == 2)
+    out, err = child.communicate(timeout=60)
+    assert child.returncode == 0, err
+    assert err == ""
+    assert open_orders(http_port) == []
+    figures = json.loads((tmp_path / "summary.json").read_text())
+    assert figures["exit"] == "duration"
+    assert figures["book_updates"] > 100
+    assert figures["book_gaps"] == figures["book_crossed"] == 0
+    assert figures["orders_new"] >= 2
+    assert list(figures["instruments"]) == ["BTC-PERPETUAL"]
+    assert "sim profile" in out
+    assert "ended by duration" in out
+    records = list(read_journal(journal))
+    assert records[0].kind == JournalKind.JOURNAL_HEADER
+    kinds = {r.kind for r in records}
+    assert {JournalKind.JOURNAL_FRAME_IN, JournalKind.JOURNAL_OUT, JournalKind.JOURNAL_TURN,
+            JournalKind.JOURNAL_TIMER, JournalKind.JOURNAL_CONTROL} <= kinds
+    frames = sum(r.kind == JournalKind.JOURNAL_FRAME_IN for r in records)
+    assert frames >= figures["book_updates"]
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_leave_nothing_on_the_exchange(
+        processes: Processes, number: signal.Signals, times: int) -> None:
+    _, url, http_port = processes.exchange()
+    child = processes.mm("run", "--venue", url, "--headless")
+    wait_for(lambda: len(open_orders(http_port)) == 2)
+    for _ in range(times):
+        child.send_signal(number)
+    out, err = child.communicate(timeout=30)
+    assert child.returncode == 0, err
+    assert f"ended by {number.name}" in out
+    assert open_orders(http_port) == []
+
+
+def test_a_killed_maker_leaves_no_order_and_no_process(
+        processes: Processes, tmp_path: Path) -> None:
+    _, url, http_port = processes.exchange()
+    journal = tmp_path / "journal"
+    child = processes.mm("run", "--venue", url, "--set", f"journal.dir='{journal}'")
+    wait_for(lambda: len(open_orders(http_port)) == 2)
+    helpers = children_of(child.pid)
+    assert len(helpers) == 2            # recorder and view
+    child.kill()
+    child.wait()
+    wait_for(lambda: open_orders(http_port) == [])
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in helpers))
+    assert sum(r.kind == JournalKind.JOURNAL_OUT for r in read_journal(journal)) > 0
+
+
+def children_of(pid: int) -> list[int]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[1]) == pid:
+                found.append(int(entry.name))
+    return found
+
+
+def test_the_reactor_process_stays_lean() -> None:
+    code = ("import sys, runner.live; print(len(sys.modules)); "
+            "print(*[m for m in ('rich', 'typer', 'aiohttp', 'zstandard', 'numpy', "
+            "'prometheus_client') if m in sys.modules])")
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True,
+                          timeout=60, check=True)
+    count, heavy = done.stdout.split("\n")[:2]
+    assert heavy == ""
+    assert int(count) < 400, count
+
+
+def test_a_second_maker_is_refused(processes: Processes) -> None:
+    _, url, http_port = processes.exchange()
+    first = processes.mm("run", "--venue", url, "--headless")
+    wait_for(lambda: len(open_orders(http_port)) == 2)
+    second = processes.mm("run", "--venue", url, "--headless")
+    _, err = second.communicate(timeout=30)
+    assert second.returncode == 1
+    assert f"process {first.pid}" in err
+    assert err.count("\n") == 1
+    first.send_signal(signal.SIGTERM)
+    first.communicate(timeout=30)
+    assert first.returncode == 0
+
+
+def test_a_start_that_cannot_be_is_one_line(processes: Processes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    exchange, url, _ = processes.exchange("--client-id", "maker", "--client-secret", "right")
+    for arguments, code, words in (
+            (["--venue", f"ws://127.0.0.1:{port}"], 1, "run mm doctor"),
+            (["--venue", url], 1, "check venue.client_id"),
+            (["--venue", url, "--set", "venue.client_secret=right", "--set",
+              "instrument.0.name=BTC-1JAN20"], 2, "BTC-1JAN20"),
+            (["--set", "runtime.reactor_cpu=4000"], 2, "this process may use CPUs")):
+        child = processes.mm("run", "--headless", *arguments)
+        _, err = child.communicate(timeout=30)
+        assert exchange.poll() is None, exchange.communicate()
+        assert child.returncode == code, (arguments, err)
+        said = [line for line in err.splitlines() if words in line]
+        assert len(said) == 1, err
+        assert "Traceback" not in err
+
+
+def test_the_embedded_exchange_starts_and_leaves_with_the_maker(processes: Processes) -> None:
+    child = processes.mm("run", "--duration", "8s", "--set", "telemetry.line_s=1")
+    helpers: list[int] = []
+
+    def all_there() -> bool:
+        helpers[:] = children_of(child.pid)
+        return len(helpers) == 3
+
+    wait_for(all_there)
+    out, err = child.communicate(timeout=60)
+    assert child.returncode == 0, err
+    assert out.count("BTC-PERPETUAL book") >= 3
+    assert "volatile market" in out
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in helpers))
+
+
+def test_sim_refuses_what_it_cannot_serve(processes: Processes, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.gz"
+    broken.write_bytes(b"no recording")
+    for arguments, words in (
+            (["--regime", "lunatic"], "'lunatic' is not known"),
+            (["--once"], "give one with --data"),
+            (["--tls-cert", "x.pem"], "--tls-key"),
+            (["--client-secret", "x"], "--client-id"),
+            (["--data", str(broken)], "broken.gz"),
+            (["--data", str(tmp_path / "absent.gz")], "absent.gz"),
+            (["--port", "70000"], "0 to 65535"),
+            (["--speed", "0"], "speed")):
+        child = processes.mm("sim", *arguments)
+        out, err = child.communicate(timeout=30)
+        assert child.returncode == 2, (arguments, err)
+        assert err.count("\n") == 1, err
+        assert words in err
+        assert out == ""
+
+
+def test_every_key_outside_the_engine_is_read_somewhere() -> None:
+    """No configuration key without effect: each is read as an attribute in the shell."""
+    text = "\n".join(p.read_text() for p in (ROOT / "runner").glob("*.py")
+                     if not p.name.startswith("config_"))
+    unread = [
+        k.name for k in KEYS.values() if k.name.partition(".")[0] not in ENGINE_SECTIONS
+        and not re.search(rf"\b(venue|entry|i|telemetry|journal|runtime|start|shutdown)"
+                          rf"\.{k.name.rpartition('.')[2]}\b", text)]
+    assert unread == []
