@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,6 +20,7 @@ import pytest
 from connectors.replay.journal import read_journal
 from mmcore.journal import JournalKind
 from runner.config_keys import ENGINE_SECTIONS, KEYS
+from runner.state import shared_path
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,6 +31,7 @@ class Processes:
 
     def __init__(self, state: Path) -> None:
         self.started: list[subprocess.Popen[str]] = []
+        self.state = state
         self.environment = {**os.environ, "XDG_STATE_HOME": str(state)}
 
     def mm(self, *arguments: str) -> subprocess.Popen[str]:
@@ -49,6 +52,9 @@ class Processes:
         for child in self.started:
             child.kill()
             child.communicate()
+        # A killed maker leaves its ring in shared memory on purpose, for the next start.
+        for folder in self.state.glob("mm/*/*"):
+            shutil.rmtree(shared_path(folder), ignore_errors=True)
 
 
 @pytest.fixture
