@@ -15,7 +15,7 @@ NOGIL: dict[str, tuple[str, ...]] = {
     "mmcore.faults": ("check",),
     "mmcore.stats": ("histogram_record",),
     "mmcore.book": ("apply", "invalidate", "amount_at", "walk"),
-    "mmcore.position": ("apply", "value_at", "unrealized", "average_usd"),
+    "mmcore.position": ("apply", "entry_signed", "unrealized", "average_usd"),
     "mmcore.orders": ("sent", "on_event", "book_fill", "time_out", "worst_contracts",
                       "own_levels"),
     "mmcore.budget": ("available", "spend", "rate_allows"),
