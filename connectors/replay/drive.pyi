@@ -1,10 +1,13 @@
 from collections.abc import Sequence
 
+from typing_extensions import disjoint_base
+
 from connectors.deribit.encode import Encoder
 from connectors.deribit.feed import DeribitFeed
 from mmcore.engine import Engine
 from mmcore.sink import OrderSink
 
+@disjoint_base
 class PayloadSink(OrderSink):
     keep: bool
     connected: bool
@@ -21,6 +24,7 @@ class PayloadSink(OrderSink):
     def text_bytes(self) -> int: ...
     def __init__(self, engine: Engine, encoder: Encoder) -> None: ...
 
+@disjoint_base
 class Drive:
     @property
     def engine(self) -> Engine: ...

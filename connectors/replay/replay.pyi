@@ -1,9 +1,12 @@
+from typing_extensions import disjoint_base
+
 from connectors.deribit.feed import DeribitFeed
 from connectors.replay.drive import PayloadSink
 from mmcore.engine import Engine
 
 class ReplayStoppedError(Exception): ...
 
+@disjoint_base
 class JournalReplay:
     @property
     def engine(self) -> Engine: ...

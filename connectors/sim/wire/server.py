@@ -51,6 +51,7 @@ class SimConfig(msgspec.Struct, kw_only=True):
     shuffle_replies: bool = True  # a response before or after its notifications, by lot
     send_queue_max: int = 16 * 1024 * 1024  # bytes a client may be behind
     heartbeat_min_s: float = 10.0
+    use_aiofastnet: bool | None = None  # False where transports are in memory
 
 
 def wall_clock() -> Callable[[], int]:
@@ -113,7 +114,8 @@ class SimServer:
             tls.load_cert_chain(self.config.tls_cert, self.config.tls_key)
         self.ws_server = await picows.ws_create_server(
             self.on_upgrade, self.config.host, self.config.port, ssl=tls, enable_auto_pong=False,
-            enable_auto_ping=False, read_buffer_init_size=64 * 1024)
+            enable_auto_ping=False, read_buffer_init_size=64 * 1024,
+            use_aiofastnet=self.config.use_aiofastnet)
         self.ws_port = self.ws_server.sockets[0].getsockname()[1]
         if self.config.http:
             port = self.config.http_port
