@@ -20,6 +20,9 @@ from mmcore.types import InstrumentSpec
 
 NS_PER_MS = 1_000_000
 INVERSE_CONTRACT_USD = 100.0
+# The files hold no fees: what they play as costs what the venue has taken since August 2026.
+MAKER_FEE = 0.00015
+TAKER_FEE = 0.00035
 CHAIN_KEPT = 1000       # diffs kept to join a snapshot that arrives late
 ORDINARY = ("MARKET", "")
 
@@ -282,12 +285,14 @@ def instrument_of(symbol: str, columns: Columns) -> tuple[InstrumentSpec, float]
     if symbol == "BTCUSD_PERP":
         tick = grid_of(prices[levels], ("0.1",))
         return InstrumentSpec("BTC-PERPETUAL", tick_size=tick, contract_size="10",
-                              min_amount="10"), INVERSE_CONTRACT_USD
+                              min_amount="10", maker_fee=MAKER_FEE,
+                              taker_fee=TAKER_FEE), INVERSE_CONTRACT_USD
     if symbol in ("BTCUSDT", "BTCUSDC", "BTCBUSD", "BTCFDUSD"):
         tick = grid_of(prices[levels], ("0.1",))
         contract = grid_of(amounts[levels], ("0.001",))
         return InstrumentSpec("BTC_USDC-PERPETUAL", tick_size=tick, contract_size=contract,
-                              min_amount=contract, inverse=False), 1.0
+                              min_amount=contract, inverse=False, maker_fee=MAKER_FEE,
+                              taker_fee=TAKER_FEE), 1.0
     raise RecordingError(f"symbol {symbol} is not played; BTCUSD_PERP (inverse) and BTCUSDT "
                          "(linear) perpetuals are")
 

@@ -2,13 +2,11 @@
 
 from datetime import UTC, date, datetime, timedelta
 
-from connectors.sim.market.protocol import Listing
+from connectors.sim.market.protocol import MAKER_FEE, TAKER_FEE, Listing
 from mmcore.types import InstrumentSpec
 
 TICK_SIZE = "0.5"
 CONTRACT_SIZE = "10"
-MAKER_FEE = 0.00015
-TAKER_FEE = 0.00035
 FRONT_MIN_DAYS = 3
 EXPIRY_HOUR = 8
 FRIDAY = 4
@@ -38,14 +36,14 @@ def future_name(day: date) -> str:
     return f"BTC-{day.day}{day.strftime('%b%y').upper()}"
 
 
-def spec_of(name: str, expiry_ms: int) -> InstrumentSpec:
-    return InstrumentSpec(name, tick_size=TICK_SIZE, contract_size=CONTRACT_SIZE,
-                          min_amount=CONTRACT_SIZE, maker_fee=MAKER_FEE, taker_fee=TAKER_FEE,
-                          expiry_ms=expiry_ms)
+def list_contracts(now_ns: int, maker_fee: float = MAKER_FEE,
+                   taker_fee: float = TAKER_FEE) -> list[Listing]:
+    """Return the perpetual and two dated futures as listed at a time; fees of notional."""
+    def spec_of(name: str, expiry_ms: int) -> InstrumentSpec:
+        return InstrumentSpec(name, tick_size=TICK_SIZE, contract_size=CONTRACT_SIZE,
+                              min_amount=CONTRACT_SIZE, maker_fee=maker_fee,
+                              taker_fee=taker_fee, expiry_ms=expiry_ms)
 
-
-def list_contracts(now_ns: int) -> list[Listing]:
-    """Return the perpetual and two dated futures as listed at a time."""
     now = datetime.fromtimestamp(now_ns // 1_000_000_000, tz=UTC)
     listings = [Listing(spec=spec_of("BTC-PERPETUAL", 0))]
     for number, day in enumerate(expiries(now.date())):

@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     from connectors.sim.exchange import Exchange
     from mmcore.types import InstrumentSpec
 
-__all__ = ["Listing", "Market"]
+__all__ = ["MAKER_FEE", "TAKER_FEE", "Listing", "Market"]
+
+MAKER_FEE = 0.00015     # of notional, on all futures since August 2026
+TAKER_FEE = 0.00035
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):

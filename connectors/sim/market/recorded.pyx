@@ -6,7 +6,7 @@ message deletes go first, so that a move of the touch never crosses the message'
 import numpy as np
 
 from connectors.replay.event import EventFlag, EventKind
-from connectors.sim.market.protocol import Listing
+from connectors.sim.market.protocol import MAKER_FEE, TAKER_FEE, Listing
 
 from connectors.replay.event cimport (
     EVENT_EMPTY,
@@ -22,6 +22,8 @@ from connectors.replay.event cimport (
     FLAG_SNAPSHOT,
 )
 from connectors.sim.orders cimport SLOT_NONE, TRADE_BLOCK, TRADE_PLAIN
+from libc.math cimport llround
+from mmcore.types cimport InstrumentSpec
 
 cdef int64_t QUIET_NS = 3600 * 1000000000       # a market that ended looks again this often
 MS_PER_DAY = 86_400_000
@@ -45,6 +47,15 @@ def play_order(events, bint by_exchange_time):
     return np.ascontiguousarray(chosen), np.maximum.accumulate(times)
 
 
+def charging(InstrumentSpec spec not None, double maker_fee, double taker_fee):
+    """Return the same instrument with other fees."""
+    cdef InstrumentSpec changed = InstrumentSpec.__new__(InstrumentSpec)
+    changed.c = spec.c
+    changed.c.maker_fee_e8 = llround(maker_fee * 1e8)
+    changed.c.taker_fee_e8 = llround(taker_fee * 1e8)
+    return changed
+
+
 def listing_of(spec, definition, begin_ms):
     """Return how the exchange lists a recorded instrument."""
     index_name = "btc_usd" if spec.inverse else "btc_usdc"
@@ -66,10 +77,12 @@ cdef class RecordedMarket:
     """A recording as a Market.
 
     recording: connectors.replay.recording.Recording; speed divides the recorded gaps; once: end
-    after the last event, else the market stays open and quiet.
+    after the last event, else the market stays open and quiet. Clients pay the fees given, by
+    default those since August 2026, whatever was due when the recording was made.
     """
 
-    def __init__(self, recording, *, double speed=1.0, bint once=False):
+    def __init__(self, recording, *, double speed=1.0, bint once=False,
+                 double maker_fee=MAKER_FEE, double taker_fee=TAKER_FEE):
         cdef const Event[::1] items
         cdef const int64_t[::1] times
         if not 0.0 < speed <= 1e6:
@@ -80,7 +93,8 @@ cdef class RecordedMarket:
         self.events, self.play_ns = play_order(recording.events, recording.format == "collector")
         definitions = {d["instrument_name"]: d for d in recording.definitions}
         begin_ms = int(self.play_ns[0]) // 1_000_000
-        self.listings = [listing_of(spec, definitions.get(spec.name), begin_ms)
+        self.listings = [listing_of(charging(spec, maker_fee, taker_fee),
+                                    definitions.get(spec.name), begin_ms)
                          for spec in recording.instruments]
         self.index_names = [listing.index_name for listing in self.listings]
         snapshots = np.flatnonzero(self.events["flags"] & EventFlag.FLAG_SNAPSHOT)

@@ -3,6 +3,7 @@ from libc.math cimport floor, llround
 from libc.string cimport memset
 
 from connectors.sim.market.contracts import list_contracts
+from connectors.sim.market.protocol import MAKER_FEE, TAKER_FEE
 
 from connectors.sim.market.latent cimport (
     Regime,
@@ -89,7 +90,8 @@ cdef class SyntheticMarket:
     """
 
     def __init__(self, uint64_t seed=1, *, str regime="normal", double speed=1.0,
-                 int64_t now_ns=0, double price_usd=67500.0, bint waits_for_book=False):
+                 int64_t now_ns=0, double price_usd=67500.0, bint waits_for_book=False,
+                 double maker_fee=MAKER_FEE, double taker_fee=TAKER_FEE):
         cdef Regime chosen
         memset(&chosen, 0, sizeof(Regime))
         regime_named(regime, &chosen)
@@ -101,7 +103,7 @@ cdef class SyntheticMarket:
         self.regime = regime
         self.speed = speed
         self.waits_for_book = waits_for_book
-        self.listings = list_contracts(now_ns)
+        self.listings = list_contracts(now_ns, maker_fee, taker_fee)
         latent_start(&self.latent, &chosen, seed, price_usd)
         for market, listing in enumerate(self.listings):
             life_s = listing.spec.expiry_ms / 1000.0 - now_ns / 1e9 if market else 0.0

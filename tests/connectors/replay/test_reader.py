@@ -76,6 +76,7 @@ def test_inverse_recording_plays_as_the_perpetual(coinm: Recording) -> None:
     spec = coinm.instruments[0]
     assert (spec.name, spec.tick_usd, spec.contract_size, spec.inverse) == (
         "BTC-PERPETUAL", 0.1, 10.0, True)
+    assert (spec.maker_fee, spec.taker_fee) == (0.00015, 0.00035)
     priced = coinm.events[coinm.events["kind"] == EventKind.EVENT_LEVEL]
     assert bool(np.all(priced["amount_contracts"] % 10 == 0)), "100 USD are 10 contracts of 10"
     trades = coinm.events[coinm.events["kind"] == EventKind.EVENT_TRADE]

@@ -131,6 +131,23 @@ def test_several_instruments_keep_their_definitions(data_dir: Path) -> None:
     assert (counters["snapshots"], counters["prints"]) == (3, 83)
 
 
+@pytest.mark.parametrize("names", [COINM, USDM, TESTENV, ()])
+def test_fees_are_those_of_today_unless_told(data_dir: Path, names: tuple[str, ...]) -> None:
+    paths = [data_dir / name for name in names]
+    for listing in open_market(paths).instruments():
+        assert (listing.spec.maker_fee, listing.spec.taker_fee) == (0.00015, 0.00035)
+    for listing in open_market(paths, maker_fee=-0.00002, taker_fee=0.000185).instruments():
+        assert (listing.spec.maker_fee, listing.spec.taker_fee) == (-0.00002, 0.000185)
+    if names:
+        assert {s.tick_usd for s in open_recording(paths).instruments} == {
+            listing.spec.tick_usd for listing in open_market(paths).instruments()}
+
+
+def test_senseless_fees_are_refused() -> None:
+    with pytest.raises(ValueError, match="maker fee 150 bps"):
+        open_market(maker_fee=0.015)
+
+
 def frame(t_ms: int, channel: str, data: Any) -> str:
     return json.dumps({"recv_ns": t_ms * 1_000_000, "frame": {
         "jsonrpc": "2.0", "method": "subscription",
