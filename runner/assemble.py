@@ -7,7 +7,7 @@ a test in virtual time. What differs comes in as arguments.
 import asyncio
 import mmap
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -25,6 +25,7 @@ from mmcore.params import Params
 from mmcore.telemetry import TelemetryPage
 from mmcore.types import InstrumentSpec
 from runner.config import Config, Credentials
+from runner.config_keys import Instrument
 from runner.reactor import Reactor
 
 AUTH: dict[str, Literal["client_credentials", "client_signature"]] = {
@@ -62,7 +63,7 @@ async def assemble(
     run = rng.getrandbits(32)
     seed = rng.getrandbits(32)
     labels = Labels(config.venue.label_prefix, run=run, config=int(config.fingerprint(), 16))
-    engine = make_engine(config, specs, journal)
+    engine = make_engine(config.engine_values(), config.instrument, specs, journal)
     encoder = Encoder(specs, labels, mask_seed=seed)
     sink = DeribitSink(engine, encoder)
     engine.attach(sink)
@@ -78,13 +79,14 @@ async def assemble(
     return Maker(engine, client, session, page, reactor)
 
 
-def make_engine(config: Config, specs: list[InstrumentSpec], journal: Journal | None) -> Engine:
+def make_engine(values: dict[str, float], entries: Sequence[Instrument],
+                specs: list[InstrumentSpec], journal: Journal | None) -> Engine:
     """Build the engine with the configured values, and each instrument's own over them."""
     params = Params()
-    for key, value in config.engine_values().items():
+    for key, value in values.items():
         params.set(key, value)
     engine = Engine(params, specs, journal)
-    for market, entry in zip(engine.markets, config.instrument, strict=True):
+    for market, entry in zip(engine.markets, entries, strict=True):
         own = {"inventory.limit_btc": entry.limit_btc, "quote.size_btc": entry.size_btc}
         for key, stated in own.items():
             if stated is not None:

@@ -33,11 +33,13 @@ def fail(lines: list[str], code: int = 2) -> NoReturn:
 
 
 def product_version() -> str:
-    """Return the installed version, or where it runs from."""
+    """Return the version, and whether it runs from a build folder."""
+    from mmcore import __version__
+
     try:
         return version("mmcore")
     except PackageNotFoundError:
-        return "not installed (runs from its source tree)"
+        return f"{__version__} (from its source tree)"
 
 
 def show_version(wanted: bool) -> None:
@@ -103,14 +105,29 @@ def sim(
     tls_cert: Annotated[Path | None, typer.Option("--tls-cert", help="Certificate.")] = None,
     tls_key: Annotated[Path | None, typer.Option("--tls-key", help="Its key.")] = None,
     child: Annotated[bool, typer.Option("--child", hidden=True)] = False,
+    more_data: Annotated[list[Path] | None, typer.Argument(
+        metavar="[FILE]...", help="Further files of --data, in order.")] = None,
 ) -> None:
     """Run the exchange alone, for any Deribit client on this machine."""
+    if more_data and not data:
+        fail([f"{more_data[0]}: a recording is given as --data FILE..."])
     from runner.simulated import SimOptions, serve
 
     raise typer.Exit(serve(SimOptions(
-        port=port, http_port=http_port, seed=seed, data=tuple(data or ()), speed=speed, once=once,
+        port=port, http_port=http_port, seed=seed, data=(*(data or ()), *(more_data or ())), speed=speed, once=once,
         regime=regime, client_id=client_id, client_secret=client_secret, tls_cert=tls_cert,
         tls_key=tls_key, child=child)))
+
+
+@app.command()
+def replay(
+    folder: Annotated[Path, typer.Argument(help="Folder of a session's journal (*.mmj).")],
+    as_json: Annotated[bool, typer.Option("--json", help="Figures as JSON.")] = False,
+) -> None:
+    """Run a journal through the same engine and compare the outbound bytes."""
+    from runner.replay import main as compare
+
+    raise typer.Exit(compare(folder, as_json=as_json))
 
 
 @app.command()

@@ -85,13 +85,13 @@ class Quote(Section, frozen=True):
     level_spacing_bps: Annotated[float, key("bps", "Distance between two rungs.",
                                             0.01, 1000.0, running=True)] = 4.0
     min_half_spread_bps: Annotated[float, key("bps", "Least half-spread.",
-                                              0.0, 1000.0, sim=0.5, running=True)] = 1.0
+                                              0.0, 1000.0, sim=0.1, running=True)] = 1.0
     min_half_spread_usd: Annotated[float, key("USD", "Least half-spread.",
                                               0.0, 10000.0, sim=0.5, running=True)] = 2.5
     min_edge_bps: Annotated[float, key("bps", "Edge over both fees that a round trip must keep.",
                                        -100.0, 1000.0, sim=0.2, running=True)] = 1.0
     base_half_spread_bps: Annotated[float, key("bps", "Half-spread before volatility.",
-                                               0.0, 1000.0, sim=1.0, running=True)] = 2.5
+                                               0.0, 1000.0, sim=0.3, running=True)] = 2.5
     vol_k: Annotated[float, key("1", "Half-spread per volatility over quote.horizon_s; 0: off.",
                                 0.0, 100.0, sim=0.3, running=True)] = 1.0
     horizon_s: Annotated[float, key("s", "Time a quote is expected to wait for its other side.",
@@ -110,7 +110,7 @@ class Quote(Section, frozen=True):
     imbalance_shift_bps: Annotated[float, key("bps", "Shift at full depth imbalance; 0: off.",
                                               0.0, 100.0, running=True)] = 0.3
     fee_floor: Annotated[bool, key("", "Never add closer than the fee plus half of "
-                                   "quote.min_edge_bps.", running=True)] = True
+                                   "quote.min_edge_bps.", sim=False, running=True)] = True
     micro_price: Annotated[bool, key("", "Quote around the micro-price instead of the mid.",
                                      running=True)] = False
     max_reference_spread_bps: Annotated[float, key("bps", "A wider book makes the last trade, "

@@ -6,17 +6,14 @@ import random
 import struct
 from collections.abc import Callable, Iterator
 
-from connectors.deribit.encode import Encoder
-from connectors.deribit.feed import DeribitFeed
-from connectors.deribit.labels import Labels
-from connectors.replay.drive import PayloadSink
 from connectors.replay.replay import JournalReplay
 from connectors.sim.market import Market, open_market
 from connectors.sim.wire.server import SimConfig, SimServer, serve
 from mmcore.journal import Journal, JournalKind
 from mmcore.telemetry import PAGE_SIZE
-from runner.assemble import Maker, assemble, make_engine
+from runner.assemble import Maker, assemble
 from runner.config import Config, credentials, load
+from runner.replay import rebuild
 from runner.shutdown import leave
 from runner.virtual import VirtualLoop
 
@@ -110,18 +107,14 @@ class VirtualSession:
         """Return the bytes of records in the ring."""
         return int.from_bytes(self.ring[24:32], "little")
 
-    def replay(self) -> JournalReplay:
-        """Run the journal through a fresh engine built from the same configuration."""
-        assert self.maker is not None
+    def replay(self, config: tuple[bytes, bytes] | None = None) -> JournalReplay:
+        """Run the journal through a fresh engine built from its header.
+
+        config: bytes of the header to replace, and by what.
+        """
         header = next(payload for kind, _, payload in self.records()
                       if kind == JournalKind.JOURNAL_HEADER)
-        run = int(header.split(b'"run":')[1].split(b",")[0])
-        specs = [market.spec_object for market in self.maker.engine.markets]
-        labels = Labels(self.config.venue.label_prefix, run=run,
-                        config=int(self.config.fingerprint(), 16))
-        engine = make_engine(self.config, specs, None)
-        replay = JournalReplay(DeribitFeed(engine, specs, labels),
-                               PayloadSink(engine, Encoder(specs, labels)))
+        replay = rebuild(header if config is None else header.replace(*config))
         for kind, now_ns, payload in self.records():
             replay.take(kind, now_ns, payload)
         return replay

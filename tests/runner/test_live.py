@@ -106,6 +106,13 @@ def test_a_session_trades_reports_and_leaves_nothing(processes: Processes, tmp_p
             JournalKind.JOURNAL_TIMER, JournalKind.JOURNAL_CONTROL} <= kinds
     frames = sum(r.kind == JournalKind.JOURNAL_FRAME_IN for r in records)
     assert frames >= figures["book_updates"]
+    again = processes.mm("replay", str(journal), "--json")
+    compared = json.loads(again.communicate(timeout=60)[0])
+    assert again.returncode == 0
+    assert compared["identical"]
+    assert compared["payloads"] > 0
+    for key in ("book_updates", "decisions", "fills", "position_usd", "fees_btc"):
+        assert compared["summary"][key] == figures[key], key
 
 
 @pytest.mark.parametrize("times", [1, 2])
