@@ -114,7 +114,8 @@ def sim(
     from runner.simulated import SimOptions, serve
 
     raise typer.Exit(serve(SimOptions(
-        port=port, http_port=http_port, seed=seed, data=(*(data or ()), *(more_data or ())), speed=speed, once=once,
+        port=port, http_port=http_port, seed=seed,
+        data=(*(data or ()), *(more_data or ())), speed=speed, once=once,
         regime=regime, client_id=client_id, client_secret=client_secret, tls_cert=tls_cert,
         tls_key=tls_key, child=child)))
 
