@@ -1,5 +1,18 @@
 """Budget: what the venue lets us send. Continuous credit pool, unanswered cap, own rate cap."""
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
+
+
+cdef enum:
+    UNANSWERED_MAX = 128        # requests whose answers are waited for
+    RATE_MAX = 256              # sends remembered; a faster rate than this is no cap
+
+cdef struct Unanswered:
+    int64_t request_id
+    int64_t sent_ns
+
+cdef struct RateCap:
+    int64_t sent_ns[RATE_MAX]
+    uint64_t count
 
 
 cdef class Budget:
@@ -7,17 +20,15 @@ cdef class Budget:
     cdef double rate                # requests refilled per second
     cdef double level               # requests available at level_ns
     cdef int64_t level_ns
-    cdef int32_t unanswered    # matching-engine requests in flight
+    cdef Unanswered waiting[UNANSWERED_MAX]
+    cdef int32_t unanswered         # matching-engine requests in flight
 
     cdef double available(self, int64_t now_ns) noexcept nogil
-    cdef void spend(self, double requests, int64_t now_ns) noexcept nogil
+    cdef void spend(self, int64_t request_id, int64_t now_ns) noexcept nogil
     cdef void set_limits(self, double burst, double rate) noexcept nogil
-    cdef void answered(self, int32_t requests) noexcept nogil
+    cdef bint answered(self, int64_t request_id) noexcept nogil
+    cdef void expire(self, int64_t now_ns, int64_t after_ns) noexcept nogil
 
 
-cdef struct RateCap:
-    double level
-    int64_t level_ns
-
-cdef bint rate_allows(RateCap* cap, double per_s, int64_t now_ns) noexcept nogil
-cdef void rate_spend(RateCap* cap) noexcept nogil
+cdef bint rate_allows(const RateCap* cap, double per_s, int64_t now_ns) noexcept nogil
+cdef void rate_spend(RateCap* cap, int64_t now_ns) noexcept nogil

@@ -32,15 +32,39 @@ cdef class Budget:
             level += <double>(now_ns - self.level_ns) * 1e-9 * self.rate
         return level if level < self.burst else self.burst
 
-    cdef void spend(self, double requests, int64_t now_ns) noexcept nogil:
-        self.level = self.available(now_ns) - requests
+    cdef void spend(self, int64_t request_id, int64_t now_ns) noexcept nogil:
+        """Take one request out of the pool and wait for its answer."""
+        cdef int32_t i
+        self.level = self.available(now_ns) - 1.0
         self.level_ns = now_ns
-        self.unanswered += <int32_t>requests
+        if self.unanswered == UNANSWERED_MAX:       # the oldest will not be answered any more
+            for i in range(UNANSWERED_MAX - 1):
+                self.waiting[i] = self.waiting[i + 1]
+            self.unanswered -= 1
+        self.waiting[self.unanswered].request_id = request_id
+        self.waiting[self.unanswered].sent_ns = now_ns
+        self.unanswered += 1
 
-    cdef void answered(self, int32_t requests) noexcept nogil:
-        self.unanswered -= requests
-        if self.unanswered < 0:
-            self.unanswered = 0
+    cdef bint answered(self, int64_t request_id) noexcept nogil:
+        """Take one request off the list; False where nobody waits for it (any more)."""
+        cdef int32_t i, k
+        for i in range(self.unanswered):
+            if self.waiting[i].request_id == request_id:
+                self.unanswered -= 1
+                for k in range(i, self.unanswered):
+                    self.waiting[k] = self.waiting[k + 1]
+                return True
+        return False
+
+    cdef void expire(self, int64_t now_ns, int64_t after_ns) noexcept nogil:
+        """Stop waiting for answers that are overdue; the list is in order of sending."""
+        cdef int32_t i, late = 0
+        while late < self.unanswered and now_ns - self.waiting[late].sent_ns > after_ns:
+            late += 1
+        if late > 0:
+            self.unanswered -= late
+            for i in range(self.unanswered):
+                self.waiting[i] = self.waiting[i + late]
 
     @property
     def in_flight(self):
@@ -51,22 +75,36 @@ cdef class Budget:
         """Requests that may be sent at a time, for tests and views."""
         return self.available(now_ns)
 
-    def spend_at(self, double requests, int64_t now_ns):
+    def answer(self, int64_t request_id):
+        """An answer came; False where nobody waits for it, for tests."""
+        return self.answered(request_id)
+
+    def expire_at(self, int64_t now_ns, int64_t after_ns):
+        """Stop waiting for what is overdue, for tests."""
+        self.expire(now_ns, after_ns)
+
+    def spend_at(self, int32_t requests, int64_t now_ns):
         """Take requests out of the pool, for tests."""
-        self.spend(requests, now_ns)
+        for i in range(requests):
+            self.spend(-1 - i, now_ns)
 
 
-cdef bint rate_allows(RateCap* cap, double per_s, int64_t now_ns) noexcept nogil:
-    """Refill a one-second bucket and say whether it holds a whole message."""
-    cdef double full
-    if now_ns > cap.level_ns:
-        cap.level += <double>(now_ns - cap.level_ns) * 1e-9 * per_s
-        full = per_s if per_s > 1.0 else 1.0    # slower than one a second: still one at a time
-        if cap.level > full:
-            cap.level = full
-        cap.level_ns = now_ns
-    return cap.level >= 1.0 - 1e-9
+cdef bint rate_allows(const RateCap* cap, double per_s, int64_t now_ns) noexcept nogil:
+    """Whether one more message keeps every second at `per_s` messages or fewer."""
+    cdef uint64_t most
+    cdef int64_t window_ns = 1_000_000_000
+    if per_s >= RATE_MAX:
+        return True
+    if per_s < 1.0:                 # slower than one a second: one at a time
+        if per_s <= 0.0:
+            return False
+        most = 1
+        window_ns = <int64_t>(1e9 / per_s)
+    else:
+        most = <uint64_t>per_s
+    return cap.count < most or now_ns - cap.sent_ns[(cap.count - most) % RATE_MAX] >= window_ns
 
 
-cdef void rate_spend(RateCap* cap) noexcept nogil:
-    cap.level -= 1.0
+cdef void rate_spend(RateCap* cap, int64_t now_ns) noexcept nogil:
+    cap.sent_ns[cap.count % RATE_MAX] = now_ns
+    cap.count += 1

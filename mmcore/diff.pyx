@@ -60,9 +60,9 @@ cdef Action* next_action(Planning* p, OrderTable orders, const Order* order,
 cdef void append(Planning* p, OrderTable orders, Budget budget,
                  const Action* action) noexcept nogil:
     orders.sent(action, p.clock.now_ns)
-    budget.spend(1.0, p.clock.now_ns)
+    budget.spend(action.request_id, p.clock.now_ns)
     if action.kind == ACTION_NEW or action.kind == ACTION_EDIT:
-        rate_spend(p.rate)
+        rate_spend(p.rate, p.clock.now_ns)
     p.batch.count += 1
 
 
@@ -116,7 +116,7 @@ cdef void plan_cancels(Planning* p, OrderTable orders, Budget budget) noexcept n
                 orders.sent(action, p.clock.now_ns)
             elif pull and flying(&orders.orders[slot]):
                 orders.orders[slot].pull_ns = p.clock.now_ns
-        budget.spend(1.0, p.clock.now_ns)
+        budget.spend(action.request_id, p.clock.now_ns)
         p.batch.count += 1
         return
     for slot in range(SLOTS_QUOTE):

@@ -151,7 +151,6 @@ cdef class Engine:
                     now_ns, <int64_t>(market.params.v.orders.unknown_ms * 1e6))
                 if late > 0:
                     self.counters.timeouts += late
-                    self.budget.answered(late)
                     market.dirty = True
                 if market.orders.unknown_count > 0:
                     self.flags |= FLAG_RECONCILE
@@ -159,8 +158,9 @@ cdef class Engine:
                                        &market.params.v, now_ns)
             if blocked != market.blocked or market.waiting or now_ns >= market.refresh_ns:
                 market.dirty = True
-            if market.signals.s.mid_usd > 0.0:
+            if market.book.valid and market.signals.s.mid_usd > 0.0:
                 market.ledger.mark_out(market.signals.s.mid_usd, now_ns)
+        self.budget.expire(now_ns, <int64_t>(self.params.v.orders.unknown_ms * 1e6))
         if self.risk.resume_when_due(now_ns):
             self.all_dirty()
 
@@ -230,7 +230,7 @@ cdef class Engine:
         cdef Market market
         cdef int outcome
         if event.request_id != 0:
-            self.budget.answered(1)
+            self.budget.answered(event.request_id)
         if event.market < 0 or event.market >= self.market_count or not (
                 0 <= event.slot < SLOTS_MAX):
             self.counters.unknown_ids += 1

@@ -324,6 +324,6 @@ def count_allowed(double per_s, times_ns not None):
     memset(&cap, 0, sizeof(cap))
     for now_ns in times_ns:
         if rate_allows(&cap, per_s, now_ns):
-            rate_spend(&cap)
+            rate_spend(&cap, now_ns)
             passed += 1
     return passed

@@ -70,7 +70,8 @@ cdef class Signals:
             size = <double>(s.others_contracts[SIDE_BID] + s.others_contracts[SIDE_ASK])
             s.micro_usd = (bid * <double>s.others_contracts[SIDE_ASK]
                            + ask * <double>s.others_contracts[SIDE_BID]) / size
-            self.sample_variance(params.vol_half_life_s, now_ns)
+            if book.valid:          # a broken book moves by what was missed, not by the market
+                self.sample_variance(params.vol_half_life_s, now_ns)
         if s.two_sided and (
                 s.spread_usd * 1e4 <= quote.max_reference_spread_bps * s.mid_usd):
             if quote.micro_price > 0.5:

@@ -10,18 +10,31 @@ from mmcore.face import budget_of, count_allowed
 def test_a_new_pool_is_the_smallest_tier_and_full() -> None:
     pool = Budget()
     assert pool.available_at(0) == 20.0
-    pool.spend_at(20.0, 0)
+    pool.spend_at(20, 0)
     assert pool.available_at(0) == 0.0
     assert pool.in_flight == 20
+
+
+def test_an_answer_is_counted_once() -> None:
+    pool = Budget()
+    pool.spend_at(3, 0)                     # requests -1, -2 and -3
+    assert pool.answer(-2)
+    assert not pool.answer(-2)              # again, or for somebody else
+    assert pool.in_flight == 2
+    pool.spend_at(1, SECOND)
+    pool.expire_at(SECOND + MS, SECOND)     # only what was sent more than a second ago
+    assert pool.in_flight == 1
+    assert not pool.answer(-3)              # late: nobody waits any more
+    assert pool.in_flight == 1
 
 
 def test_refill_is_four_fifths_of_the_account_rate_up_to_the_burst() -> None:
     pool = Budget()
     pool.configure(100.0, 20.0)                     # 0.8 * 20 = 16 a second
-    pool.spend_at(100.0, SECOND)
+    pool.spend_at(100, SECOND)
     assert pool.available_at(SECOND + 500 * MS) == pytest.approx(8.0)
     assert pool.available_at(60 * SECOND) == 100.0
-    pool.spend_at(1.0, 60 * SECOND)
+    pool.spend_at(1, 60 * SECOND)
     assert pool.available_at(60 * SECOND) == 99.0
 
 
@@ -34,14 +47,14 @@ def test_time_that_stands_still_or_runs_back_refills_nothing() -> None:
 @pytest.mark.parametrize("burst", [50.0, 10.0])
 def test_what_was_spent_stays_spent_when_the_limits_change(burst: float) -> None:
     pool = Budget()
-    pool.spend_at(8.0, 0)                           # 12 of 20 left
+    pool.spend_at(8, 0)                           # 12 of 20 left
     pool.configure(burst, 5.0)
     assert pool.available_at(0) == burst - 8.0      # the venue's pool lacks the same eight
 
 
 def test_the_same_limits_again_change_nothing() -> None:
     pool = Budget()
-    pool.spend_at(8.0, 0)
+    pool.spend_at(8, 0)
     for _ in range(5):
         pool.configure(20.0, 5.0)
     assert pool.available_at(0) == 12.0
@@ -54,7 +67,7 @@ def test_limits_must_be_positive() -> None:
 
 def test_own_rate_over_ten_seconds() -> None:
     times = [SECOND + i * 10 * MS for i in range(1000)]     # 10 s, a wish every 10 ms
-    assert count_allowed(8.0, times) == 8 + 79              # a full bucket, then the rate
+    assert count_allowed(8.0, times) == 80                  # never more than 8 in any second
     assert count_allowed(1000.0, times) == 1000
 
 

@@ -88,32 +88,46 @@ def test_adopting_an_equal_position_keeps_the_exact_entry() -> None:
         held.adopt(spec, 30, 0.0)
 
 
+def nearest(value: Fraction) -> int:
+    """Round half away from zero, as the venue books."""
+    whole = floor(abs(value) + Fraction(1, 2))
+    return whole if value >= 0 else -whole
+
+
 class ExactPosition:
-    """The same booking in rationals: entry exact, each trade's profit rounded as booked."""
+    """The same booking in rationals: once as the venue rounds it, once without any rounding.
+
+    The venue keeps a fill's cost to 12 decimals in BTC and to 8 in USD, a partial close takes its
+    share of it to the same precision, and each trade's profit has 8 decimals.
+    """
 
     def __init__(self, inverse: bool) -> None:
         self.inverse, self.contracts = inverse, 0
-        self.entry = Fraction(0)            # worth of |position| at entry
+        self.unit = 10**12 if inverse else 10**8
+        self.cost = 0                       # of |position|, in units
+        self.entry = Fraction(0)            # the same, never rounded
         self.realized_e8 = 0
-        self.nearest_tie = Fraction(1)
+        self.realized = Fraction(0)
 
     def worth(self, size: Fraction, price: Fraction) -> Fraction:
         return size / price if self.inverse else size * price
 
     def fill(self, side: int, price: Fraction, contracts: int, size: Fraction) -> None:
         signed = contracts if side == BID else -contracts
-        held, opened = abs(self.contracts), contracts
+        held = abs(self.contracts)
+        whole = self.worth(contracts * size, price)
+        cost, worth = nearest(whole * self.unit), whole
         if self.contracts * signed < 0:
             closed = min(held, contracts)
-            opened = contracts - closed
-            part = self.entry * closed / held
-            gain = part - self.worth(closed * size, price)
-            if self.inverse != (self.contracts > 0):
-                gain = -gain
-            self.nearest_tie = min(self.nearest_tie, abs(gain * 10**8 % 1 - Fraction(1, 2)))
-            self.realized_e8 += floor(abs(gain) * 10**8 + Fraction(1, 2)) * (1 if gain > 0 else -1)
-            self.entry -= part
-        self.entry += self.worth(opened * size, price)
+            closing = self.worth(closed * size, price)
+            closing_cost = cost if closed == contracts else nearest(closing * self.unit)
+            part, share = nearest(Fraction(self.cost * closed, held)), self.entry * closed / held
+            sign = 1 if self.inverse == (self.contracts > 0) else -1
+            self.realized_e8 += sign * nearest(Fraction((part - closing_cost) * 10**8, self.unit))
+            self.realized += sign * (share - closing)
+            self.cost, self.entry = self.cost - part, self.entry - share
+            cost, worth = cost - closing_cost, worth - closing
+        self.cost, self.entry = self.cost + cost, self.entry + worth
         self.contracts += signed
 
     def unrealized(self, mark: Fraction, size: Fraction) -> Fraction:
@@ -136,8 +150,10 @@ def test_bookings_equal_the_exact_ones(fills: list[tuple[int, int, int]], invers
         exact.fill(side, Fraction(ticks, 2), contracts, size)
         held.fill(spec, side, ticks / 2, spec.amount(contracts))
     assert held.contracts == exact.contracts
-    if exact.nearest_tie > Fraction(1, 10**4):      # at a tie either neighbour is right
-        assert held.realized_e8 == exact.realized_e8
+    assert held.entry_cost == exact.cost
+    assert held.realized_e8 == exact.realized_e8
+    drift = abs(exact.realized - Fraction(held.realized_e8, 10**8))
+    assert drift <= Fraction(6 * len(fills), 10**9)     # half of 1e-8 a trade, and the costs
     if exact.contracts:
         error = abs(Fraction(held.unrealized_at(spec, mark / 2))
                     - exact.unrealized(Fraction(mark, 2), size))
