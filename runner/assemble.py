@@ -100,6 +100,7 @@ def client_config(config: Config, secrets: Credentials, url: str,
         "url": url, "client_id": secrets.client_id, "client_secret": secrets.client_secret,
         "auth": AUTH[config.venue.auth], "session_name": config.venue.label_prefix,
         "ca_file": config.venue.ca_file or None, "heartbeat_s": config.venue.heartbeat_s,
+        "requote_orders": 2 * config.quote.levels * len(config.instrument),
         "position": config.start.position, "stop_deadline_s": config.shutdown.deadline_s,
         "use_aiofastnet": use_aiofastnet,
         # The reactor ticks, also while there is no connection.

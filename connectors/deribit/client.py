@@ -168,7 +168,7 @@ class DeribitClient:
                 endpoints.GET_INSTRUMENTS, {"currency": currency, "kind": "future"},
                 list[InstrumentData], timeout_s=config.rpc_timeout_s)
         self.reconciler.check_listings(listed)
-        await self.reconciler.read_account()
+        await self.reconciler.read_account(self.config.requote_orders)
         if not await self.reconciler.cancel_and_verify(config.stop_deadline_s):
             raise RpcClosedError("open orders could not be cancelled; connecting again")
         if not await self.reconciler.resolve_unknown(config.stop_deadline_s):

@@ -25,6 +25,7 @@ class ClientConfig(msgspec.Struct, frozen=True):
     currency: str = "BTC"
     interval: Literal["raw", "100ms"] = "raw"
     heartbeat_s: int = 10
+    requote_orders: int = 0  # orders of a full requote; 0: not compared with the credits
     position: Literal["adopt", "refuse"] = "adopt"
     reconcile_s: float = 60.0
     clock_s: float = 10.0

@@ -103,13 +103,21 @@ class Reconciler:
             ControlKind.CONTROL_ROUND_TRIP, 0, percentile_95(self.round_trips_ns))
 
     # ---------------------------------------------------------------- account
-    async def read_account(self) -> AccountSummary:
-        """Tell the engine equity and credits."""
+    async def read_account(self, requote_orders: int = 0) -> AccountSummary:
+        """Tell the engine equity and credits.
+
+        Raises StartRefusedError where a full requote takes more than half of the burst: one
+        jump of the market would leave nothing for the next, and the reserve would be all.
+        """
         summary = await self.rpc.call(
             endpoints.GET_ACCOUNT_SUMMARY, {"currency": self.currency, "extended": True},
             AccountSummary, timeout_s=self.timeout_s)
         self.session.control(ControlKind.CONTROL_EQUITY, 0, 0, summary.equity)
         rate = trading_rate(summary.limits)
+        if rate is not None and 2 * requote_orders > rate.burst:
+            raise StartRefusedError(
+                f"a full requote is {requote_orders} orders, more than half of this account's "
+                f"burst of {rate.burst:g} requests; lower quote.levels or quote fewer instruments")
         if rate is not None:
             self.session.control(ControlKind.CONTROL_CREDITS, 0, int(rate.burst), rate.rate)
         return summary

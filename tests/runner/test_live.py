@@ -115,6 +115,17 @@ def test_a_session_trades_reports_and_leaves_nothing(processes: Processes, tmp_p
         assert compared["summary"][key] == figures[key], key
 
 
+def test_more_orders_than_the_credits_carry_are_refused(processes: Processes) -> None:
+    _, url, http_port = processes.exchange()
+    child = processes.mm("run", "--venue", url, "--headless", "--set", "quote.levels=10",
+                         "--set", "orders.max_updates_per_s=40")
+    out, err = child.communicate(timeout=30)
+    assert child.returncode != 0
+    assert "a full requote is 20 orders" in err
+    assert "lower quote.levels" in err
+    assert open_orders(http_port) == []
+
+
 @pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signals_leave_nothing_on_the_exchange(
