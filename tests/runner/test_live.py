@@ -26,6 +26,11 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 
 
+def hear_hangups() -> None:
+    """Under nohup(1) the tests ignore SIGHUP, and their children would inherit that."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 class Processes:
     """Starts processes of a test and ends them, whatever the test does."""
 
@@ -38,7 +43,7 @@ class Processes:
         child = subprocess.Popen(
             [sys.executable, "-P", "-m", "runner", *arguments], stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environment,
-            start_new_session=True)
+            start_new_session=True, preexec_fn=hear_hangups)
         self.started.append(child)
         return child
 
