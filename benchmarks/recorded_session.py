@@ -35,7 +35,7 @@ SETS = ("quote.fee_floor=false", "quote.base_half_spread_bps=0.3", "quote.levels
 def ask(http_port: int, method: str) -> Any:
     """Ask the exchange over HTTP, as another program would."""
     login = "Basic " + base64.b64encode(b"maker:maker").decode()
-    request = urllib.request.Request(  # noqa: S310 the exchange started below
+    request = urllib.request.Request(
         f"http://127.0.0.1:{http_port}/api/v2/private/{method}", headers={"Authorization": login})
     with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
         return json.load(answer)["result"]

@@ -31,7 +31,8 @@ def report_text(figures: Summary, lasted_s: float, title: str) -> str:
         row("P&L", f"{profit_btc(figures):+.8f} BTC",
             f"realized {figures['realized_btc']:+.8f}, unrealized "
             f"{figures['unrealized_btc']:+.8f}"),
-        row("", "", f"fees {0.0 - figures['fees_btc']:+.8f}, funding {figures['funding_btc']:+.8f}"),
+        row("", "", f"fees {0.0 - figures['fees_btc']:+.8f}, "
+            f"funding {figures['funding_btc']:+.8f}"),
         row("equity", f"{figures['equity_btc']:.8f} BTC", ""),
         row("position", f"{figures['position_usd']:+,.0f} USD",
             f"{figures['delta_btc']:+.6f} BTC; at most {figures['max_abs_delta_btc']:.6f}"),

@@ -124,7 +124,7 @@ def test_more_orders_than_the_credits_carry_are_refused(processes: Processes) ->
     _, url, http_port = processes.exchange()
     child = processes.mm("run", "--venue", url, "--headless", "--set", "quote.levels=10",
                          "--set", "orders.max_updates_per_s=40")
-    out, err = child.communicate(timeout=30)
+    _, err = child.communicate(timeout=30)
     assert child.returncode != 0
     assert "a full requote is 20 orders" in err
     assert "lower quote.levels" in err
