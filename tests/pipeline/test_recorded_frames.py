@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from dict_book import DictBook
 from desk import params
+from dict_book import DictBook
 
 from connectors.deribit.feed import DeribitFeed
 from connectors.deribit.labels import Labels
