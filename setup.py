@@ -58,6 +58,7 @@ EXPECTED: tuple[str, ...] = (
     "connectors.sim.wire.broadcast",
     "connectors.sim.wire.desk",
     "connectors.sim.wire.views",
+    "connectors.sim.wire.prints",
     "connectors.sim.wire.writer",
     "mmcore.book",
     "mmcore.budget",

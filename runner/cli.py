@@ -98,6 +98,10 @@ def sim(
     once: Annotated[bool, typer.Option("--once", help="Leave at the end of the recording.")
                     ] = False,
     regime: Annotated[str, typer.Option(help="Mood of the synthetic market.")] = "normal",
+    maker_fee_bps: Annotated[float, typer.Option(
+        "--maker-fee-bps", help="Maker fee of every instrument; negative is a rebate.")] = 1.5,
+    taker_fee_bps: Annotated[float, typer.Option(
+        "--taker-fee-bps", help="Taker fee of every instrument.")] = 3.5,
     client_id: Annotated[str | None, typer.Option(
         "--client-id", help="Accept this client id only.")] = None,
     client_secret: Annotated[str | None, typer.Option(
@@ -115,8 +119,9 @@ def sim(
 
     raise typer.Exit(serve(SimOptions(
         port=port, http_port=http_port, seed=seed,
-        data=(*(data or ()), *(more_data or ())), speed=speed, once=once,
-        regime=regime, client_id=client_id, client_secret=client_secret, tls_cert=tls_cert,
+        data=(*(data or ()), *(more_data or ())), speed=speed, once=once, regime=regime,
+        maker_fee=maker_fee_bps * 1e-4, taker_fee=taker_fee_bps * 1e-4,
+        client_id=client_id, client_secret=client_secret, tls_cert=tls_cert,
         tls_key=tls_key, child=child)))
 
 

@@ -27,6 +27,8 @@ class SimOptions(Struct, frozen=True, kw_only=True):
     speed: float
     once: bool
     regime: str
+    maker_fee: float
+    taker_fee: float
     client_id: str | None
     client_secret: str | None
     tls_cert: Path | None
@@ -41,7 +43,8 @@ def serve(options: SimOptions) -> int:
         return refuse(fault)
     try:
         market = open_market(options.data, seed=options.seed, speed=options.speed,
-                             regime=options.regime, once=options.once)
+                             regime=options.regime, once=options.once,
+                             maker_fee=options.maker_fee, taker_fee=options.taker_fee)
         config = exchange_config(options, market)
     except SecretError as error:
         return refuse(f"--client-secret: {error}")

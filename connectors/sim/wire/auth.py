@@ -29,7 +29,10 @@ class Grant(msgspec.Struct):
 
 def signature(secret: str, timestamp: str, nonce: str, data: str) -> str:
     """Return the client_signature of a WebSocket login, in lower case hex."""
-    text = f"{timestamp}\n{nonce}\n{data}"
+    return hmac_hex(secret, f"{timestamp}\n{nonce}\n{data}")
+
+
+def hmac_hex(secret: str, text: str) -> str:
     return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
@@ -40,9 +43,11 @@ class Auth:
     signature is then checked for its form and age alone.
     """
 
-    def __init__(self, client_id: str | None, client_secret: str | None, seed: int) -> None:
+    def __init__(self, client_id: str | None, client_secret: str | None, seed: int,
+                 expires_s: int = EXPIRES_S) -> None:
         self.client_id = client_id
         self.client_secret = client_secret
+        self.expires_s = expires_s
         self.key = hashlib.sha256(f"tokens of seed {seed}".encode()).digest()
         self.count = 0
         self.grants: dict[str, Grant] = {}
@@ -76,14 +81,33 @@ class Auth:
             raise invalid("signature", "value required")
         data = params.get("data", "")
         text = str(stamp)
-        if not text.isascii() or not text.isdigit() or len(text) > 15 or not isinstance(data, str):
+        if not isinstance(data, str):
+            raise invalid("data", "must be a string")
+        self.check_signed(client_id, text, f"{text}\n{nonce}\n{data}", given, t_ns)
+
+    def check_http(self, header: str, method: str, target: str, body: str, t_ns: int) -> str:
+        """Check a deri-hmac-sha256 authorization (without its first word); return the client id.
+
+        Signed are time, nonce, method, target with its query, and body, each with a line end.
+        """
+        fields = dict(part.strip().partition("=")[::2] for part in header.split(","))
+        client_id, stamp = fields.get("id", ""), fields.get("ts", "")
+        if not client_id:
+            raise RpcError(13004)
+        text = f"{stamp}\n{fields.get('nonce', '')}\n{method}\n{target}\n{body}\n"
+        self.check_signed(client_id, stamp, text, fields.get("sig", ""), t_ns)
+        return client_id
+
+    def check_signed(self, client_id: str, stamp: str, text: str, given: str,
+                     t_ns: int) -> None:
+        if not stamp.isascii() or not stamp.isdigit() or len(stamp) > 15:
             raise invalid("timestamp", "invalid timestamp")
-        if abs(int(text) - t_ns // 1_000_000) > SIGNATURE_AGE_MS:
+        if abs(int(stamp) - t_ns // 1_000_000) > SIGNATURE_AGE_MS:
             raise RpcError(13009, data={"reason": "timestamp_expired"})
         if self.client_id is not None and client_id != self.client_id:
             raise RpcError(13004)
         if self.client_secret is not None and not hmac.compare_digest(
-                given.encode(), signature(self.client_secret, text, nonce, data).encode()):
+                given.encode(), hmac_hex(self.client_secret, text).encode()):
             raise RpcError(13004)
         if len(given) != 64 or not set(given) <= set("0123456789abcdef"):
             raise RpcError(13004)
@@ -95,8 +119,8 @@ class Auth:
         session = next((w[8:] for w in words if w.startswith("session:") and len(w) > 8), "")
         expires = next((int(w[8:]) for w in words
                         if w.startswith("expires:") and w[8:].isdecimal() and len(w) < 20),
-                       EXPIRES_S)
-        expires = max(1, min(expires, EXPIRES_S))
+                       self.expires_s)
+        expires = max(1, min(expires, self.expires_s))
         scope = [f"session:{session}" if session else "connection"]
         for word in DEFAULT_SCOPE.split():
             name = word.partition(":")[0]
@@ -137,28 +161,25 @@ class Auth:
 
 
 def allows(scope: str, method: str) -> bool:
-    """Does a scope permit a private method?"""
+    """Does a scope permit a private method? What is not listed is about trading."""
     name = method.partition("/")[2]
+    if name in FREE:
+        return True
+    area = "account" if name in OF_ACCOUNT else "trade"
     words = set(scope.split())
-    if name in WRITES_TRADE:
-        return "trade:read_write" in words
-    if name in WRITES_ACCOUNT:
-        return "account:read_write" in words
-    if name in READS_TRADE:
-        return bool(words & {"trade:read", "trade:read_write"})
-    if name in READS_ACCOUNT:
-        return bool(words & {"account:read", "account:read_write"})
-    return True
+    if f"{area}:read_write" in words:
+        return True
+    return name.startswith("get_") and f"{area}:read" in words
 
 
-WRITES_TRADE = frozenset({
-    "buy", "sell", "edit", "edit_by_label", "cancel", "cancel_all", "cancel_all_by_instrument",
-    "cancel_all_by_currency", "cancel_by_label", "close_position"})
-WRITES_ACCOUNT = frozenset({
-    "enable_cancel_on_disconnect", "disable_cancel_on_disconnect", "set_self_trading_config"})
-READS_TRADE = frozenset({
-    "get_open_orders", "get_open_orders_by_currency", "get_open_orders_by_instrument",
-    "get_open_orders_by_label", "get_order_state", "get_order_state_by_label",
-    "get_user_trades_by_instrument", "get_user_trades_by_currency", "get_user_trades_by_order",
-    "get_order_history_by_instrument", "get_position", "get_positions", "get_margins"})
-READS_ACCOUNT = frozenset({"get_account_summary", "get_cancel_on_disconnect"})
+def may_listen(scope: str, kind: str) -> bool:
+    """Does a scope permit a private channel of a kind?"""
+    area = "account" if kind in ("portfolio", "lock", "access_log") else "trade"
+    return bool({f"{area}:read", f"{area}:read_write"} & set(scope.split()))
+
+
+FREE = frozenset({"subscribe", "unsubscribe", "unsubscribe_all", "logout"})
+OF_ACCOUNT = frozenset({
+    "enable_cancel_on_disconnect", "disable_cancel_on_disconnect", "get_cancel_on_disconnect",
+    "set_self_trading_config", "get_account_summary", "get_account_summaries", "get_subaccounts",
+    "get_transaction_log"})

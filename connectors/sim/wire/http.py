@@ -66,16 +66,17 @@ class HttpFront:
         method = message.get("method") or request.match_info.get("method", "")
         if not isinstance(method, str) or not isinstance(values, dict | None):
             return self.respond(message.get("id"), RpcError(11050, data="invalid request"))
-        return self.answer(request, message.get("id"), method, Params(values or {}))
+        return self.answer(request, message.get("id"), method, Params(values or {}),
+                           body)
 
-    def answer(self, request: web.Request, request_id: Any, method: str,
-               params: Params) -> web.Response:
+    def answer(self, request: web.Request, request_id: Any, method: str, params: Params,
+               body: bytes = b"") -> web.Response:
         server = self.server
         t_ns = server.clock()
         server.advance(t_ns)
         caller = Caller(-1)
         try:
-            self.authorise(caller, request.headers.get("Authorization", ""), t_ns)
+            self.authorise(caller, request, body, t_ns)
             outcome = server.methods.call(caller, method, params, t_ns)
         except RpcError as error:
             outcome = error
@@ -92,24 +93,37 @@ class HttpFront:
         return web.Response(body=body, status=400 if isinstance(outcome, RpcError) else 200,
                             content_type="application/json")
 
-    def authorise(self, caller: Caller, header: str, t_ns: int) -> None:
-        """Take `Bearer token` or `Basic id:secret`; no header is an unauthenticated caller."""
+    def authorise(self, caller: Caller, request: web.Request, body: bytes, t_ns: int) -> None:
+        """Take `Bearer token`, `Basic id:secret` or `deri-hmac-sha256 id=…,ts=…,nonce=…,sig=…`.
+
+        No header is an unauthenticated caller.
+        """
+        header = request.headers.get("Authorization", "")
         kind, _, value = header.partition(" ")
         if not header:
             return
         server = self.server
+        auth = server.methods.venue.auth
         if kind.lower() == "bearer":
-            caller.adopt(server.methods.venue.auth.by_token(value, -1, t_ns), t_ns)
+            caller.adopt(auth.by_token(value, -1, t_ns), t_ns)
             return
-        if kind.lower() != "basic":
+        if kind.lower() == "deri-hmac-sha256":
+            client_id = auth.check_http(value, request.method, request.raw_path,
+                                        body.decode("utf-8", "replace"), t_ns)
+        elif kind.lower() == "basic":
+            client_id = self.basic(value)
+        else:
             raise RpcError(13009, data={"reason": "unknown authorization"})
-        try:
-            client_id, _, secret = base64.b64decode(value, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
-            raise RpcError(13004) from None
-        server.methods.venue.auth.check_secret(client_id, secret)
         caller.account = server.methods.exchange.open_account(
             client_id, t_ns, *server.methods.venue.settings.balance_e8, False)
         caller.client_id = client_id
         caller.scope = "account:read_write trade:read_write wallet:read_write"
         caller.expires_ns = t_ns + 60_000_000_000
+
+    def basic(self, value: str) -> str:
+        try:
+            client_id, _, secret = base64.b64decode(value, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            raise RpcError(13004) from None
+        self.server.methods.venue.auth.check_secret(client_id, secret)
+        return client_id

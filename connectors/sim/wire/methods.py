@@ -9,9 +9,11 @@ import msgspec
 
 from connectors.sim.wire.auth import allows
 from connectors.sim.wire.caller import Caller
+from connectors.sim.wire.data import PublicData
 from connectors.sim.wire.errors import RpcError
 from connectors.sim.wire.params import Params
 from connectors.sim.wire.public import Public
+from connectors.sim.wire.records import Records
 from connectors.sim.wire.trading import Trading
 from connectors.sim.wire.venue import Venue
 
@@ -45,6 +47,9 @@ class Methods:
         self.handlers |= {f"private/{n}": getattr(public, n) for n in BOTH}
         self.handlers |= {f"public/{n}": getattr(public, n) for n in BOTH}
         self.handlers["private/logout"] = public.logout
+        data, records = PublicData(venue), Records(venue, trading)
+        self.handlers |= {f"public/{n}": getattr(data, n) for n in data.NAMES}
+        self.handlers |= {f"private/{n}": getattr(records, n) for n in records.NAMES}
 
     def handle(self, caller: Caller, payload: bytes, clock: Callable[[], int], t_ns: int) -> bytes:
         """Return the response to one request; b"" where none is due."""
@@ -125,14 +130,12 @@ def credit_class(method: str, params: Params) -> int:
 BOTH = ("subscribe", "unsubscribe", "unsubscribe_all")
 PUBLIC = (
     "hello", "auth", "test", "get_time", "status", "set_heartbeat", "disable_heartbeat",
-    "get_instrument", "get_instruments", "get_order_book", "ticker",
-    "get_last_trades_by_instrument", "get_index_price", "get_currencies")
+    "get_instrument", "get_instruments", "get_order_book", "ticker", "get_index_price")
 PRIVATE = (
     "buy", "sell", "edit", "edit_by_label", "cancel", "cancel_all", "cancel_all_by_instrument",
     "cancel_all_by_currency", "cancel_by_label", "close_position", "get_open_orders",
     "get_open_orders_by_currency", "get_open_orders_by_instrument", "get_open_orders_by_label",
-    "get_order_state", "get_order_state_by_label", "get_order_history_by_instrument",
-    "get_user_trades_by_instrument", "get_user_trades_by_currency", "get_user_trades_by_order",
-    "get_position", "get_positions", "get_account_summary", "get_margins",
+    "get_order_state", "get_order_state_by_label", "get_position", "get_positions",
+    "get_account_summary", "get_margins",
     "set_self_trading_config", "enable_cancel_on_disconnect", "disable_cancel_on_disconnect",
     "get_cancel_on_disconnect")

@@ -9,6 +9,7 @@ import msgspec
 from connectors.sim.wire.errors import invalid
 
 AMOUNT_MAX = 1e12
+STAMP_MAX = 10**14
 
 
 class Params(msgspec.Struct):
@@ -54,6 +55,15 @@ class Params(msgspec.Struct):
         if value != int(value) or not low <= value <= high:
             raise invalid(name, f"must be an integer from {low} to {high}")
         return int(value)
+
+    def span(self) -> tuple[int, int]:
+        """Return start_timestamp and end_timestamp in ms; both are required."""
+        first = self.integer("start_timestamp", -1, 0, STAMP_MAX)
+        end = self.integer("end_timestamp", -1, 0, STAMP_MAX)
+        for name, value in (("start_timestamp", first), ("end_timestamp", end)):
+            if value < 0:
+                raise invalid(name, "value required")
+        return first, end
 
     def flag(self, name: str) -> bool | None:
         value = self.values.get(name)

@@ -120,12 +120,9 @@ class Public:
         return self.instrument_view(self.venue.market(params))
 
     def get_instruments(self, caller: Caller, params: Params, t_ns: int) -> Any:
-        currency = self.venue.currency(params)
-        kind = params.text("kind", "any")
-        if kind not in ("future", "any") or params.flag("expired"):
+        if params.flag("expired"):
             return []
-        return [self.instrument_view(m) for m in range(len(self.listings))
-                if currency in (-1, self.desk.settles_in(m))]
+        return [self.instrument_view(m) for m in self.venue.covered(params)]
 
     def get_order_book(self, caller: Caller, params: Params, t_ns: int) -> Any:
         market = self.venue.market(params)
@@ -136,21 +133,9 @@ class Public:
         market = self.venue.market(params)
         return self.desk.ticker(market, t_ns)
 
-    def get_last_trades_by_instrument(self, caller: Caller, params: Params, t_ns: int) -> Any:
-        return self.venue.page(params, self.desk.last_trades(self.venue.market(params)))
-
     def get_index_price(self, caller: Caller, params: Params, t_ns: int) -> Any:
         index = self.desk.index_number(params.text("index_name"))
         if index is None:
             raise invalid("index_name", "index not found")
         price = self.desk.index_price(index)
         return {"index_price": price, "estimated_delivery_price": price}
-
-    def get_currencies(self, caller: Caller, params: Params, t_ns: int) -> Any:
-        return [{
-            "coin_type": coin, "currency": name, "currency_long": long, "min_confirmations": 1,
-            "min_withdrawal_fee": 0.0001, "withdrawal_fee": 0.0001, "withdrawal_priorities": [],
-            "network_currency": network, "network_fee": 0.0001, "decimals": decimals,
-            "fee_precision": decimals,
-        } for coin, name, long, network, decimals in (
-            ("BITCOIN", "BTC", "Bitcoin", "BTC", 8), ("ETHER", "USDC", "USD Coin", "ETH", 6))]

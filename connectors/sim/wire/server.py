@@ -18,13 +18,16 @@ from connectors.sim.wire.auth import Auth
 from connectors.sim.wire.broadcast import Broadcast
 from connectors.sim.wire.channels import Subscriptions
 from connectors.sim.wire.desk import Desk
+from connectors.sim.wire.history import History
 from connectors.sim.wire.http import HttpFront
 from connectors.sim.wire.methods import REQUEST_MAX, Methods
+from connectors.sim.wire.secondly import Secondly
 from connectors.sim.wire.session import Session
 from connectors.sim.wire.venue import Settings, Venue
 from connectors.sim.wire.writer import frame as as_frame
 
 MS = 1_000_000
+SECOND = 1_000 * MS
 BEATS_NS = 100 * MS
 PATHS = (b"/ws/api/v2", b"/ws/api/v2/")
 
@@ -51,6 +54,9 @@ class SimConfig(msgspec.Struct, kw_only=True):
     shuffle_replies: bool = True  # a response before or after its notifications, by lot
     send_queue_max: int = 16 * 1024 * 1024  # bytes a client may be behind
     heartbeat_min_s: float = 10.0
+    token_expiry_s: int = 31536000  # of access tokens; clients may ask for less
+    idle_s: float = 60.5  # a socket with no login, heartbeat, channel or request is dropped
+    idle_login_s: float = 600.0  # the same of one logged in; 0 never drops
     use_aiofastnet: bool | None = None  # False where transports are in memory
 
 
@@ -74,15 +80,20 @@ class SimServer:
                 listing.spec, listing.index_name, listing.settlement_period == "perpetual")
         self.broadcast = Broadcast(self.exchange)
         self.desk = Desk(self.exchange)
-        self.auth = Auth(config.client_id, config.client_secret, config.seed)
+        self.auth = Auth(config.client_id, config.client_secret, config.seed,
+                         config.token_expiry_s)
         names = {listing.spec.name: i for i, listing in enumerate(self.listings)}
         indexes: dict[str, int] = {}
         for listing in self.listings:
             indexes.setdefault(listing.index_name, len(indexes))   # numbered as by the exchange
         perpetuals = {i for i, listing in enumerate(self.listings)
                       if listing.settlement_period == "perpetual"}
-        self.subscriptions = Subscriptions(self.broadcast, names, indexes, perpetuals)
+        self.history = History(self.desk, self.listings, indexes)
+        self.secondly = Secondly(self.broadcast, self.history)
+        self.subscriptions = Subscriptions(
+            self.broadcast, names, indexes, perpetuals, self.secondly)
         venue = Venue(self.exchange, self.desk, self.auth, self.subscriptions, self.listings,
+                      self.history,
                       Settings(balance_e8=(round(config.balance_btc * 1e8),
                                            round(config.balance_usdc * 1e8)),
                                tier=config.tier, testnet=config.testnet,
@@ -92,11 +103,13 @@ class SimServer:
         self.send_queue_max = config.send_queue_max
         self.terminate_on_limit = config.terminate_on_limit
         self.request_max = REQUEST_MAX
+        self.idle_ns = (int(config.idle_s * 1e9), int(config.idle_login_s * 1e9))
         self.sessions: set[Session] = set()
         self.unsent: list[Session] = []
         self.market_due_ns: int | None = None
         self.market_started = False
         self.beats_due_ns = 0
+        self.second = 0
         self.ended = asyncio.Event()
         self.timer: asyncio.TimerHandle | None = None
         self.timer_due_ns = 0
@@ -177,6 +190,10 @@ class SimServer:
             self.beats_due_ns = t_ns + BEATS_NS
             for session in list(self.sessions):
                 session.beat(t_ns)
+            if t_ns // SECOND != self.second:
+                self.second = t_ns // SECOND
+                self.history.sample(t_ns)
+                self.secondly.tick(t_ns)
         self.flush(t_ns)
         self.set_timer(t_ns)
 
@@ -206,7 +223,8 @@ class SimServer:
 
     # ---- connections
     def on_connected(self, session: Session) -> None:
-        session.connection = self.exchange.connect(self.clock())
+        session.heard_ns = self.clock()
+        session.connection = self.exchange.connect(session.heard_ns)
         self.sessions.add(session)
 
     def on_disconnected(self, session: Session) -> None:
@@ -231,6 +249,7 @@ class SimServer:
     def on_request(self, session: Session, payload: bytes) -> None:
         """Answer one request; notifications it causes stand before or after the answer."""
         t_ns = self.clock()
+        session.heard_ns = t_ns
         self.advance(t_ns)
         place = len(session.frames)
         if b"public/test" in payload:

@@ -25,6 +25,7 @@ class Host(Protocol):
     request_max: int
     send_queue_max: int
     terminate_on_limit: bool
+    idle_ns: tuple[int, int]    # of a socket not logged in, and of one that is
 
     def login(self, session: Session, account: int, t_ns: int) -> None: ...
     def on_connected(self, session: Session) -> None: ...
@@ -50,6 +51,7 @@ class Session(WSListener, Caller):
         self.test_due_ns = 0
         self.answer_due_ns = 0  # 0: no test_request is open
         self.sent_ns = 0
+        self.heard_ns = 0
         self.closing = False
 
     # ---- picows
@@ -117,9 +119,13 @@ class Session(WSListener, Caller):
         below = transport.underlying_transport
         below.write(b"".join(frames))
         if below.get_write_buffer_size() > self.server.send_queue_max:
-            # A close frame would wait behind everything the client does not read.
-            self.closing = True
-            transport.disconnect(graceful=False)
+            self.drop()     # a close frame would wait behind what the client does not read
+
+    def drop(self) -> None:
+        """End the connection without a close frame."""
+        self.closing = True
+        if self.transport is not None:
+            self.transport.disconnect(graceful=False)
 
     def close(self, code: int, reason: bytes) -> None:
         if self.transport is None or self.closing:
@@ -140,8 +146,11 @@ class Session(WSListener, Caller):
         self.answer_due_ns = 0
 
     def beat(self, t_ns: int) -> None:
-        """Send what is due; close a client that did not answer in one interval."""
+        """Send what is due; close a client that did not answer in one interval, or is idle."""
         if self.heartbeat_ns == 0:
+            idle_ns = self.server.idle_ns[self.account >= 0]
+            if not self.channels and 0 < idle_ns <= t_ns - self.heard_ns:
+                self.drop()     # as the venue does it: without a close frame
             return
         if 0 < self.answer_due_ns <= t_ns:
             self.close(CLOSE_HEARTBEAT, b"heartbeat close")

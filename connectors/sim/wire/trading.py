@@ -7,7 +7,7 @@ from typing import Any
 from connectors.sim.wire.caller import Caller
 from connectors.sim.wire.errors import RpcError, invalid, refused
 from connectors.sim.wire.params import Params
-from connectors.sim.wire.venue import Venue
+from connectors.sim.wire.venue import CURRENCIES, Venue
 
 BUY, SELL = 0, 1
 LIMIT, MARKET = 0, 1
@@ -181,25 +181,6 @@ class Trading:
         return (self.desk.open_orders(caller.account, currency=currency, label=label)
                 + self.desk.closed_orders(caller.account, currency=currency, label=label))
 
-    def get_order_history_by_instrument(self, caller: Caller, params: Params, t_ns: int) -> Any:
-        count = params.integer("count", 20, 1, 1000)
-        offset = params.integer("offset", 0, 0, 1_000_000)
-        found = self.desk.closed_orders(
-            caller.account, market=self.venue.market(params), count=offset + count,
-            unfilled=bool(params.flag("include_unfilled")))
-        return found[offset:]
-
-    def get_user_trades_by_instrument(self, caller: Caller, params: Params, t_ns: int) -> Any:
-        return self.venue.page(params, self.desk.user_trades(
-            caller.account, market=self.venue.market(params)))
-
-    def get_user_trades_by_currency(self, caller: Caller, params: Params, t_ns: int) -> Any:
-        return self.venue.page(params, self.desk.user_trades(
-            caller.account, currency=self.venue.currency(params)))
-
-    def get_user_trades_by_order(self, caller: Caller, params: Params, t_ns: int) -> Any:
-        return self.desk.user_trades(caller.account, order_id=params.order_id())
-
     def get_position(self, caller: Caller, params: Params, t_ns: int) -> Any:
         return self.desk.position(caller.account, self.venue.market(params))
 
@@ -210,7 +191,7 @@ class Trading:
 
     def get_account_summary(self, caller: Caller, params: Params, t_ns: int) -> Any:
         currency = self.venue.currency(params)
-        if currency < 0:
+        if currency not in CURRENCIES.values():
             raise invalid("currency", "must be one of BTC, USDC")
         view = self.desk.portfolio(caller.account, currency)
         view["self_trading_reject_mode"] = SELF_TRADE_MODES[

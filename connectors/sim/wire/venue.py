@@ -12,9 +12,12 @@ from connectors.sim.wire.auth import Auth
 from connectors.sim.wire.channels import Subscriptions
 from connectors.sim.wire.desk import Desk
 from connectors.sim.wire.errors import invalid
+from connectors.sim.wire.history import History
 from connectors.sim.wire.params import Params
 
 CURRENCIES = {"BTC": 0, "USDC": 1}
+ELSEWHERE = ("ETH", "USDT", "EURR", "SOL", "XRP", "STETH", "USYC", "PAXG", "BNB", "USDE")
+NOT_HERE = 99   # a currency the venue knows, with nothing to trade in it here
 TIERS = {0: (100000, 100000), 1: (30, 100), 2: (20, 50), 3: (10, 30), 4: (5, 20)}
 
 
@@ -31,12 +34,13 @@ class Venue:
     """One exchange as its methods see it."""
 
     def __init__(self, exchange: Exchange, desk: Desk, auth: Auth, subscriptions: Subscriptions,
-                 listings: list[Listing], settings: Settings) -> None:
+                 listings: list[Listing], history: History, settings: Settings) -> None:
         self.exchange = exchange
         self.desk = desk
         self.auth = auth
         self.subscriptions = subscriptions
         self.listings = listings
+        self.history = history
         self.settings = settings
         self.markets = {listing.spec.name: i for i, listing in enumerate(listings)}
         rate, burst = TIERS[settings.tier]
@@ -62,9 +66,23 @@ class Venue:
         name = params.text("currency", default).upper()
         if name == "ANY":
             return -1
+        if name in ELSEWHERE:
+            return NOT_HERE
         if name not in CURRENCIES:
             raise invalid("currency", "must be one of BTC, USDC, any")
         return CURRENCIES[name]
+
+    def covered(self, params: Params) -> list[int]:
+        """Return the markets of the `currency` and `kind` asked for."""
+        currency = self.currency(params, "any")
+        if params.text("kind", "any") not in ("future", "any"):
+            return []
+        return [m for m in range(len(self.listings))
+                if currency in (-1, self.desk.settles_in(m))]
+
+    def delivery_prices(self, index_name: str) -> list[tuple[int, float]]:
+        """Return (time in ms, price) of the past deliveries on an index, newest first."""
+        return []
 
     def page(self, params: Params, trades: list[dict[str, Any]]) -> dict[str, Any]:
         """Cut a list of trades (oldest first) to what was asked for."""
