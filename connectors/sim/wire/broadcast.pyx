@@ -346,6 +346,20 @@ cdef class Broadcast(Outputs):
                     self.give_object(channel, waiting)
         return 0
 
+    def put_portfolios(self):
+        """Send the balances that moved with the marks since this was called last."""
+        cdef Channel channel
+        for channels in list(self.by_account.values()):
+            for channel in channels:
+                if channel.kind != "user.portfolio":
+                    continue
+                now = [portfolio_view(self.exchange, channel.account, currency)
+                       for currency in range(2) if channel.currency in (-1, currency)]
+                before, channel.shown = channel.shown, now
+                for view in now:
+                    if before is not None and view not in before:
+                        self.give_object(channel, view)
+
     def ticker(self, int32_t market, int64_t t_ns):
         """The ticker object of a market."""
         return ticker_view(self.exchange, market, t_ns)

@@ -81,7 +81,7 @@ class PublicData:
 
     def get_last_trades_by_instrument_and_time(self, caller: Caller, params: Params,
                                                t_ns: int) -> Any:
-        params.span()
+        params.span(half=True)
         return self.trades(params, [self.venue.market(params)])
 
     def get_last_trades_by_currency(self, caller: Caller, params: Params, t_ns: int) -> Any:
@@ -89,7 +89,7 @@ class PublicData:
 
     def get_last_trades_by_currency_and_time(self, caller: Caller, params: Params,
                                              t_ns: int) -> Any:
-        params.span()
+        params.span(half=True)
         return self.trades(params, self.venue.covered(params))
 
     def get_tradingview_chart_data(self, caller: Caller, params: Params, t_ns: int) -> Any:

@@ -56,10 +56,14 @@ class Params(msgspec.Struct):
             raise invalid(name, f"must be an integer from {low} to {high}")
         return int(value)
 
-    def span(self) -> tuple[int, int]:
-        """Return start_timestamp and end_timestamp in ms; both are required."""
+    def span(self, half: bool = False) -> tuple[int, int]:
+        """Return start_timestamp and end_timestamp in ms; both are required, one if `half`."""
         first = self.integer("start_timestamp", -1, 0, STAMP_MAX)
         end = self.integer("end_timestamp", -1, 0, STAMP_MAX)
+        if half and first >= 0 and end < 0:
+            end = STAMP_MAX
+        elif half and end >= 0 and first < 0:
+            first = 0
         for name, value in (("start_timestamp", first), ("end_timestamp", end)):
             if value < 0:
                 raise invalid(name, "value required")

@@ -5,7 +5,7 @@ from connectors.sim.exchange cimport Exchange
 from connectors.sim.matching cimport MatchBook
 from connectors.sim.orders cimport SimTrade
 from connectors.sim.wire.views cimport print_view
-from mmcore.types cimport Instrument, amount_of, delta_btc, price_usd
+from mmcore.types cimport Instrument, delta_btc, price_usd
 
 cdef int64_t MS = 1000000
 

@@ -35,7 +35,7 @@ class Records:
 
     def get_user_trades_by_instrument_and_time(self, caller: Caller, params: Params,
                                                t_ns: int) -> Any:
-        params.span()
+        params.span(half=True)
         return self.get_user_trades_by_instrument(caller, params, t_ns)
 
     def get_user_trades_by_currency(self, caller: Caller, params: Params, t_ns: int) -> Any:
@@ -44,7 +44,7 @@ class Records:
 
     def get_user_trades_by_currency_and_time(self, caller: Caller, params: Params,
                                              t_ns: int) -> Any:
-        params.span()
+        params.span(half=True)
         return self.get_user_trades_by_currency(caller, params, t_ns)
 
     def get_user_trades_by_order(self, caller: Caller, params: Params, t_ns: int) -> Any:

@@ -194,6 +194,7 @@ class SimServer:
                 self.second = t_ns // SECOND
                 self.history.sample(t_ns)
                 self.secondly.tick(t_ns)
+                self.broadcast.put_portfolios()
         self.flush(t_ns)
         self.set_timer(t_ns)
 
