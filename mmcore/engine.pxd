@@ -62,6 +62,7 @@ cdef class Engine:
     cdef readonly double equity_btc         # as the venue last said
     cdef readonly double equity_start_btc
     cdef readonly double max_abs_delta_btc
+    cdef uint64_t journal_lost          # losses that were acted upon
 
     # apply: cheap, per frame
     cdef int on_frame(self, int64_t now_ns) noexcept

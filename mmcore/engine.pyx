@@ -20,6 +20,9 @@ from mmcore.types cimport (
     CONTROL_UNKNOWN_RESOLVED, CONTROL_WALL_OFFSET, MARKET_UNKNOWN, ORDER_EVENT_REFUSED, SLOTS_MAX,
     Why, price_usd)
 
+cdef int64_t JOURNAL_PAUSE_NS = 5_000_000_000    # quiet this long after a record was lost
+
+
 cdef class Engine:
     """Owner of markets, position and risk. One state, one owner; time is an argument."""
 
@@ -161,6 +164,11 @@ cdef class Engine:
             if market.book.valid and market.signals.s.mid_usd > 0.0:
                 market.ledger.mark_out(market.signals.s.mid_usd, now_ns)
         self.budget.expire(now_ns, <int64_t>(self.params.v.orders.unknown_ms * 1e6))
+        if self.journal.lost_count() != self.journal_lost:
+            # what is not written down cannot be explained or replayed: no quotes until it is
+            self.journal_lost = self.journal.lost_count()
+            self.risk.pause_until(now_ns + JOURNAL_PAUSE_NS)
+            self.all_dirty()
         if self.risk.resume_when_due(now_ns):
             self.all_dirty()
 

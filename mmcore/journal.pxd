@@ -33,6 +33,7 @@ cdef struct RingHeader:
 
 cdef enum:
     RING_DATA_OFFSET = 4096
+    GAP_BYTES = 32              # a JOURNAL_GAP record in the ring
 
 cdef class Journal:
     cdef object buffer          # keeps the mapping alive
@@ -45,4 +46,5 @@ cdef class Journal:
 
     cdef bint append(self, int32_t kind, int32_t source, int64_t now_ns, const void* payload,
                      uint32_t size) noexcept nogil
-    cdef void drop(self, int32_t kind) noexcept nogil
+    cdef void drop(self) noexcept nogil
+    cdef uint64_t lost_count(self) noexcept nogil

@@ -54,21 +54,25 @@ cdef class Journal:
         cdef JournalRecord* record
         if self.header == NULL:
             return True
-        if self.gap > 0 and kind != JOURNAL_GAP:
-            lost = self.gap
-            self.gap = 0
-            if not self.append(JOURNAL_GAP, 0, now_ns, &lost, sizeof(lost)):
-                self.gap = lost + 1
-                self.header.lost += 1
-                return False
         used = (sizeof(JournalRecord) + <uint64_t>size + 15) & ~<uint64_t>15
         written = self.header.written
         room = self.mask + 1 - (written - MM_OBSERVE(&self.header.drained))
+        if self.gap > 0:
+            # room for the record too, so that a full ring is not filled with gaps alone; twice,
+            # because either may have to start anew at the ring's beginning
+            if room < 2 * (GAP_BYTES + used):
+                self.drop()
+                return False
+            lost = self.gap
+            self.gap = 0
+            self.append(JOURNAL_GAP, 0, now_ns, &lost, sizeof(lost))
+            written = self.header.written
+            room = self.mask + 1 - (written - MM_OBSERVE(&self.header.drained))
         offset = written & self.mask
         to_end = self.mask + 1 - offset
         if used > to_end:               # never split a record: pad to the end first
             if room < to_end + used:
-                self.drop(kind)
+                self.drop()
                 return False
             record = <JournalRecord*>(self.data + offset)
             record.size = <uint32_t>(to_end - sizeof(JournalRecord))
@@ -76,7 +80,7 @@ cdef class Journal:
             written += to_end
             offset = 0
         elif room < used:
-            self.drop(kind)
+            self.drop()
             return False
         record = <JournalRecord*>(self.data + offset)
         record.size = size
@@ -88,10 +92,13 @@ cdef class Journal:
         MM_PUBLISH(&self.header.written, written + used)
         return True
 
-    cdef void drop(self, int32_t kind) noexcept nogil:
-        if kind != JOURNAL_GAP:
-            self.gap += 1
-            self.header.lost += 1
+    cdef void drop(self) noexcept nogil:
+        self.gap += 1
+        self.header.lost += 1
+
+    cdef uint64_t lost_count(self) noexcept nogil:
+        """Records that found no room so far."""
+        return self.header.lost if self.header != NULL else 0
 
     def write(self, int32_t kind, int32_t source, int64_t now_ns, const unsigned char[::1] payload):
         """Append from Python (cold); False where the ring is full."""
@@ -101,7 +108,7 @@ cdef class Journal:
     @property
     def lost(self):
         """Records that found no room."""
-        return self.header.lost if self.header != NULL else 0
+        return self.lost_count()
 
     @property
     def depth(self):

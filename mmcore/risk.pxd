@@ -74,5 +74,6 @@ cdef class RiskGate:
     cdef int64_t order_most(self, const Instrument* spec, const ParamValues* params,
                             const SignalState* signal) noexcept nogil
     cdef bint on_reject(self, const RiskParams* params, int64_t now_ns) noexcept nogil
+    cdef bint pause_until(self, int64_t resume_ns) noexcept nogil
     cdef bint resume_when_due(self, int64_t now_ns) noexcept nogil
     cdef bint to_state(self, int32_t state) noexcept nogil

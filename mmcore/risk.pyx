@@ -189,8 +189,14 @@ cdef class RiskGate:
                 or self.storm_count <= <int32_t>params.reject_storm_count):
             return False
         self.reject_storms += 1
+        return self.pause_until(now_ns + window_ns)
+
+    cdef bint pause_until(self, int64_t resume_ns) noexcept nogil:
+        """Pause of our own accord, or prolong such a pause; a person's pause stays a person's."""
+        if self.state > RISK_PAUSED or (self.state == RISK_PAUSED and self.resume_ns == 0):
+            return False
         self.to_state(RISK_PAUSED)
-        self.resume_ns = now_ns + window_ns
+        self.resume_ns = resume_ns
         return True
 
     cdef bint resume_when_due(self, int64_t now_ns) noexcept nogil:

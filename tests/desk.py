@@ -5,6 +5,7 @@ from typing import Any
 
 from mmcore.engine import Engine
 from mmcore.face import EngineFace, ListSink
+from mmcore.journal import Journal
 from mmcore.market import Market
 from mmcore.params import Params
 from mmcore.types import ActionKind, ControlKind, InstrumentSpec, OrderEventKind, VenueOrderState
@@ -62,9 +63,10 @@ class Desk:
     """Engine, sink and clock; by default connected, reconciled and on a book of 0.5 USD width."""
 
     def __init__(self, changes: dict[str, float] | None = None, *, ready: bool = True,
-                 specs: Iterable[InstrumentSpec] | None = None) -> None:
+                 specs: Iterable[InstrumentSpec] | None = None,
+                 journal: Journal | None = None) -> None:
         self.specs = list(specs or [perpetual()])
-        self.engine = Engine(params(changes), self.specs)
+        self.engine = Engine(params(changes), self.specs, journal)
         self.face = EngineFace(self.engine)
         self.sink = ListSink()
         self.engine.attach(self.sink)

@@ -5,6 +5,7 @@ from desk import ASK, BID, Desk, Sent, perpetual
 
 from mmcore.engine import EngineFlag
 from mmcore.faults import FaultCode
+from mmcore.journal import Journal
 from mmcore.types import ControlKind, OrderEventKind, RemovedReason, VenueOrderState
 
 NEWS = ["ACTION_NEW", "ACTION_NEW"]
@@ -287,6 +288,25 @@ def test_reject_storm_pauses_and_ends_by_itself() -> None:
     assert desk.timer() == []
     desk.wait(1_000)
     assert kinds(desk.timer()) == NEWS
+
+
+def test_a_full_journal_pulls_the_quotes_until_it_is_drained() -> None:
+    ring = bytearray(4096 + 65536)
+    journal = Journal(ring)
+    desk = Desk(journal=journal)
+    desk.accept(desk.turn())
+    while journal.lost == 0:                        # nobody drains it
+        journal.write(2, 0, desk.now_ns, b"x" * 1000)
+    assert kinds(desk.timer()) == ["ACTION_CANCEL_INSTRUMENT"]
+    assert desk.engine.risk.state_name == "RISK_PAUSED"
+    ring[32:40] = ring[24:32]                       # the recorder is back: all is drained
+    desk.timer()                                    # what was lost meanwhile prolongs the pause
+    desk.wait(4_900)
+    desk.timer()
+    assert desk.engine.risk.state_name == "RISK_PAUSED"
+    desk.wait(200)
+    desk.timer()
+    assert desk.engine.risk.state_name == "RISK_ACTIVE"
 
 
 def test_a_storm_does_not_end_a_pause_of_the_operator() -> None:
