@@ -9,6 +9,7 @@ STATES: tuple[str, ...]
 
 class _Receiver(Protocol):
     def send_frame(self, frame: bytes) -> None: ...
+    def send(self, message: Any) -> None: ...
 
 @final
 class Channel:

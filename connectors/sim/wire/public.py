@@ -112,7 +112,10 @@ class Public:
             "settlement_period": listing.settlement_period, "base_currency": base,
             "counter_currency": "USD" if spec.inverse else "USDC",
             "quote_currency": "USD" if spec.inverse else "USDC",
-            "tick_size_steps": self.desk.tick_steps(market),
+            "tick_size_steps": self.desk.tick_steps(market), "underlying_type": "crypto",
+            "product_group": "inverse" if spec.inverse else "linear",
+            "lot_size": spec.lot_contracts,
+            "qty_tick_size": spec.lot_contracts * spec.contract_size,
             "state": "open",
         }
 
