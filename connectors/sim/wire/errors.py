@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from connectors.sim.wire.codes import CODES
+
 MESSAGES = {
     10004: "order_not_found",
     10005: "price_too_low",
@@ -39,7 +41,7 @@ class RpcError(Exception):
     def __init__(self, code: int, message: str | None = None, data: object = None) -> None:
         super().__init__(code)
         self.code = code
-        self.message = message if message is not None else MESSAGES[code]
+        self.message = message or MESSAGES.get(code) or CODES[code]
         self.data = data
 
     def view(self) -> dict[str, object]:

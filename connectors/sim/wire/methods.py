@@ -18,6 +18,7 @@ from connectors.sim.wire.trading import Trading
 from connectors.sim.wire.venue import Venue
 
 REQUEST_MAX = 32 * 1024
+MAINTENANCE = b'{"jsonrpc":"2.0","error":{"message":"system_maintenance","code":11051}}'
 CREDIT_MATCHING, CREDIT_CANCEL_ALL, CREDIT_OTHER, CREDIT_SUBSCRIBE, CREDIT_INSTRUMENTS = range(5)
 MATCHING = frozenset({
     "private/buy", "private/sell", "private/edit", "private/edit_by_label", "private/cancel",
@@ -38,6 +39,7 @@ class Methods:
     def __init__(self, venue: Venue) -> None:
         self.venue = venue
         self.exchange = venue.exchange
+        self.maintenance = False
         self.testnet = venue.settings.testnet
         self.encode = msgspec.json.Encoder().encode
         public, trading = Public(venue), Trading(venue)
@@ -80,6 +82,8 @@ class Methods:
 
     def envelope(self, request_id: Any, outcome: Any, clock: Callable[[], int],
                  t_ns: int) -> bytes:
+        if isinstance(outcome, RpcError) and outcome.code == 11051:
+            return MAINTENANCE      # the one answer without an id
         view: dict[str, Any] = {"jsonrpc": "2.0"}
         if request_id is not None:
             view["id"] = request_id
@@ -94,6 +98,8 @@ class Methods:
 
     def call(self, caller: Caller, method: str, params: Params, t_ns: int) -> Any:
         """Run one method: known, allowed, paid for."""
+        if self.maintenance:
+            raise RpcError(11051)
         handler = self.handlers.get(method)
         if handler is None:
             raise RpcError(-32601)

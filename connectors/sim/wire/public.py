@@ -39,7 +39,8 @@ class Public:
         return t_ns // 1_000_000
 
     def status(self, caller: Caller, params: Params, t_ns: int) -> Any:
-        return {"locked": "false"}
+        locked = sorted(self.subscriptions.locked)
+        return {"locked": "true", "locked_indices": locked} if locked else {"locked": "false"}
 
     def auth(self, caller: Caller, params: Params, t_ns: int) -> Any:
         grant_type = params.choice(

@@ -13,14 +13,18 @@ import picows
 from picows import WSUpgradeRequest
 
 from connectors.sim.exchange import Exchange
+from connectors.sim.faults import FaultPlan, Faults
 from connectors.sim.market import Listing, Market
 from connectors.sim.wire.auth import Auth
 from connectors.sim.wire.broadcast import Broadcast
 from connectors.sim.wire.channels import Subscriptions
+from connectors.sim.wire.codes import CODES
 from connectors.sim.wire.desk import Desk
+from connectors.sim.wire.errors import RpcError
 from connectors.sim.wire.history import History
 from connectors.sim.wire.http import HttpFront
 from connectors.sim.wire.methods import REQUEST_MAX, Methods
+from connectors.sim.wire.platform import Platform
 from connectors.sim.wire.secondly import Secondly
 from connectors.sim.wire.session import Session
 from connectors.sim.wire.venue import Settings, Venue
@@ -54,6 +58,7 @@ class SimConfig(msgspec.Struct, kw_only=True):
     shuffle_replies: bool = True  # a response before or after its notifications, by lot
     send_queue_max: int = 16 * 1024 * 1024  # bytes a client may be behind
     heartbeat_min_s: float = 10.0
+    faults: FaultPlan | None = None
     token_expiry_s: int = 31536000  # of access tokens; clients may ask for less
     idle_s: float = 60.5  # a socket with no login, heartbeat, channel or request is dropped
     idle_login_s: float = 600.0  # the same of one logged in; 0 never drops
@@ -71,6 +76,9 @@ class SimServer:
 
     def __init__(self, config: SimConfig, clock: Callable[[], int]) -> None:
         self.config = config
+        for fault in config.faults.fault if config.faults is not None else ():
+            if fault.kind == "error" and fault.code not in CODES:
+                raise ValueError(f"fault plan: the venue has no error code {fault.code}")
         self.clock = clock
         self.market = config.market
         self.listings: list[Listing] = config.market.instruments()
@@ -100,6 +108,14 @@ class SimServer:
                                heartbeat_min_s=config.heartbeat_min_s))
         self.subscriptions.on_book = self.start_market
         self.methods = Methods(venue)
+        self.faults: Faults | None = None
+        self.platform: Platform | None = None
+        if config.faults is not None:
+            self.faults = Faults(config.faults, clock())
+            self.platform = Platform(self.faults, self.exchange, self.subscriptions)
+        self.tell: Callable[[str, Session | None, bytes], None] | None = None
+        self.session_count = 0
+        self.timers = True  # False where a trace says when time passes
         self.send_queue_max = config.send_queue_max
         self.terminate_on_limit = config.terminate_on_limit
         self.request_max = REQUEST_MAX
@@ -140,6 +156,10 @@ class SimServer:
             except OSError:
                 await self.stop()
                 raise
+        self.begin()
+
+    def begin(self) -> None:
+        """Let time pass from now on."""
         if not self.market.waits_for_book:
             self.start_market(self.clock())
         self.run_due(self.clock())
@@ -159,7 +179,9 @@ class SimServer:
             await self.ws_server.wait_closed()
 
     def on_upgrade(self, request: WSUpgradeRequest) -> Session | None:
-        return Session(self) if request.path in PATHS else None
+        if self.methods.maintenance or request.path not in PATHS:
+            return None
+        return Session(self)
 
     # ---- the market and the timers
     def start_market(self, t_ns: int) -> None:
@@ -195,18 +217,38 @@ class SimServer:
                 self.history.sample(t_ns)
                 self.secondly.tick(t_ns)
                 self.broadcast.put_portfolios()
+        if self.faults is not None:
+            self.run_faults(self.faults, t_ns)
         self.flush(t_ns)
         self.set_timer(t_ns)
 
+    def run_faults(self, faults: Faults, t_ns: int) -> None:
+        """Let the plan change the platform, give back what it held, end what it killed."""
+        assert self.platform is not None
+        if self.platform.follow(t_ns):
+            for session in list(self.sessions):
+                session.close(1012, b"")
+        self.methods.maintenance = self.platform.closed
+        for owner, frame in faults.due(t_ns):
+            if isinstance(owner, Session):
+                owner.write([frame], t_ns)
+        for session in list(self.sessions):
+            if session.line.held or session.line.backlog:
+                session.flush(t_ns)
+            if session.line.killer is not None and not faults.active(session.line.killer, t_ns):
+                session.drop()
+
     def set_timer(self, t_ns: int) -> None:
         due = min(self.exchange.advance(t_ns), self.beats_due_ns)
+        if self.faults is not None:
+            due = min(due, self.faults.next_due_ns() or due)
         if self.market_due_ns is not None:
             due = min(due, self.market_due_ns)
         if self.timer is not None:
             if self.timer_due_ns <= due:
                 return
             self.timer.cancel()
-        if self.stopped:
+        if self.stopped or not self.timers:
             return
         self.timer_due_ns = due
         # A wake-up is 1 ms at best, and a timer that fires early would spin.
@@ -215,6 +257,7 @@ class SimServer:
 
     def on_timer(self) -> None:
         self.timer = None
+        self.note("tick", None)
         self.run_due(self.clock())
 
     def flush(self, t_ns: int) -> None:
@@ -223,6 +266,14 @@ class SimServer:
             session.flush(t_ns)
 
     # ---- connections
+    def note(self, kind: str, session: Session | None, payload: bytes = b"") -> None:
+        """Tell a trace, where there is one, what comes in now."""
+        if kind == "open" and session is not None:
+            self.session_count += 1
+            session.number = self.session_count
+        if self.tell is not None:
+            self.tell(kind, session, payload)
+
     def on_connected(self, session: Session) -> None:
         session.heard_ns = self.clock()
         session.connection = self.exchange.connect(session.heard_ns)
@@ -245,7 +296,8 @@ class SimServer:
 
     def close_soon(self, session: Session, code: int, reason: bytes) -> None:
         """Close after the answer under way is sent."""
-        asyncio.get_running_loop().call_soon(session.close, code, reason)
+        if self.timers:
+            asyncio.get_running_loop().call_soon(session.close, code, reason)
 
     def on_request(self, session: Session, payload: bytes) -> None:
         """Answer one request; notifications it causes stand before or after the answer."""
@@ -255,13 +307,40 @@ class SimServer:
         place = len(session.frames)
         if b"public/test" in payload:
             session.on_tested()
-        response = self.methods.handle(session, payload, self.clock, t_ns)
+        fault = None if self.faults is None else self.faults.on_request(
+            method_of(payload), t_ns)
+        if fault is not None and fault.kind == "error":
+            response = self.methods.envelope(
+                id_of(payload), RpcError(fault.code), self.clock, t_ns)
+        elif fault is not None and fault.kind == "half_open":
+            session.line.dead, session.line.killer = True, fault
+            return
+        elif fault is not None and not fault.answered:
+            self.cut(session, fault.code)
+            return
+        else:
+            response = self.methods.handle(session, payload, self.clock, t_ns)
+        if fault is not None and fault.kind == "close":
+            session.frames.clear()
+            self.cut(session, fault.code)
+            return
         if not response:
             return
         if not session.frames:
             self.unsent.append(session)
         after = len(session.frames) > place and self.config.shuffle_replies and self.desk.lot()
         session.frames.insert(len(session.frames) if after else place, as_frame(response))
+
+    def cut(self, session: Session, code: int) -> None:
+        """End a connection as a fault wants it; 1006 is a line that breaks."""
+        session.closing = code == 1006
+        if not self.timers:
+            return
+        loop = asyncio.get_running_loop()
+        if code == 1006:
+            loop.call_soon(session.drop)
+        else:
+            loop.call_soon(session.close, code, b"")
 
     def on_read_end(self) -> None:
         t_ns = self.clock()
@@ -271,6 +350,29 @@ class SimServer:
     def ports(self) -> dict[str, Any]:
         """Return what `mm sim` prints first."""
         return {"ws": self.ws_port, "http": self.http_port}
+
+
+class Named(msgspec.Struct):
+    """What a fault needs of a request before anybody has judged it."""
+
+    method: Any = None
+    id: Any = None
+
+
+def named(payload: bytes) -> Named:
+    try:
+        return msgspec.json.decode(payload, type=Named)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return Named()
+
+
+def method_of(payload: bytes) -> str:
+    return str(named(payload).method)
+
+
+def id_of(payload: bytes) -> Any:
+    found = named(payload).id
+    return found if isinstance(found, int | str | float) else None
 
 
 async def serve(config: SimConfig, clock: Callable[[], int] | None = None) -> SimServer:

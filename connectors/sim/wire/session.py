@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import msgspec
 from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
+from connectors.sim.faults import Faults, Line
 from connectors.sim.wire.auth import Grant
 from connectors.sim.wire.caller import Caller
 from connectors.sim.wire.writer import frame as as_frame
@@ -25,9 +26,11 @@ class Host(Protocol):
     request_max: int
     send_queue_max: int
     terminate_on_limit: bool
+    faults: Faults | None
     idle_ns: tuple[int, int]    # of a socket not logged in, and of one that is
 
     def login(self, session: Session, account: int, t_ns: int) -> None: ...
+    def note(self, kind: str, session: Session | None, payload: bytes = b"") -> None: ...
     def on_connected(self, session: Session) -> None: ...
     def on_disconnected(self, session: Session) -> None: ...
     def on_read_end(self) -> None: ...
@@ -53,17 +56,23 @@ class Session(WSListener, Caller):
         self.sent_ns = 0
         self.heard_ns = 0
         self.closing = False
+        self.number = 0     # of all the server had
+        self.line = Line()  # what a fault plan does to it
 
     # ---- picows
     def on_ws_connected(self, transport: WSTransport) -> None:
         self.transport = transport
+        self.server.note("open", self)
         self.server.on_connected(self)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         self.transport = None
+        self.server.note("close", self)
         self.server.on_disconnected(self)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        if self.line.dead:
+            return
         if frame.msg_type == WSMsgType.CLOSE:
             transport.send_close(frame.get_close_code())
             transport.disconnect()
@@ -73,6 +82,7 @@ class Session(WSListener, Caller):
         elif frame.msg_type in (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION):
             self.on_message_part(frame)
         if frame.last_in_buffer:
+            self.server.note("end", self)
             self.server.on_read_end()
 
     def on_message_part(self, frame: WSFrame) -> None:
@@ -86,6 +96,7 @@ class Session(WSListener, Caller):
             payload = bytes(self.part)
             self.part.clear()
         if not self.closing:
+            self.server.note("in", self, payload)
             self.server.on_request(self, payload)
 
     # ---- what the exchange does with it
@@ -112,6 +123,16 @@ class Session(WSListener, Caller):
     def flush(self, t_ns: int) -> None:
         """Write everything gathered in one go; close a client that does not read."""
         frames, self.frames = self.frames, []
+        faults = self.server.faults
+        if faults is not None:
+            frames = faults.pass_frames(self.line, self, frames, t_ns)
+            if sum(map(len, self.line.backlog)) > self.server.send_queue_max:
+                self.drop()
+            if not frames:
+                return
+        self.write(frames, t_ns)
+
+    def write(self, frames: list[bytes], t_ns: int) -> None:
         transport = self.transport
         if transport is None or self.closing or transport.is_disconnected:
             return
@@ -147,6 +168,8 @@ class Session(WSListener, Caller):
 
     def beat(self, t_ns: int) -> None:
         """Send what is due; close a client that did not answer in one interval, or is idle."""
+        if self.line.dead:
+            return
         if self.heartbeat_ns == 0:
             idle_ns = self.server.idle_ns[self.account >= 0]
             if not self.channels and 0 < idle_ns <= t_ns - self.heard_ns:

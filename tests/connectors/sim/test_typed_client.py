@@ -114,7 +114,8 @@ def test_trading_answers_fit_the_schemas(monkeypatch: pytest.MonkeyPatch, transp
             assert sum(t["amount"] for t in (await get(**scope, **by))["trades"]) == 50
         history = await trading.get_order_history_by_currency(currency="BTC", **by)
         assert [o["order_state"] for o in history] == ["filled"]
-        assert len(await trading.get_order_history_by_instrument(**one, include_unfilled=True, **by)) == 2
+        assert len(await trading.get_order_history_by_instrument(
+            **one, include_unfilled=True, **by)) == 2
         log = await account.get_transaction_log(**{"currency": "BTC", **span}, **by)
         assert log["logs"][0]["position"] == -50
         assert log["logs"][0]["balance"] == round(0.9 - sum(
