@@ -85,7 +85,10 @@ cdef class Engine:
         for i in range(self.market_count):                      # plan
             market = <Market>self.markets[i]
             if market.dirty:
-                self.plan_market(market, now_ns)
+                if market.health.connected:     # what cannot leave must not be in flight
+                    self.plan_market(market, now_ns)
+                market.dirty = False
+                market.refresh_ns = now_ns + <int64_t>(market.params.v.orders.refresh_s * 1e9)
         if fabs(net_btc) > self.max_abs_delta_btc:
             self.max_abs_delta_btc = fabs(net_btc)
         if self.batch.count > 0:
@@ -111,9 +114,7 @@ cdef class Engine:
         plan(&market.approved, market.orders, self.risk, &market.spec, &market.signals.s,
              &market.params.v, &market.exposure, self.budget, &market.rate, &clock, &self.batch,
              &result)
-        market.dirty = False
         market.waiting = result.deferred > 0 or result.refused > 0
-        market.refresh_ns = now_ns + <int64_t>(market.params.v.orders.refresh_s * 1e9)
         self.counters.deferred += result.deferred
         self.counters.refused_by_risk += result.refused
         if result.deferred:

@@ -73,6 +73,10 @@ def main(options: RunOptions) -> int:
         folder = StateFolder.open(config, secrets.client_id)
     except StateError as error:
         return refuse([str(error)], EXIT_FAILURE)
+    if options.summary and not os.access(Path(options.summary).absolute().parent, os.W_OK):
+        folder.close()
+        return refuse([f"--summary {options.summary}: its folder is missing or not writable; "
+                       "make it first"], EXIT_USAGE)
     started_s = time.monotonic()
     helpers = Helpers(config, folder)
     try:
@@ -86,8 +90,7 @@ def main(options: RunOptions) -> int:
     if options.summary:
         Path(options.summary).write_bytes(summary_json(figures))
     if outcome.maker is not None:
-        sys.stdout.write(report_text(figures, time.monotonic() - started_s, title(config)))
-        sys.stdout.flush()
+        tell(report_text(figures, time.monotonic() - started_s, title(config)))
     folder.close(keep_shared=kept)
     return refuse([outcome.fault] if outcome.fault else [], outcome.code)
 
@@ -97,6 +100,15 @@ def refuse(lines: list[str], code: int) -> int:
     for line in lines:
         sys.stderr.write(f"mm: {line}\n")
     return code
+
+
+def tell(text: str) -> None:
+    """Write to whoever listens; a reader that has gone must not end the session's way out."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def title(config: Config) -> str:
@@ -111,10 +123,8 @@ def trade(config: Config, secrets: Credentials, options: RunOptions, folder: Sta
     start_log(folder.path / "mm.log", on_screen=not drawn)
     if config.profile == "sim":
         market = f", {EXCHANGE_REGIME} market" if config.embedded else ""
-        sys.stdout.write(
-            f"{title(config)}{market}: warm-up {config.signals.warmup_s:g} s and lively widths "
-            "for demonstration, not the defaults of a live venue\n")
-        sys.stdout.flush()
+        tell(f"{title(config)}{market}: warm-up {config.signals.warmup_s:g} s and lively widths "
+             "for demonstration, not the defaults of a live venue\n")
     try:
         url = helpers.start_exchange() if config.embedded else config.venue.url
         journal = Journal()

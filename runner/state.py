@@ -70,8 +70,11 @@ class StateFolder:
         return cls(path, shared, lock, temporary=temporary)
 
     def close(self, *, keep_shared: bool = False) -> None:
-        """Release the lock; drop the pages unless they still hold something, and a temporary."""
-        if not keep_shared:
+        """Release the lock; drop the pages unless they still hold something, and a temporary.
+
+        The pages of a temporary folder always go: no later maker would find them.
+        """
+        if not keep_shared or self.temporary:
             shutil.rmtree(self.shared, ignore_errors=True)
         elif self.shared.exists() and not any(self.shared.iterdir()):
             self.shared.rmdir()

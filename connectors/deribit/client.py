@@ -133,7 +133,8 @@ class DeribitClient:
                     await self._disconnect()
                     await self._connect()
                     await self._log_in()
-                verified = await self.reconciler.cancel_and_verify(end - loop.time())
+                verified = await self.reconciler.clear_orders(end - loop.time())
+                await self.reconciler.recover_fills()
             except RETRIED as error:
                 self.error = error
                 log.warning("stopping: %s", error)
@@ -169,12 +170,12 @@ class DeribitClient:
                 list[InstrumentData], timeout_s=config.rpc_timeout_s)
         self.reconciler.check_listings(listed)
         await self.reconciler.read_account(self.config.requote_orders)
-        if not await self.reconciler.cancel_and_verify(config.stop_deadline_s):
-            raise RpcClosedError("open orders could not be cancelled; connecting again")
-        if not await self.reconciler.resolve_unknown(config.stop_deadline_s):
-            raise RpcClosedError("the fate of an order is still unknown; connecting again")
+        if not await self.reconciler.clear_orders(config.stop_deadline_s):
+            raise RpcClosedError("an order is open or of unknown fate; connecting again")
+        await self.reconciler.recover_fills()
         await self.reconciler.adopt_positions("adopt" if self._ever_ready else config.position)
         await self._subscribe()
+        self.reconciler.listening()
         self.session.control(ControlKind.CONTROL_CONNECTED)
         self.session.control(ControlKind.CONTROL_RECONCILED)
         self._ever_ready = True
@@ -246,6 +247,7 @@ class DeribitClient:
 
     def _on_closed(self) -> None:
         self._closed.set()
+        self.reconciler.deaf()
         self._logged_in = False
         self.rpc.close()
         self._resyncing.clear()

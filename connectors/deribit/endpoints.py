@@ -24,6 +24,7 @@ GET_ACCOUNT_SUMMARY = "private/get_account_summary"
 GET_POSITIONS = "private/get_positions"
 GET_OPEN_ORDERS = "private/get_open_orders"
 GET_ORDER_STATE_BY_LABEL = "private/get_order_state_by_label"
+GET_USER_TRADES = "private/get_user_trades_by_instrument"
 CANCEL_ALL = "private/cancel_all"
 
 # Refusals by what they mean for the order concerned. Ambiguous: the order may exist or have

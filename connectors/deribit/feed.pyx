@@ -7,7 +7,7 @@ from connectors.deribit.decode cimport (
     BOOK_LEVELS_MAX, book_delta_of, market_state_of, same_name, ticker_update_of,
     trade_print_of)
 from connectors.deribit.labels cimport Labels
-from connectors.deribit.own cimport OWN_CHANGES, OWN_ORDERS, OWN_TRADES, REQUEST_QUERY
+from connectors.deribit.own cimport OWN_CHANGES, OWN_ORDERS, OWN_TRADES, REQUEST_TRADES
 from mmcore.types cimport (
     CONTROL_MARKET_STATE, MARKET_HALTED, MARKET_LOCKED, MARKET_OPEN, BookDelta, Control,
     InstrumentSpec, TickerUpdate, request_kind, request_market)
@@ -280,7 +280,7 @@ cdef class DeribitFeed:
         cdef int32_t market = request_market(request_id)
         if kind == 0:
             return FEED_NOTHING if request_id == REQUEST_HEARTBEAT_ID else self.on_cold_answer()
-        if kind > REQUEST_QUERY or market >= self.market_count:
+        if kind > REQUEST_TRADES or market >= self.market_count:
             self.counters.unknown_ids += 1
             return FEED_NOTHING
         if not self.own.on_answer(self.view, request_id, now_ns):

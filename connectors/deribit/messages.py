@@ -278,6 +278,21 @@ class OrderListAnswer(Struct, gc=False):
     error: ErrorData | UnsetType = UNSET
 
 
+class TradePage(Struct, gc=False):
+    """The result of private/get_user_trades_by_instrument."""
+
+    trades: list[UserTradeData]
+    has_more: bool = False
+
+
+class TradePageAnswer(Struct, gc=False):
+    """private/get_user_trades_by_instrument."""
+
+    id: Id53
+    result: TradePage | UnsetType = UNSET
+    error: ErrorData | UnsetType = UNSET
+
+
 class AnswerHead(Struct, gc=False):
     """Any cold answer before its result is typed. `id` is missing during maintenance."""
 

@@ -10,6 +10,7 @@ from mmcore.types cimport MARKETS_MAX, Fill, Instrument, OrderEvent
 cdef enum:
     OWN_EVENTS_MAX = 512        # own orders, and own trades, of one message; more is malformed
     REQUEST_QUERY = 6           # id kind of get_order_state_by_label; its sequence = generation
+    REQUEST_TRADES = 7          # id kind of get_user_trades_by_instrument
     OWN_CHANGES = 0             # user.changes
     OWN_ORDERS = 1              # user.orders
     OWN_TRADES = 2              # user.trades
@@ -29,6 +30,7 @@ cdef class OwnFeed:
     cdef readonly Labels labels
     cdef int32_t market_count
     cdef readonly uint64_t foreign  # own orders or trades on instruments we do not run
+    cdef readonly int64_t trades_answered   # last question for own trades; negated: not all came
     cdef Instrument specs[MARKETS_MAX]
     cdef VenuePosition positions[MARKETS_MAX]
     cdef OrderEvent* orders
@@ -43,4 +45,5 @@ cdef class OwnFeed:
     cdef int positions_fit(self, list positions) except -1
     cdef int take_position(self, object data, int64_t now_ns) except -1
     cdef int on_order_answer(self, object answer, int64_t request_id, int64_t now_ns) except -1
+    cdef int on_trades_answer(self, object answer, int64_t request_id, int64_t now_ns) except -1
     cdef int on_query_answer(self, object answer, int64_t request_id, int64_t now_ns) except -1

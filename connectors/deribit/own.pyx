@@ -24,6 +24,7 @@ cdef tuple decoders = (
 cdef object decode_order = msgspec.json.Decoder(messages.OrderAnswer).decode
 cdef object decode_cancel = msgspec.json.Decoder(messages.CancelAnswer).decode
 cdef object decode_cancel_all = msgspec.json.Decoder(messages.CancelAllAnswer).decode
+cdef object decode_trades = msgspec.json.Decoder(messages.TradePageAnswer).decode
 cdef object decode_query = msgspec.json.Decoder(messages.OrderListAnswer).decode
 
 
@@ -159,6 +160,8 @@ cdef class OwnFeed:
             return self.on_order_answer(view.decoded(decode_cancel), request_id, now_ns)
         if kind == ACTION_CANCEL_INSTRUMENT or kind == ACTION_CANCEL_ALL:
             return self.on_order_answer(view.decoded(decode_cancel_all), request_id, now_ns)
+        if kind == REQUEST_TRADES:
+            return self.on_trades_answer(view.decoded(decode_trades), request_id, now_ns)
         return self.on_query_answer(view.decoded(decode_query), request_id, now_ns)
 
     cdef int on_order_answer(self, object answer, int64_t request_id, int64_t now_ns) except -1:
@@ -196,6 +199,21 @@ cdef class OwnFeed:
         for i in range(fill_count):
             self.engine.on_fill(&self.fills[i], now_ns)
         self.engine.on_order(event, now_ns)
+        return 1
+
+    cdef int on_trades_answer(self, object answer, int64_t request_id, int64_t now_ns) except -1:
+        """Book own trades that happened while nobody listened; known ones are known by id."""
+        cdef int32_t count = 0, i
+        if answer is None or answer.id != request_id:
+            return 0
+        if answer.result is NOT_SENT:
+            self.trades_answered = -request_id
+            return 1
+        if not self.take_fills(answer.result.trades, &count):
+            return 0
+        for i in range(count):
+            self.engine.on_fill(&self.fills[i], now_ns)
+        self.trades_answered = -request_id if answer.result.has_more else request_id
         return 1
 
     cdef int on_query_answer(self, object answer, int64_t request_id, int64_t now_ns) except -1:

@@ -30,6 +30,9 @@ from mmcore.types import ControlKind, InstrumentSpec
 log = logging.getLogger("mm.deribit")
 
 QUERY_KIND = 6  # request ids of get_order_state_by_label; see own.pxd
+TRADES_KIND = 7  # request ids of get_user_trades_by_instrument
+TRADES_PAGE = 500  # own.pxd takes 512 of one message
+OVERLAP_NS = 60_000_000_000  # a connection may have been deaf for so long before it was lost
 EXPIRY_SLACK_NS = 1_000_000_000  # an order may still appear this long after its valid_until
 QUERY_AGAIN_NS = 1_000_000_000
 ROUND_TRIPS_KEPT = 64
@@ -83,6 +86,9 @@ class Reconciler:
         self.mismatches = 0  # in a row
         self.mismatches_total = 0
         self.queries = 0
+        self._listened_ns = 0  # since then every fill reaches us, or is asked for
+        self._lost_ns = 0  # when fills began to be missed; 0: none are
+        self._trade_requests = 0
         self._asked_ns: dict[tuple[int, int, int], int] = {}
 
     # ---------------------------------------------------------------- clock
@@ -151,11 +157,19 @@ class Reconciler:
         return found
 
     async def adopt_positions(self, policy: str) -> None:
-        """Tell the engine what it holds; policy refuse makes any position a StartRefusedError."""
+        """Tell the engine what it holds; policy refuse makes any position a StartRefusedError.
+
+        After the first time both counts should agree; a difference is taken over, never silently.
+        """
         found = await self.positions()
         for market, (contracts, average) in enumerate(found):
+            name = self.specs[market].name
+            held = self.session.engine.markets[market].position.contracts
+            if self._listened_ns and held != contracts:
+                self.mismatches_total += 1
+                log.error("%s: we count %d contracts, the venue %d: the venue's count is taken, "
+                          "and our profit misses trades", name, held, contracts)
             if contracts and policy == "refuse":
-                name = self.specs[market].name
                 raise StartRefusedError(
                     f"{name}: the account holds {contracts} contracts at {average}; close them or "
                     "set start.position = \"adopt\"")
@@ -182,7 +196,59 @@ class Reconciler:
             self.session.control(ControlKind.CONTROL_PAUSE)
         return False
 
+    # ---------------------------------------------------------------- fills
+    def listening(self) -> None:
+        """Note that from now on every fill reaches the engine by itself."""
+        self._lost_ns = 0
+        self._listened_ns = self._listened_ns or self.session.now_ns()
+
+    def deaf(self) -> None:
+        """Note that fills may be missed from now on, until listening()."""
+        if self._listened_ns:
+            self._lost_ns = self._lost_ns or self.session.now_ns()
+
+    async def recover_fills(self) -> bool:
+        """Book the own trades a lost connection kept from us; False where some may be missing.
+
+        The feed decodes the answers, so that a replay of the frames books them too.
+        """
+        if not self._lost_ns:
+            return True
+        since_ns = max(self._lost_ns - OVERLAP_NS, self._listened_ns)
+        since_ms = (since_ns + self.session.engine.wall_offset_ns) // 1_000_000
+        return all([await self._ask_trades(market, since_ms) for market in range(len(self.specs))])
+
+    async def _ask_trades(self, market: int, since_ms: int) -> bool:
+        self._trade_requests += 1
+        request_id = TRADES_KIND << 44 | market << 40 | self._trade_requests
+        name = self.specs[market].name
+        self.session.send_text(encode(request_id, endpoints.GET_USER_TRADES, {
+            "instrument_name": name, "start_timestamp": since_ms, "count": TRADES_PAGE,
+            "sorting": "asc"}))
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self.timeout_s
+        while loop.time() < end and self.session.sink.is_connected:
+            answered = self.session.feed.own.trades_answered
+            if abs(answered) == request_id:
+                if answered < 0:
+                    log.error("%s: the venue did not tell all our trades since %d", name, since_ms)
+                return answered > 0
+            await asyncio.sleep(0.005)
+        raise RpcClosedError(f"{endpoints.GET_USER_TRADES}: no answer; connecting again")
+
     # ---------------------------------------------------------------- orders
+    async def clear_orders(self, deadline_s: float) -> bool:
+        """Cancel everything and learn how every order ended; False at the deadline.
+
+        What was under way on a lost connection may reach the venue after the first cancel_all;
+        so once none of it can take effect any more, everything is cancelled again.
+        """
+        under_way = bool(self.unknown_orders())
+        if not await self.cancel_and_verify(deadline_s):
+            return False
+        return not under_way or (await self.resolve_unknown(deadline_s)
+                                 and await self.cancel_and_verify(deadline_s))
+
     async def cancel_and_verify(self, deadline_s: float) -> bool:
         """Cancel every order of the account until a query shows none; False at the deadline.
 
