@@ -9,8 +9,7 @@ from mmcore.journal cimport JOURNAL_CONTROL, JOURNAL_TIMER, JOURNAL_TURN, JOURNA
 from mmcore.orders cimport (
     OUTCOME_INVALID, OUTCOME_POST_ONLY, OUTCOME_REJECTED, OUTCOME_STRAY, OUTCOME_UNKNOWN)
 from mmcore.quote cimport quote_compute
-from mmcore.risk cimport (
-    RISK_ACTIVE, RISK_KILLED, RISK_PAUSED, RISK_STOPPED)
+from mmcore.risk cimport RISK_ACTIVE, RISK_KILLED, RISK_PAUSED, RISK_STOPPED
 from mmcore.book cimport BOOK_APPLIED, BOOK_CROSSED, BOOK_GAP, BOOK_SNAPSHOT
 from mmcore.types cimport (
     ACTION_CANCEL_ALL, ACTION_CANCEL_INSTRUMENT, ACTION_EDIT, ACTION_NEW,

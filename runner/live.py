@@ -75,8 +75,8 @@ def main(options: RunOptions) -> int:
         return refuse([str(error)], EXIT_FAILURE)
     if options.summary and not os.access(Path(options.summary).absolute().parent, os.W_OK):
         folder.close()
-        return refuse([f"--summary {options.summary}: its folder is missing or not writable; "
-                       "make it first"], EXIT_USAGE)
+        fault = f"--summary {options.summary}: its folder is missing or not writable; make it first"
+        return refuse([fault], EXIT_USAGE)
     started_s = time.monotonic()
     helpers = Helpers(config, folder)
     try:
