@@ -108,6 +108,20 @@ def sim(
         "--client-secret", help="Secret of that client: env:NAME, file:PATH or clear.")] = None,
     tls_cert: Annotated[Path | None, typer.Option("--tls-cert", help="Certificate.")] = None,
     tls_key: Annotated[Path | None, typer.Option("--tls-key", help="Its key.")] = None,
+    tls: Annotated[bool, typer.Option(
+        "--tls", help="Speak TLS with a certificate made for this run.")] = False,
+    faults: Annotated[Path | None, typer.Option(
+        help="Plan of what goes wrong (TOML); docs/exchange.md.")] = None,
+    trace: Annotated[Path | None, typer.Option(
+        help="Write everything that comes in to this file; no HTTP then.")] = None,
+    replay_trace: Annotated[Path | None, typer.Option(
+        "--replay", help="Run a trace again, print what each connection was sent.")] = None,
+    report: Annotated[bool, typer.Option(
+        "--report", help="Print the stylised facts of the synthetic market, beside those of "
+        "--data, and leave.")] = False,
+    duration: Annotated[str | None, typer.Option(
+        help="Length of the market of --report, like 600s.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="--report as JSON.")] = False,
     child: Annotated[bool, typer.Option("--child", hidden=True)] = False,
     more_data: Annotated[list[Path] | None, typer.Argument(
         metavar="[FILE]...", help="Further files of --data, in order.")] = None,
@@ -115,14 +129,23 @@ def sim(
     """Run the exchange alone, for any Deribit client on this machine."""
     if more_data and not data:
         fail([f"{more_data[0]}: a recording is given as --data FILE..."])
-    from runner.simulated import SimOptions, serve
+    if report:
+        from runner.market_report import main as show
 
+        raise typer.Exit(show(seed, regime, duration, (*(data or ()), *(more_data or ())),
+                              as_json=as_json))
+    if duration is not None or as_json:
+        fail(["--duration and --json belong to --report"])
+    from runner.simulated import SimOptions, rerun, serve
+
+    if replay_trace is not None:
+        raise typer.Exit(rerun(replay_trace))
     raise typer.Exit(serve(SimOptions(
         port=port, http_port=http_port, seed=seed,
         data=(*(data or ()), *(more_data or ())), speed=speed, once=once, regime=regime,
         maker_fee=maker_fee_bps * 1e-4, taker_fee=taker_fee_bps * 1e-4,
         client_id=client_id, client_secret=client_secret, tls_cert=tls_cert,
-        tls_key=tls_key, child=child)))
+        tls_key=tls_key, child=child, tls=tls, faults=faults, trace=trace)))
 
 
 @app.command()

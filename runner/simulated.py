@@ -1,18 +1,25 @@
 """`mm sim`: the exchange as a process of its own."""
 
 import asyncio
+import hashlib
 import json
 import os
+import shutil
 import signal
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import uvloop
-from msgspec import Struct
+from msgspec import Struct, convert, structs, to_builtins
 
+from connectors.sim.faults import read_plan
 from connectors.sim.market import Market, open_market
-from connectors.sim.wire.server import SimConfig, SimServer
+from connectors.sim.wire.server import SimConfig, SimServer, wall_clock
 from connectors.sim.wire.server import serve as serve_exchange
+from connectors.sim.wire.trace import Tracer, read_trace, replay, serve_traced
+from runner.certificate import make_certificate
 from runner.credentials import SecretError, read_secret
 from runner.options import EXIT_CLEAN, EXIT_FAILURE, EXIT_USAGE
 
@@ -34,6 +41,10 @@ class SimOptions(Struct, frozen=True, kw_only=True):
     tls_cert: Path | None
     tls_key: Path | None
     child: bool
+    tls: bool = False
+    faults: Path | None = None
+    trace: Path | None = None
+    now_ns: int | None = None   # date of the synthetic contracts; None: today
 
 
 def serve(options: SimOptions) -> int:
@@ -42,18 +53,48 @@ def serve(options: SimOptions) -> int:
     if fault:
         return refuse(fault)
     try:
-        market = open_market(options.data, seed=options.seed, speed=options.speed,
-                             regime=options.regime, once=options.once,
-                             maker_fee=options.maker_fee, taker_fee=options.taker_fee)
-        config = exchange_config(options, market)
+        if options.tls:
+            certificate, key = make_certificate()
+            options = structs.replace(options, tls_cert=certificate, tls_key=key)
+        options = structs.replace(options, now_ns=time.time_ns())
+        config = exchange_config(options, market_of(options))
     except SecretError as error:
         return refuse(f"--client-secret: {error}")
     except OSError as error:
-        return refuse(f"{error.filename}: {error.strerror}; check the path given to --data")
+        return refuse(f"{error.filename}: {error.strerror}; check the path")
     except ValueError as error:
         return refuse(str(error))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(run(config, options))
+
+
+def market_of(options: SimOptions) -> Market:
+    return open_market(options.data, seed=options.seed, speed=options.speed,
+                       regime=options.regime, once=options.once, maker_fee=options.maker_fee,
+                       taker_fee=options.taker_fee, now_ns=options.now_ns)
+
+
+def facts_of(options: SimOptions) -> dict[str, Any]:
+    """Return what a trace must say of the exchange to be run again; no secret of ours."""
+    known = structs.replace(options, tls_cert=None, tls_key=None, client_secret=None, trace=None)
+    facts: dict[str, Any] = to_builtins(known, enc_hook=str)
+    return facts
+
+
+def rerun(path: Path) -> int:
+    """Run a trace on a new exchange; print size and hash of what each connection was sent."""
+    try:
+        header, entries = read_trace(path)
+        options = convert(header.facts, SimOptions, dec_hook=lambda kind, value: kind(value))
+        sent = replay(exchange_config(options, market_of(options)), entries)
+    except OSError as error:
+        return refuse(f"{error.filename}: {error.strerror}")
+    except (SecretError, ValueError) as error:
+        return refuse(str(error))
+    sys.stdout.write(json.dumps({number: {
+        "bytes": len(text), "sha256": hashlib.sha256(text).hexdigest()}
+        for number, text in sent.items()}) + "\n")
+    return EXIT_CLEAN
 
 
 def contradiction(options: SimOptions) -> str:
@@ -62,6 +103,10 @@ def contradiction(options: SimOptions) -> str:
         return "--once ends with a recording; give one with --data"
     if (options.tls_cert is None) != (options.tls_key is None):
         return "--tls-cert and --tls-key belong together; give both or neither"
+    if options.tls and options.tls_cert is not None:
+        return "--tls makes a certificate; leave out --tls-cert and --tls-key, or --tls"
+    if options.trace is not None and options.http_port is not None:
+        return "--trace serves no HTTP; leave out --http-port"
     if options.client_secret is not None and options.client_id is None:
         return "--client-secret needs --client-id"
     for port in (options.port, options.http_port or 0):
@@ -74,7 +119,9 @@ def exchange_config(options: SimOptions, market: Market) -> SimConfig:
     secret = options.client_secret
     return SimConfig(
         market=market, port=options.port, http_port=options.http_port, seed=options.seed,
-        once=options.once, client_id=options.client_id,
+        once=options.once, http=options.trace is None,
+        faults=read_plan(options.faults.read_bytes()) if options.faults is not None else None,
+        client_id=options.client_id,
         client_secret=read_secret(secret, literal_allowed=True) if secret is not None else None,
         tls_cert=str(options.tls_cert) if options.tls_cert else None,
         tls_key=str(options.tls_key) if options.tls_key else None)
@@ -84,15 +131,23 @@ async def run(config: SimConfig, options: SimOptions) -> int:
     """Serve; print the ports as one JSON line first. Return the exit code."""
     loop = asyncio.get_running_loop()
     leave = asyncio.Event()
+    tracer: Tracer | None = None
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, leave.set)
     try:
-        server = await serve_exchange(config)
+        if options.trace is not None:
+            server, tracer = await serve_traced(
+                config, options.trace, facts_of(options), wall_clock())
+        else:
+            server = await serve_exchange(config)
     except OSError as error:
         sys.stderr.write(f"mm sim: cannot listen on port {config.port}: {error.strerror}; "
                          "give another --port, or 0 for a free one\n")
         return EXIT_FAILURE
-    sys.stdout.write(json.dumps(server.ports()) + "\n")
+    ports = server.ports()
+    if options.tls:
+        ports["certificate"] = str(options.tls_cert)
+    sys.stdout.write(json.dumps(ports) + "\n")
     sys.stdout.flush()
     if options.child:
         watch_parent(loop, leave)
@@ -105,6 +160,10 @@ async def run(config: SimConfig, options: SimOptions) -> int:
     for task in ended:
         task.cancel()
     await server.stop()
+    if tracer is not None:
+        tracer.close()
+    if options.tls and options.tls_cert is not None:
+        shutil.rmtree(options.tls_cert.parent)
     return EXIT_CLEAN
 
 

@@ -70,6 +70,7 @@ RANKS = {
     "connectors.sim.direct": 90,
     "connectors.sim.market.protocol": 89,
     "connectors.sim.market.latent": 89,
+    "connectors.sim.market.bands": 89,
     "connectors.sim.market.contracts": 90,
     "connectors.sim.market.recorded": 90,
     "connectors.sim.market.stage": 90,

@@ -99,3 +99,16 @@ def test_durations(text: str, seconds: float) -> None:
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(ValueError, match="write 90, 60s"):
         parse_duration(text)
+
+
+def test_sim_report_states_bands() -> None:
+    done = mm("sim", "--report", "--duration", "120s", "--json")
+    found = json.loads(done.stdout)
+    assert found["regime"] == "normal"
+    assert done.returncode == (1 if found["outside"] else 0)
+    facts = {row["name"]: row for row in found["facts"]}
+    spread = facts["spread of one tick"]
+    assert spread["band"][0] <= spread["synthetic"] <= spread["band"][1]
+    assert spread["within"] is True
+    assert "within" in mm("sim", "--report", "--duration", "60s").stdout
+    assert "belong to --report" in mm("sim", "--json").stderr

@@ -37,8 +37,11 @@ def future_name(day: date) -> str:
 
 
 def list_contracts(now_ns: int, maker_fee: float = MAKER_FEE,
-                   taker_fee: float = TAKER_FEE) -> list[Listing]:
-    """Return the perpetual and two dated futures as listed at a time; fees of notional."""
+                   taker_fee: float = TAKER_FEE, expiring: bool = False) -> list[Listing]:
+    """Return the perpetual and two dated futures as listed at a time; fees of notional.
+
+    expiring: the front one expires at the next 08:00 UTC instead of the end of a month.
+    """
     def spec_of(name: str, expiry_ms: int) -> InstrumentSpec:
         return InstrumentSpec(name, tick_size=TICK_SIZE, contract_size=CONTRACT_SIZE,
                               min_amount=CONTRACT_SIZE, maker_fee=maker_fee,
@@ -46,10 +49,14 @@ def list_contracts(now_ns: int, maker_fee: float = MAKER_FEE,
 
     now = datetime.fromtimestamp(now_ns // 1_000_000_000, tz=UTC)
     listings = [Listing(spec=spec_of("BTC-PERPETUAL", 0))]
-    for number, day in enumerate(expiries(now.date())):
+    days = expiries(now.date())
+    if expiring:
+        days = (now.date() + timedelta(days=now.hour >= EXPIRY_HOUR), days[1])
+    for number, day in enumerate(days):
         expiry = datetime(day.year, day.month, day.day, EXPIRY_HOUR, tzinfo=UTC)
         listings.append(Listing(
             spec=spec_of(future_name(day), int(expiry.timestamp()) * 1000),
-            settlement_period="month", instrument_id=210_000 + day.toordinal() % 10_000,
+            settlement_period="day" if expiring and number == 0 else "month",
+            instrument_id=210_000 + day.toordinal() % 10_000,
             creation_ms=int(expiry.timestamp() - (90 + 180 * number) * 86_400) * 1000))
     return listings

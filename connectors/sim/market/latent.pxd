@@ -20,6 +20,9 @@ cdef struct Regime:
     double book_rate            # maker actions a second, burst after a jump apart
     double burst_rate           # taker bursts a second
     double depth                # factor on amounts
+    double crash_every_s        # between flash crashes, the first a minute in; 0: none
+    double premium              # of the perpetual over its index, in the end
+    bint expiring               # the front contract expires at the next 08:00 UTC
 
 cdef struct Latent:
     Rng rng

@@ -1,5 +1,5 @@
 """The latent price of the synthetic market; see latent.pxd."""
-from libc.math cimport cos, exp, log, sqrt
+from libc.math cimport cos, exp, fmod, log, sqrt
 
 from connectors.sim.rng cimport rng_seed, rng_unit
 
@@ -13,12 +13,30 @@ cdef double ACTIVITY_SD = 0.5
 cdef double LEAD_MEAN_S = 1.5
 cdef double JUMP_MAX_SHARE = 0.004  # of the price: no jump leaves the price band behind
 
-# jump rate, median, sigma, up, turn, reverting, informed, diffusion, book, burst, depth
+cdef double CRASH_FIRST_S = 60.0
+cdef double CRASH_FALL_S = 12.0     # about 4 % down
+cdef double CRASH_END_S = 45.0      # half of it back
+cdef double CRASH_FALL_SHARE = 0.0030
+cdef double CRASH_BACK_SHARE = 0.0018
+cdef double CRASH_FALL_WAIT_S = 0.9
+cdef double CRASH_BACK_WAIT_S = 3.0
+
+# jump rate, median, sigma, up, turn, reverting, informed, diffusion, book, burst, depth,
+# crash every, premium, expiring
 REGIMES = {
-    "calm": (0.013, 3.2, 0.80, 0.5, 600.0, 0.15, 0.6, 0.03, 45.0, 1.4, 1.3),
-    "normal": (0.022, 4.6, 1.00, 0.5, 600.0, 0.13, 0.6, 0.05, 66.0, 2.8, 1.0),
-    "volatile": (0.150, 6.0, 1.00, 0.5, 300.0, 0.10, 0.7, 0.20, 120.0, 6.0, 0.6),
-    "trending": (0.060, 4.4, 0.90, 0.8, 900.0, 0.05, 0.7, 0.10, 85.0, 4.0, 0.9),
+    "calm": (0.013, 3.2, 0.80, 0.5, 600.0, 0.15, 0.6, 0.03, 45.0, 1.4, 1.3, 0.0, 0.0,
+             False),
+    "normal": (0.022, 4.6, 1.00, 0.5, 600.0, 0.13, 0.6, 0.05, 66.0, 2.8, 1.0, 0.0, 0.0,
+               False),
+    "volatile": (0.150, 6.0, 1.00, 0.5, 300.0, 0.10, 0.7, 0.20, 120.0, 6.0, 0.6, 0.0, 0.0,
+                 False),
+    "trending": (0.060, 4.4, 0.90, 0.8, 900.0, 0.05, 0.7, 0.10, 85.0, 4.0, 0.9, 0.0, 0.0,
+                 False),
+    "flash_crash": (0.040, 4.6, 1.00, 0.5, 600.0, 0.05, 0.6, 0.08, 85.0, 4.0, 0.6, 1800.0, 0.0,
+                    False),
+    "funding_spike": (0.040, 4.4, 0.90, 0.7, 900.0, 0.10, 0.6, 0.08, 80.0, 4.0, 0.9, 0.0, 0.0025,
+                      False),
+    "expiry_day": (0.035, 4.6, 1.00, 0.5, 600.0, 0.13, 0.6, 0.06, 80.0, 4.0, 0.9, 0.0, 0.0, True),
 }
 
 
@@ -28,7 +46,7 @@ cdef bint regime_named(str name, Regime* out) except -1:
         raise ValueError(f"regime {name!r} is not known; choose one of {', '.join(REGIMES)}")
     (out.jump_rate, out.jump_median_usd, out.jump_sigma, out.up_share, out.turn_s,
      out.reverting, out.informed, out.diffusion_usd, out.book_rate, out.burst_rate,
-     out.depth) = REGIMES[name]
+     out.depth, out.crash_every_s, out.premium, out.expiring) = REGIMES[name]
     return True
 
 
@@ -43,6 +61,33 @@ cdef double draw_exponential(Rng* rng, double mean) noexcept nogil:
 
 cdef double draw_lognormal(Rng* rng, double median, double sigma) noexcept nogil:
     return median * exp(sigma * draw_normal(rng))
+
+
+cdef bint plan_crash(Latent* latent) noexcept nogil:
+    """Plan the next jump of a flash crash under way or about to begin; False at other times."""
+    cdef double phase = latent.now_s - CRASH_FIRST_S
+    cdef bint falls
+    if latent.regime.crash_every_s <= 0.0:
+        return False
+    if phase >= 0.0:
+        phase = fmod(phase, latent.regime.crash_every_s)
+    if phase < 0.0:
+        if latent.jump_s < CRASH_FIRST_S:
+            return False        # an ordinary jump comes first
+        latent.jump_s = CRASH_FIRST_S
+    elif phase >= CRASH_END_S:
+        phase = latent.regime.crash_every_s - phase
+        if latent.jump_s < latent.now_s + phase:
+            return False
+        latent.jump_s = latent.now_s + phase
+    else:
+        latent.jump_s = latent.now_s + draw_exponential(
+            &latent.rng, CRASH_FALL_WAIT_S if phase < CRASH_FALL_S else CRASH_BACK_WAIT_S)
+    falls = phase < CRASH_FALL_S or phase >= CRASH_END_S
+    latent.jump_usd = latent.permanent_usd * (-CRASH_FALL_SHARE if falls else CRASH_BACK_SHARE)
+    latent.jump_informed = True
+    latent.lead_s = latent.jump_s - draw_exponential(&latent.rng, LEAD_MEAN_S)
+    return True
 
 
 cdef void plan_jump(Latent* latent) noexcept nogil:
@@ -64,6 +109,7 @@ cdef void plan_jump(Latent* latent) noexcept nogil:
     latent.jump_s = latent.now_s + wait_s
     latent.jump_informed = rng_unit(rng) < regime.informed
     latent.lead_s = latent.jump_s - draw_exponential(rng, LEAD_MEAN_S)
+    plan_crash(latent)
 
 
 cdef void latent_start(Latent* latent, const Regime* regime, uint64_t seed,

@@ -74,6 +74,7 @@ cdef double ARBITRAGE_USD = 2000000.0
 
 cdef double INDEX_NOISE_KEEP = 0.9
 cdef double INDEX_NOISE_USD = 0.25
+cdef double PREMIUM_S = 300.0       # until a regime's premium is whole
 cdef double CARRY_A_YEAR = 0.07     # of dated contracts over the perpetual
 cdef double YEAR_S = 31557600.0
 
@@ -103,7 +104,7 @@ cdef class SyntheticMarket:
         self.regime = regime
         self.speed = speed
         self.waits_for_book = waits_for_book
-        self.listings = list_contracts(now_ns, maker_fee, taker_fee)
+        self.listings = list_contracts(now_ns, maker_fee, taker_fee, bool(chosen.expiring))
         latent_start(&self.latent, &chosen, seed, price_usd)
         for market, listing in enumerate(self.listings):
             life_s = listing.spec.expiry_ms / 1000.0 - now_ns / 1e9 if market else 0.0
@@ -195,7 +196,8 @@ cdef class SyntheticMarket:
                                 + INDEX_NOISE_USD * draw_normal(&self.latent.rng))
         price_usd = latent_usd(&self.latent) + self.index_noise_usd
         self.counts.indexes += 1
-        exchange.market_index(t_ns, "btc_usd", cents(price_usd))
+        exchange.market_index(t_ns, "btc_usd", cents(price_usd * (
+            1.0 - self.latent.regime.premium * min(1.0, self.now_s / PREMIUM_S))))
         # A dated contract's basis outgrows the exchange's clamp of mark to index.
         for i in range(1, self.stage_count):
             exchange.market_mark(t_ns, self.stages[i].market,

@@ -40,6 +40,7 @@ class Tracer:
 
     def __init__(self, path: Path, facts: dict[str, Any], clock: Callable[[], int]) -> None:
         self.source = clock
+        path.touch(mode=0o600)      # logins are part of what comes in
         self.file: BinaryIO = path.open("wb")
         self.file.write(msgspec.json.encode(Header(VERSION, facts)) + b"\n")
         self.entry = Entry("begin", 0, [])

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from datetime import date
+from datetime import UTC, date, datetime
 
 import numpy as np
 import pytest
@@ -11,45 +11,14 @@ from connectors.replay.books import DictBook
 from connectors.replay.event import EventFlag, EventKind
 from connectors.sim.exchange import Exchange
 from connectors.sim.market import SyntheticMarket, open_market
+from connectors.sim.market.bands import BANDS
 from connectors.sim.market.contracts import expiries, future_name, list_contracts
 from connectors.sim.market.facts import START_NS, market_facts, report, synthetic_events
 from connectors.sim.market.latent import REGIMES
 from connectors.sim.market.tape import EventTape
+from connectors.sim.wire.desk import Desk
 
 SECOND = 1_000_000_000
-
-# Band of each fact, mean of three hours of `normal`: (lowest, highest), recorded figure behind it.
-# Deribit means the perpetual's book of 2024-06-01, Binance the inverse perpetual of 2024-08-08.
-BANDS = {
-    "book messages": (55.0, 85.0),                  # Binance 69
-    "spread of one tick": (0.98, 1.0),              # Deribit 0.9997
-    "touch p10": (1_000.0, 6_000.0),                # Deribit 2,300
-    "touch p50": (45_000.0, 90_000.0),              # Deribit 63,000
-    "touch p90": (160_000.0, 320_000.0),            # Deribit 238,000
-    "depth to level 5": (100_000.0, 200_000.0),     # Deribit 147,000
-    "depth to level 10": (170_000.0, 310_000.0),    # Deribit 235,000
-    "depth to level 25": (450_000.0, 800_000.0),    # Deribit 605,000
-    "distance of level 1": (0.25, 0.25),            # Deribit 0.25
-    "distance of level 5": (4.0, 8.0),              # Deribit 6.0
-    "distance of level 10": (9.0, 15.0),            # Deribit 11.75
-    "distance of level 25": (25.0, 37.0),           # Deribit 30.5
-    "mid unmoved in a second": (0.85, 0.98),        # Deribit 0.946
-    "mid change in a second": (0.2, 0.8),           # Deribit 0.38 bp
-    "kurtosis of it": (30.0, 2_000.0),              # Deribit over 700
-    "variance ratio 10 s": (0.6, 1.0),            # Deribit 0.75
-    "variance ratio 60 s": (0.5, 1.15),             # Deribit 0.85
-    "trades": (6.5, 10.0),                          # Binance 8.1
-    "trade milliseconds": (2.3, 3.4),               # Binance 2.8
-    "trade size p50": (250.0, 700.0),               # Binance 400 USD
-    "trade size p90": (3_500.0, 12_000.0),          # Binance 8,100
-    "trade size p99": (25_000.0, 90_000.0),         # Binance 44,700
-    "gap of bursts p50": (40.0, 120.0),             # Binance 68 ms
-    "gap of bursts p90": (700.0, 1_500.0),          # Binance 1,027
-    "burst sign autocorrelation lag 1": (0.44, 0.57),   # Binance 0.51
-    "burst sign autocorrelation lag 2": (0.31, 0.46),   # Binance 0.38
-    "burst sign autocorrelation lag 5": (0.10, 0.25),   # Binance 0.18
-}
-
 
 def run(seed: int, seconds: int, regime: str = "normal", step_ns: int = 0,
         speed: float = 1.0) -> tuple[SyntheticMarket, EventTape]:
@@ -128,8 +97,7 @@ def test_makers_orders_are_taken_and_books_never_cross(seed: int) -> None:
 def test_facts_of_three_hours_lie_in_their_bands() -> None:
     hours = [market_facts(*synthetic_events(seed, "normal", 3_600)) for seed in (1, 2, 3)]
     facts = {key[0]: float(np.mean([hour[key] for hour in hours])) for key in hours[0]}
-    outside = {name: facts[name] for name, (low, high) in BANDS.items()
-               if not low <= facts[name] <= high}
+    outside = {name: facts[name] for name, band in BANDS.items() if not band.holds(facts[name])}
     assert not outside
 
 
@@ -199,3 +167,43 @@ def test_report_has_a_row_per_fact() -> None:
     rows = report(1, "normal", 60)
     assert {row.name for row in rows} >= set(BANDS)
     assert all(len(row.values) == 1 for row in rows)
+
+
+def mids(regime: str, seconds: int, seed: int = 4) -> np.ndarray:
+    events, spec = synthetic_events(seed, regime, seconds)
+    trades = events[(events["kind"] == EventKind.EVENT_TRADE) & (events["instrument"] == 0)]
+    return trades["price_ticks"] * spec.tick_usd
+
+
+def test_flash_crash_falls_and_comes_half_back() -> None:
+    prices = mids("flash_crash", 300)
+    low = prices.argmin()
+    fall = 1.0 - prices[low] / prices[0]
+    back = (prices[-1] - prices[low]) / (prices[0] - prices[low])
+    assert 0.02 < fall < 0.08
+    assert 0.2 < back < 1.0
+    assert 1.0 - mids("volatile", 300).min() / prices[0] < 0.02
+
+
+def test_funding_spike_is_a_rate_longs_pay() -> None:
+    market = SyntheticMarket(seed=4, regime="funding_spike", now_ns=START_NS)
+    exchange = Exchange(7)
+    for listing in market.instruments():
+        exchange.add_market(listing.spec, listing.index_name, listing.spec.expiry_ms == 0)
+    desk = Desk(exchange)
+    market.start(exchange, START_NS)
+    market.advance(exchange, START_NS + 900 * SECOND)
+    exchange.advance(START_NS + 900 * SECOND)
+    ticker = desk.ticker(0, START_NS + 900 * SECOND)
+    assert 0.0015 < ticker["current_funding"] < 0.003
+    assert 0.0020 < ticker["mark_price"] / ticker["index_price"] - 1.0 < 0.0030
+
+
+@pytest.mark.parametrize(("hour", "days"), [(7, 0), (8, 1), (23, 1)])
+def test_expiry_day_lists_a_contract_that_ends_at_eight(hour: int, days: int) -> None:
+    now_ns = int(datetime(2026, 9, 2, hour, 30, tzinfo=UTC).timestamp()) * SECOND
+    front = SyntheticMarket(regime="expiry_day", now_ns=now_ns).instruments()[1]
+    assert front.spec.name == f"BTC-{2 + days}SEP26"
+    assert front.spec.expiry_ms == int(datetime(
+        2026, 9, 2 + days, 8, tzinfo=UTC).timestamp()) * 1000
+    assert front.settlement_period == "day"
