@@ -44,45 +44,58 @@ def rebuild(header: bytes) -> JournalReplay:
                          PayloadSink(engine, Encoder(specs, labels)))
 
 
-def replay(folder: Path) -> tuple[JournalReplay | None, str]:
-    """Replay a journal; returns what was compared, and what stopped it before its end."""
-    compared: JournalReplay | None = None
+def replay(folder: Path) -> tuple[list[JournalReplay], str]:
+    """Replay a journal, each session (one per start of the maker) on an engine of its own.
+
+    Returns what was compared, and what stopped a session before its end.
+    """
+    sessions: list[JournalReplay] = []
+    stopped = ""
+    skipping = True                 # up to a header
     try:
         for record in read_journal(folder):
-            if record.kind == JournalKind.JOURNAL_HEADER and compared is None:
-                compared = rebuild(record.payload)
-            elif compared is not None:
-                compared.take(record.kind, record.now_ns, record.payload)
-    except (JournalDamagedError, ReplayStoppedError) as error:
-        return compared, str(error)
-    return compared, ""
+            if record.kind == JournalKind.JOURNAL_HEADER:
+                sessions.append(rebuild(record.payload))
+                skipping = False
+            elif not skipping:
+                try:
+                    sessions[-1].take(record.kind, record.now_ns, record.payload)
+                except ReplayStoppedError as error:
+                    stopped = stopped or f"session {len(sessions)}: {error}"
+                    skipping = True
+    except JournalDamagedError as error:
+        stopped = stopped or str(error)
+    return sessions, stopped
 
 
 def main(folder: Path, *, as_json: bool) -> int:
     """Replay and report; 0 where every byte came out again, 1 where one did not."""
     try:
-        compared, stopped = replay(folder)
+        sessions, stopped = replay(folder)
     except (ValueError, OSError) as error:
         sys.stderr.write(f"mm: {folder}: {error}\n")
         return EXIT_USAGE
-    if compared is None:
+    if not sessions:
         sys.stderr.write(f"mm: {folder}: no journal header in it; give the folder of a session, "
                          "where the NNNNNN.mmj files lie\n")
         return EXIT_USAGE
-    figures = {"records": compared.records, "frames": compared.frames,
-               "payloads": compared.expected, "equal": compared.equal,
-               "surplus": compared.surplus, "identical": compared.identical,
-               "stopped": stopped, "summary": summary(compared.engine)}
+    identical = all(session.identical for session in sessions)
+    figures = {"sessions": len(sessions), "records": sum(s.records for s in sessions),
+               "frames": sum(s.frames for s in sessions),
+               "payloads": sum(s.expected for s in sessions),
+               "equal": sum(s.equal for s in sessions),
+               "surplus": sum(s.surplus for s in sessions), "identical": identical,
+               "stopped": stopped, "summary": summary(sessions[-1].engine)}
     if as_json:
         sys.stdout.write(msgspec.json.encode(figures).decode() + "\n")
-    else:
-        sys.stdout.write(
-            f"{compared.records} records, {compared.frames} frames; {compared.equal} of "
-            f"{compared.expected} outbound payloads equal, {compared.surplus} surplus\n")
-        if compared.first_difference is not None:
-            number, journal, made = compared.first_difference
-            sys.stdout.write(f"first difference at record {number}\n  journal "
-                             f"{journal.decode()}  replay  {made.decode()}")
-        if stopped:
-            sys.stdout.write(f"stopped early: {stopped}\n")
-    return EXIT_CLEAN if compared.identical else EXIT_FAILURE
+        return EXIT_CLEAN if identical else EXIT_FAILURE
+    sys.stdout.write("{sessions} sessions, {records} records, {frames} frames; {equal} of "
+                     "{payloads} outbound payloads equal, {surplus} surplus\n".format(**figures))
+    for number, session in enumerate(sessions, start=1):
+        if session.first_difference is not None:
+            record, journal, made = session.first_difference
+            sys.stdout.write(f"session {number}: first difference at record {record}\n  journal "
+                             f"{journal.decode()}\n  replay  {made.decode()}\n")
+    if stopped:
+        sys.stdout.write(f"stopped early: {stopped}\n")
+    return EXIT_CLEAN if identical else EXIT_FAILURE

@@ -15,6 +15,7 @@ cpdef enum FeedAsk:
     """What on_payload asks of the session that called it."""
     FEED_NOTHING = 0
     FEED_TEST_REQUEST = 1       # answer with public/test at once, or the venue closes
+    FEED_DISTRUST = 2           # own orders or fills unreadable: connect again and reconcile
 
 cdef struct FeedCounters:
     uint64_t payloads

@@ -10,6 +10,7 @@ from mmcore.types import InstrumentSpec
 class FeedAsk(IntEnum):
     FEED_NOTHING = 0
     FEED_TEST_REQUEST = 1
+    FEED_DISTRUST = 2
 
 @final
 class DeribitFeed:

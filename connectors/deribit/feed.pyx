@@ -220,9 +220,11 @@ cdef class DeribitFeed:
         return FEED_NOTHING
 
     cdef int on_own(self, int32_t shape, int64_t now_ns) except -1:
-        if not self.own.on_notification(self.view, shape, now_ns):
-            return self.malformed(-1, now_ns)
-        return FEED_NOTHING
+        """Apply own orders and fills; one that cannot be read may be a fill nobody counts."""
+        if self.own.on_notification(self.view, shape, now_ns):
+            return FEED_NOTHING
+        self.malformed(-1, now_ns)
+        return FEED_DISTRUST
 
     # ------------------------------------------------------------ states
     cdef int control(self, int32_t kind, int32_t market, int64_t value, double real,

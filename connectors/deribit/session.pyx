@@ -7,7 +7,7 @@ from cpython.memoryview cimport PyMemoryView_FromMemory
 from libc.string cimport memset
 from picows.picows cimport WSMsgType
 
-from connectors.deribit.feed cimport FEED_TEST_REQUEST
+from connectors.deribit.feed cimport FEED_DISTRUST, FEED_TEST_REQUEST
 from mmcore.faults cimport FAULT_ENCODE, FAULT_EXCEPTION
 from mmcore.journal cimport JOURNAL_FRAME_IN, JOURNAL_OUT, JOURNAL_SESSION
 from mmcore.stats cimport histogram_record
@@ -179,14 +179,19 @@ cdef class DeribitSession(WSListener):
 
     cdef int take_message(self, const char* ptr, Py_ssize_t size) except -1:
         cdef bytes kept
+        cdef int ask
         if self.redact:
             kept = redacted(<bytes>ptr[:size])
             self.journal.append(JOURNAL_FRAME_IN, 0, self.read_ns, <const char*>kept,
                                 <unsigned int>len(kept))
         else:
             self.journal.append(JOURNAL_FRAME_IN, 0, self.read_ns, ptr, <unsigned int>size)
-        if self.feed.on_payload(ptr, size, self.read_ns) == FEED_TEST_REQUEST:
+        ask = self.feed.on_payload(ptr, size, self.read_ns)
+        if ask == FEED_TEST_REQUEST:
             self.sink.send_text(HEARTBEAT_ANSWER, None, self.read_ns)
+        elif ask == FEED_DISTRUST:
+            log.error("unreadable message about own orders, %d bytes: connecting again", size)
+            self.close()
         return 0
 
     cdef int take_part(self, WSFrame frame) except -1:

@@ -159,6 +159,15 @@ def test_a_killed_maker_leaves_no_order_and_no_process(
     wait_for(lambda: open_orders(http_port) == [])
     wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in helpers))
     assert sum(r.kind == JournalKind.JOURNAL_OUT for r in read_journal(journal)) > 0
+    # The next start goes on in the same journal; each session replays on its own.
+    child = processes.mm("run", "--venue", url, "--set", f"journal.dir='{journal}'",
+                         "--headless", "--duration", "5s")
+    child.communicate(timeout=60)
+    assert child.returncode == 0
+    again = processes.mm("replay", str(journal), "--json")
+    compared = json.loads(again.communicate(timeout=60)[0])
+    assert compared["sessions"] == 2
+    assert compared["identical"], compared
 
 
 def children_of(pid: int) -> list[int]:
