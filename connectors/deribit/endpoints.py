@@ -1,4 +1,4 @@
-"""Where the venue is and what it calls things: URLs, methods, channels, error codes."""
+"""Where the venue is and what it calls things: URLs, methods, channels."""
 
 import ipaddress
 from urllib.parse import urlsplit
@@ -13,7 +13,6 @@ VENUES = {
 # Methods, by what they do for us.
 AUTH = "public/auth"
 GET_TIME = "public/get_time"
-TEST = "public/test"
 SET_HEARTBEAT = "public/set_heartbeat"
 GET_INSTRUMENTS = "public/get_instruments"
 SUBSCRIBE = "private/subscribe"
@@ -26,27 +25,6 @@ GET_OPEN_ORDERS = "private/get_open_orders"
 GET_ORDER_STATE_BY_LABEL = "private/get_order_state_by_label"
 GET_USER_TRADES = "private/get_user_trades_by_instrument"
 CANCEL_ALL = "private/cancel_all"
-
-# Refusals by what they mean for the order concerned. Ambiguous: the order may exist or have
-# changed all the same, so only a query settles it. Gone: there is nothing left to act on.
-AMBIGUOUS = frozenset({10001, 10040, 10050, 11051, 11094, 13028, 13888})
-ORDER_GONE = frozenset({10004, 10010, 11008, 11044})
-POST_ONLY_REJECT = 11054
-TOO_MANY_REQUESTS = 10028
-QUEUE_FULL = 10047
-SETTLEMENT = 10041
-UNAUTHORIZED = 13009
-RAW_NEEDS_AUTH = 13778
-
-
-def is_ambiguous(code: int) -> bool:
-    """Say whether the outcome of a request refused with this code is unknown."""
-    return code in AMBIGUOUS
-
-
-def is_order_gone(code: int) -> bool:
-    """Say whether this refusal means that the order is filled, cancelled or unknown there."""
-    return code in ORDER_GONE
 
 
 def is_loopback(url: str) -> bool:

@@ -6,14 +6,7 @@ import msgspec
 import pytest
 
 from connectors.deribit.connection import ClientConfig, auth_params
-from connectors.deribit.endpoints import (
-    AMBIGUOUS,
-    is_ambiguous,
-    is_loopback,
-    is_order_gone,
-    rest_url,
-    ws_url,
-)
+from connectors.deribit.endpoints import is_loopback, rest_url, ws_url
 from connectors.deribit.instruments import differences, is_quarterly, resolve, spec_of
 from connectors.deribit.messages import InstrumentData
 
@@ -130,12 +123,6 @@ def test_urls() -> None:
                        ("wss://www.deribit.com", False), ("ws://10.0.0.1", False), ("x", False),
                        ("ws://127.0.0.1.example.org", False)]:
         assert is_loopback(url) is local, url
-
-
-def test_error_classes_do_not_overlap() -> None:
-    assert all(is_ambiguous(c) and not is_order_gone(c) for c in AMBIGUOUS)
-    assert [c for c in (11044, 11008, 10010, 10004, 11054, 10028) if is_order_gone(c)] == [
-        11044, 11008, 10010, 10004]
 
 
 def test_signature_is_that_of_the_documents() -> None:
