@@ -152,7 +152,8 @@ cdef class OrderBook:
         """Best level at or behind a price: downwards for bids, upwards for asks."""
         cdef const LevelChange* levels = self.outside[side]
         cdef int32_t count = self.outside_count[side]
-        cdef int32_t at = outside_index(levels, count, from_ticks + (side == SIDE_BID))
+        cdef int32_t at = 0 if count == 0 else outside_index(
+            levels, count, from_ticks + (side == SIDE_BID))
         cdef int64_t offset = from_ticks - self.window_base
         cdef int64_t inside, found
         cdef int64_t word
@@ -196,14 +197,51 @@ cdef class OrderBook:
 
     cdef int32_t walk(self, int32_t side, LevelChange* levels, int32_t count) noexcept nogil:
         """Copy the best levels, best first; return how many there were."""
-        cdef int64_t step = -1 if side == SIDE_BID else 1
         cdef int64_t price = self.best[side]
-        cdef int32_t n = 0
+        cdef int64_t offset = price - self.window_base
+        cdef int64_t word
+        cdef uint64_t bits
+        cdef int32_t n = 0, bit
+        if 0 <= offset < WINDOW_TICKS and count > 0:
+            # inside the window the set bits are the levels; the list outside lies behind it
+            word = offset >> 6
+            bits = self.occupied[side][word]
+            if side == SIDE_BID:
+                bits &= ~<uint64_t>0 >> (63 - (offset & 63))
+                while True:
+                    while bits and n < count:
+                        bit = mm_high_bit(bits)
+                        bits ^= (<uint64_t>1) << bit
+                        levels[n].price_ticks = self.window_base + (word << 6) + bit
+                        levels[n].amount_contracts = self.amounts[side][(word << 6) + bit]
+                        n += 1
+                    word -= 1
+                    if n == count or word < 0:
+                        break
+                    bits = self.occupied[side][word]
+                price = self.window_base - 1
+            else:
+                bits &= ~<uint64_t>0 << (offset & 63)
+                while True:
+                    while bits and n < count:
+                        bit = mm_low_bit(bits)
+                        bits &= bits - 1
+                        levels[n].price_ticks = self.window_base + (word << 6) + bit
+                        levels[n].amount_contracts = self.amounts[side][(word << 6) + bit]
+                        n += 1
+                    word += 1
+                    if n == count or word == WINDOW_WORDS:
+                        break
+                    bits = self.occupied[side][word]
+                price = self.window_base + WINDOW_TICKS
+            if n == count or self.outside_count[side] == 0:
+                return n
+            price = self.scan(side, price)
         while n < count and NO_BID < price < NO_ASK:
             levels[n].price_ticks = price
             levels[n].amount_contracts = self.amount_at(side, price)
             n += 1
-            price = self.scan(side, price + step)
+            price = self.scan(side, price + (-1 if side == SIDE_BID else 1))
         return n
 
     cdef void move_window(self, int64_t centre_ticks) noexcept nogil:

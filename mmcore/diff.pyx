@@ -1,10 +1,12 @@
 """See diff.pxd. Order of a batch: cancels, then reducing edits and news, then adding ones."""
 from libc.math cimport fabs
+from libc.stdint cimport uint32_t
 from libc.string cimport memcpy, memset
 
 from mmcore.budget cimport rate_allows, rate_spend
 from mmcore.orders cimport (
-    ORDER_CANCEL_PENDING, ORDER_CLOSED, ORDER_LIVE, ORDER_UNKNOWN, Order, order_slot_free)
+    ORDER_CANCEL_PENDING, ORDER_CLOSED, ORDER_LIVE, ORDER_UNKNOWN, Order, mm_low_slot,
+    order_slot_free)
 from mmcore.risk cimport GATE_OK
 from mmcore.types cimport (
     ACTION_CANCEL, ACTION_CANCEL_INSTRUMENT, ACTION_EDIT, ACTION_NEW, ACTIONS_MAX, LEVELS_MAX,
@@ -12,6 +14,7 @@ from mmcore.types cimport (
 
 cdef enum:
     GENERATION_MAX = 0xFFFFFF   # six hex digits of the label
+    QUOTE_SLOTS = (1 << SLOTS_QUOTE) - 1
 
 # What the planner passes between its own steps.
 cdef struct Planning:
@@ -88,40 +91,56 @@ cdef bint flying(const Order* order) noexcept nogil:
         order.state == ORDER_UNKNOWN and order.order_id_size == 0)
 
 
+cdef bint is_wanted(const ApprovedQuotes* wanted, int32_t side, int32_t level) noexcept nogil:
+    return wanted.first[side] <= level < wanted.count[side]
+
+
 cdef void plan_cancels(Planning* p, OrderTable orders, Budget budget) noexcept nogil:
     """Everything that no rung wants goes; several at once go with one message."""
-    cdef int32_t slot, side, level, doomed = 0, kept = 0, in_flight = 0
+    cdef uint32_t mask = orders.used & QUOTE_SLOTS
+    cdef uint32_t go = 0, flight = 0
+    cdef int32_t slot, side, doomed = 0, kept = 0
     cdef int32_t overdue = 0    # had a cancel or edit that failed: these go by id
     cdef bint pull = p.wanted.count[SIDE_BID] == 0 and p.wanted.count[SIDE_ASK] == 0
-    cdef bint[SLOTS_QUOTE] go
     cdef Order* order
     cdef Action* action
-    for slot in range(SLOTS_QUOTE):
+    while mask:
+        slot = mm_low_slot(mask)
+        mask &= mask - 1
         order = &orders.orders[slot]
         side = 0 if slot < LEVELS_MAX else 1
-        level = slot - side * LEVELS_MAX
-        go[slot] = cancellable(order) and (order.must_cancel or level >= p.wanted.count[side])
-        doomed += go[slot]
-        overdue += go[slot] and order.must_cancel
-        kept += order.state != ORDER_CLOSED and not go[slot]
-        in_flight += pull and flying(order)
-    if (in_flight > 0 or (doomed >= 2 and kept == 0 and overdue == 0)) and (
+        if cancellable(order) and (
+                order.must_cancel or not is_wanted(p.wanted, side, slot - side * LEVELS_MAX)):
+            go |= <uint32_t>1 << slot
+            doomed += 1
+            overdue += order.must_cancel
+        else:
+            kept += order.state != ORDER_CLOSED
+        if pull and flying(order):
+            flight |= <uint32_t>1 << slot
+    if go == 0 and flight == 0:
+        return
+    if (flight != 0 or (doomed >= 2 and kept == 0 and overdue == 0)) and (
             can_send(p, budget, True)):
         # the pull: one request for the whole instrument, each order waits for its own word;
         # it also reaches what is on its way there, which no cancel by id can
         action = next_action(p, orders, &orders.orders[0], ACTION_CANCEL_INSTRUMENT)
-        for slot in range(SLOTS_QUOTE):
-            if go[slot]:
+        mask = go | flight
+        while mask:
+            slot = mm_low_slot(mask)
+            mask &= mask - 1
+            if go & (<uint32_t>1 << slot):
                 action.slot = slot
                 orders.sent(action, p.clock.now_ns)
-            elif pull and flying(&orders.orders[slot]):
+            else:
                 orders.orders[slot].pull_ns = p.clock.now_ns
         budget.spend(action.request_id, p.clock.now_ns)
         p.batch.count += 1
         return
-    for slot in range(SLOTS_QUOTE):
-        if go[slot]:
-            cancel_slot(p, orders, budget, &orders.orders[slot])
+    while go:
+        slot = mm_low_slot(go)
+        go &= go - 1
+        cancel_slot(p, orders, budget, &orders.orders[slot])
 
 
 cdef bint price_due(Planning* p, const Order* order, int64_t price_ticks) noexcept nogil:
@@ -208,5 +227,5 @@ cdef void plan(const ApprovedQuotes* wanted, OrderTable orders, RiskGate gate,
         first = SIDE_BID if wanted.reducing[SIDE_BID] else SIDE_ASK
     for k in range(2):
         side = first if k == 0 else 1 - first
-        for level in range(wanted.count[side]):
+        for level in range(wanted.first[side], wanted.count[side]):
             plan_slot(&p, orders, gate, budget, side, level)

@@ -11,6 +11,7 @@ from mmcore.sink cimport OrderSink
 from mmcore.stats cimport LogHistogram
 from mmcore.types cimport (
     MARKETS_MAX, ActionBatch, BookDelta, Control, Fill, OrderEvent, TickerUpdate, TradePrint)
+from mmcore.windows cimport TimeWindows
 
 cpdef enum EngineFlag:
     """Cold work the turn asks of its runner; the bits of Engine.flags."""
@@ -59,6 +60,8 @@ cdef class Engine:
     cdef ActionBatch batch
     cdef LogHistogram tick_to_order_ns
     cdef int64_t last_frame_ns
+    cdef int32_t lead                       # the perpetual others are priced from; -1: none
+    cdef readonly TimeWindows windows
     cdef readonly double equity_btc         # as the venue last said
     cdef readonly double equity_start_btc
     cdef readonly double max_abs_delta_btc
@@ -83,6 +86,4 @@ cdef class Engine:
     cdef void plan_market(self, Market market, int64_t now_ns) noexcept
     cdef void count_actions(self, Market market, int32_t first) noexcept
     cdef void lose_book(self, Market market) noexcept
-    cdef void control_market(self, Market market, const Control* control,
-                             int64_t now_ns) noexcept
     cdef void disconnected(self) noexcept

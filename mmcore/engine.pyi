@@ -13,6 +13,7 @@ from mmcore.params import Params
 from mmcore.risk import RiskGate
 from mmcore.sink import OrderSink
 from mmcore.types import InstrumentSpec
+from mmcore.windows import TimeWindows
 
 class EngineFlag(IntFlag):
     FLAG_RESYNC = 1
@@ -40,6 +41,8 @@ class Engine:
     def journal(self) -> Journal: ...
     @property
     def markets(self) -> list[Market]: ...
+    @property
+    def windows(self) -> TimeWindows: ...
     @property
     def market_count(self) -> int: ...
     @property

@@ -6,6 +6,7 @@ from mmcore.budget cimport Budget
 from mmcore.diff cimport Clock, PlanResult, plan
 from mmcore.faults cimport FAULT_INVARIANT, FAULT_OPERATOR
 from mmcore.journal cimport JOURNAL_CONTROL, JOURNAL_TIMER, JOURNAL_TURN, JOURNAL_WHY
+from mmcore.observation cimport lead_of, observe_markets, react_to_taker
 from mmcore.orders cimport (
     OUTCOME_INVALID, OUTCOME_POST_ONLY, OUTCOME_REJECTED, OUTCOME_STRAY, OUTCOME_UNKNOWN)
 from mmcore.quote cimport quote_compute
@@ -18,6 +19,7 @@ from mmcore.types cimport (
     CONTROL_RESUME, CONTROL_ROUND_TRIP, CONTROL_STOP, CONTROL_SUBSCRIBED,
     CONTROL_UNKNOWN_RESOLVED, CONTROL_WALL_OFFSET, MARKET_UNKNOWN, ORDER_EVENT_REFUSED, SLOTS_MAX,
     Why, price_usd)
+from mmcore.windows cimport TimeWindows
 
 cdef int64_t JOURNAL_PAUSE_NS = 5_000_000_000    # quiet this long after a record was lost
 
@@ -38,6 +40,8 @@ cdef class Engine:
         self.market_count = <int32_t>len(self.markets)
         for i in range(self.market_count):
             (<Market>self.markets[i]).health.state = MARKET_UNKNOWN
+        self.lead = lead_of(self.markets)
+        self.windows = TimeWindows()
 
     def attach(self, OrderSink sink not None):
         """Set where decisions leave the core."""
@@ -58,12 +62,11 @@ cdef class Engine:
         self.journal.append(JOURNAL_TURN, 0, now_ns, NULL, 0)
         self.counters.decisions += 1
         self.batch.count = 0
+        observe_markets(self.markets, self.lead, self.windows,  # signals, what they allow
+                        now_ns + self.wall_offset_ns if self.wall_offset_ns else 0, now_ns)
         self.risk.begin(self.params.v.inventory.limit_btc)
-        for i in range(self.market_count):                      # signals, exposure
+        for i in range(self.market_count):                      # exposure
             market = <Market>self.markets[i]
-            if market.dirty:
-                market.signals.update(&market.spec, market.book, market.orders,
-                                      &market.params.v.signals, &market.params.v.quote, now_ns)
             market.measure()
             net_btc += market.exposure.position_btc
             self.risk.count(&market.exposure, market.orders.open_count)
@@ -72,7 +75,8 @@ cdef class Engine:
             if market.dirty:
                 market.inventory.net_btc = net_btc - self.params.v.inventory.target_btc
                 quote_compute(&market.spec, &market.signals.s, &market.params.v,
-                              &market.inventory, &market.target)
+                              &market.inventory, &market.stance, &market.placement, now_ns,
+                              &market.target)
         for i in range(self.market_count):                      # risk, in sequence
             market = <Market>self.markets[i]
             if market.dirty:
@@ -86,8 +90,7 @@ cdef class Engine:
             if market.dirty:
                 if market.health.connected:     # what cannot leave must not be in flight
                     self.plan_market(market, now_ns)
-                market.dirty = False
-                market.refresh_ns = now_ns + <int64_t>(market.params.v.orders.refresh_s * 1e9)
+                market.decided(now_ns)
         if fabs(net_btc) > self.max_abs_delta_btc:
             self.max_abs_delta_btc = fabs(net_btc)
         if self.batch.count > 0:
@@ -219,9 +222,12 @@ cdef class Engine:
     cdef int on_trade(self, int32_t index, const TradePrint* trade, int64_t now_ns) noexcept:
         """Take one public print into the tape."""
         cdef Market market = <Market>self.markets[index]
+        cdef int32_t bits
         self.counters.trades += 1
-        market.signals.on_trade(&market.spec, trade)
+        bits = market.signals.on_trade(&market.spec, trade, &market.params.v, now_ns)
         market.dirty = True
+        if bits:
+            react_to_taker(self.markets, market, bits, trade.side, now_ns)
         return 0
 
     cdef int on_ticker(self, int32_t index, const TickerUpdate* ticker, int64_t now_ns) noexcept:
@@ -280,6 +286,8 @@ cdef class Engine:
         if not 0 <= fill.slot < SLOTS_MAX or not market.orders.book_fill(
                 fill.slot, fill.generation, fill.amount_contracts):
             self.counters.foreign_fills += 1
+        else:
+            market.on_quote_filled(fill, now_ns)
         self.all_dirty()                # net delta moved: every market's skew did
         return 1
 
@@ -299,7 +307,9 @@ cdef class Engine:
                             CONTROL_FUNDING, CONTROL_UNKNOWN_RESOLVED):
             if not 0 <= control.market < self.market_count:
                 return -1
-            self.control_market(<Market>self.markets[control.market], control, now_ns)
+            (<Market>self.markets[control.market]).on_control(control)
+            if control.kind == CONTROL_SUBSCRIBED:
+                self.resync_mask &= ~(<uint32_t>1 << control.market)
         elif control.kind == CONTROL_CONNECTED or control.kind == CONTROL_RECONCILED:
             for i in range(self.market_count):
                 if control.kind == CONTROL_CONNECTED:
@@ -334,20 +344,6 @@ cdef class Engine:
             return -1
         self.all_dirty()
         return 0
-
-    cdef void control_market(self, Market market, const Control* control,
-                             int64_t now_ns) noexcept:
-        if control.kind == CONTROL_SUBSCRIBED:
-            self.resync_mask &= ~(<uint32_t>1 << market.spec.index)
-        elif control.kind == CONTROL_POSITION:
-            market.position.set_position(&market.spec, control.value, control.real)
-            market.orders.all_booked()
-        elif control.kind == CONTROL_MARKET_STATE:
-            market.health.state = <int32_t>control.value
-        elif control.kind == CONTROL_FUNDING:
-            market.position.funding = control.real
-        elif control.kind == CONTROL_UNKNOWN_RESOLVED:
-            market.orders.absent(<int32_t>control.value)
 
     cdef void disconnected(self) noexcept:
         """Every live order is unknown, every book invalid, nothing is in flight any more."""

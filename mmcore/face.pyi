@@ -7,7 +7,7 @@ from typing_extensions import disjoint_base
 
 from mmcore.budget import Budget
 from mmcore.engine import Engine
-from mmcore.market import Market
+from mmcore.market import Explanation, Market
 from mmcore.orders import OrderTable
 from mmcore.params import Params
 from mmcore.risk import RiskGate
@@ -47,16 +47,42 @@ class OrderFields(TypedDict, total=False):
     order_id: str
 
 @type_check_only
-class Targets(TypedDict):
+class Targets(Explanation):
     bids: list[tuple[int, int]]
     asks: list[tuple[int, int]]
     reducing: tuple[bool, bool]
-    removed: tuple[int, int]
-    half_usd: float
-    half_floor_usd: float
-    half_vol_usd: float
-    skew_usd: float
-    alpha_usd: float
+    first: tuple[int, int]
+
+@type_check_only
+class QuoteSituation(TypedDict, total=False):
+    reference: Required[float]
+    bid_ticks: int | None
+    ask_ticks: int | None
+    vol_usd: float
+    imbalance: float
+    net_btc: float
+    contracts: int
+    now_ns: int
+    spread_usd: float
+    depth_contracts: float
+    mean_depth_contracts: float
+    flow: float
+    ofi: float
+    current_funding: float
+    index_usd: float
+    fair_basis_usd: float
+    round_trip_ns: int
+    taker_share: float
+    markout_bps: tuple[float, float]
+    markout_fills: tuple[int, int]
+    spread_factor: float
+    size_factor: float
+    tiny: bool
+    regime: int
+    first: tuple[int, int]
+    removed_adding: tuple[int, int]
+    removed_held: tuple[int, int]
+    nearer_bps: tuple[float, float]
 
 EVENT_FIELDS: frozenset[str]
 
@@ -141,17 +167,16 @@ class EngineFace:
     def counters(self) -> dict[str, int]: ...
 
 def next_state(state: int, signal: int) -> tuple[int, int]: ...
+SITUATION_FIELDS: frozenset[str]
+
+@disjoint_base
+class Quoter:
+    def quotes(
+        self, spec: InstrumentSpec, params: Params, **situation: Unpack[QuoteSituation]
+    ) -> Targets: ...
+
 def compute_quotes(
-    spec: InstrumentSpec,
-    params: Params,
-    *,
-    reference: float,
-    bid_ticks: int | None = None,
-    ask_ticks: int | None = None,
-    vol_usd: float = 0.0,
-    imbalance: float = 0.0,
-    net_btc: float = 0.0,
-    contracts: int = 0,
+    spec: InstrumentSpec, params: Params, **situation: Unpack[QuoteSituation]
 ) -> Targets: ...
 
 @disjoint_base

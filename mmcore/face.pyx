@@ -8,10 +8,12 @@ from libc.string cimport memcpy, memset
 from mmcore.book cimport NO_ASK, NO_BID
 from mmcore.budget cimport Budget, RateCap, rate_allows, rate_spend
 from mmcore.engine cimport Engine
-from mmcore.market cimport Market
+from mmcore.ladder cimport Placement
+from mmcore.market cimport Market, explain
 from mmcore.orders cimport OrderTable
 from mmcore.params cimport Params
 from mmcore.quote cimport Inventory, quote_compute
+from mmcore.reaction cimport Stance
 from mmcore.risk cimport RiskGate
 from mmcore.signals cimport SignalState
 from mmcore.sink cimport OrderSink
@@ -178,30 +180,75 @@ def next_state(int32_t state, int32_t signal):
     return table.orders[0].state, outcome
 
 
-def compute_quotes(InstrumentSpec spec not None, Params params not None, *, double reference,
-                   bid_ticks=None, ask_ticks=None, double vol_usd=0.0, double imbalance=0.0,
-                   double net_btc=0.0, int64_t contracts=0):
-    """The target ladder of one situation, before risk, as a dict with its terms in USD."""
-    cdef SignalState signal
-    cdef Inventory inventory
-    cdef TargetQuotes out
-    memset(&signal, 0, sizeof(signal))
-    memset(&inventory, 0, sizeof(inventory))
-    signal.reference_usd, signal.vol_usd, signal.imbalance = reference, vol_usd, imbalance
-    signal.others_ticks[0] = NO_BID if bid_ticks is None else <int64_t>bid_ticks
-    signal.others_ticks[1] = NO_ASK if ask_ticks is None else <int64_t>ask_ticks
-    inventory.net_btc, inventory.contracts = net_btc, contracts
-    inventory.limit_btc = params.v.inventory.limit_btc
-    quote_compute(&spec.c, &signal, &params.v, &inventory, &out)
-    rungs = [[(out.rungs[<int>side][<int>i].price_ticks,
-               out.rungs[<int>side][<int>i].amount_contracts)
-              for i in range(out.count[<int>side])] for side in range(2)]
-    return {"bids": rungs[0], "asks": rungs[1],
-            "reducing": (bool(out.reducing[0]), bool(out.reducing[1])),
-            "removed": (out.why.removed[0], out.why.removed[1]),
-            "half_usd": out.why.half_usd, "half_floor_usd": out.why.half_floor_usd,
-            "half_vol_usd": out.why.half_vol_usd, "skew_usd": out.why.skew_usd,
-            "alpha_usd": out.why.alpha_usd}
+SITUATION_FIELDS = frozenset((
+    "spread_usd", "depth_contracts", "mean_depth_contracts", "flow", "ofi", "current_funding",
+    "index_usd", "fair_basis_usd", "round_trip_ns", "taker_share", "markout_bps", "markout_fills",
+    "spread_factor", "size_factor", "tiny", "regime", "first", "removed_adding",
+    "removed_held", "nearer_bps"))
+
+
+cdef int fill_situation(dict f, SignalState* signal, Inventory* inventory,
+                        Stance* stance) except -1:
+    """Copy the fields of a situation given by name; the others stay neutral."""
+    unknown = set(f) - SITUATION_FIELDS
+    if unknown:
+        raise TypeError(f"a situation has no field {sorted(unknown)}")
+    signal.spread_usd = f.get("spread_usd", 0.0)
+    signal.two_sided = "spread_usd" in f
+    signal.depth_contracts = f.get("depth_contracts", 0.0)
+    signal.mean_depth_contracts = f.get("mean_depth_contracts", 0.0)
+    signal.flow, signal.ofi = f.get("flow", 0.0), f.get("ofi", 0.0)
+    signal.current_funding = f.get("current_funding", 0.0)
+    signal.index_usd, signal.fair_basis_usd = f.get("index_usd", 0.0), f.get("fair_basis_usd", 0.0)
+    signal.has_basis = "fair_basis_usd" in f
+    inventory.round_trip_ns = f.get("round_trip_ns", 0)
+    inventory.taker_share = f.get("taker_share", 0.0)
+    inventory.markout_bps = f.get("markout_bps", (0.0, 0.0))
+    inventory.markout_fills = f.get("markout_fills", (0, 0))
+    stance.spread_factor, stance.size_factor = f.get("spread_factor", 1.0), f.get("size_factor", 1)
+    stance.row_factor = (1.0, 1.0)
+    stance.tiny, stance.regime = f.get("tiny", False), f.get("regime", 0)
+    stance.first = f.get("first", (0, 0))
+    stance.removed_adding = f.get("removed_adding", (0, 0))
+    stance.removed_held = f.get("removed_held", (0, 0))
+    stance.nearer_bps = f.get("nearer_bps", (0.0, 0.0))
+    return 0
+
+
+cdef class Quoter:
+    """The quoting model by hand; it remembers only the placement of its quotes."""
+    cdef Placement placement
+
+    def quotes(self, InstrumentSpec spec not None, Params params not None, *, double reference,
+               bid_ticks=None, ask_ticks=None, double vol_usd=0.0, double imbalance=0.0,
+               double net_btc=0.0, int64_t contracts=0, int64_t now_ns=0, **situation):
+        """The target ladder of one situation, before risk, as a dict with its terms in USD."""
+        cdef SignalState signal
+        cdef Inventory inventory
+        cdef Stance stance
+        cdef TargetQuotes out
+        memset(&signal, 0, sizeof(signal))
+        memset(&inventory, 0, sizeof(inventory))
+        memset(&stance, 0, sizeof(stance))
+        fill_situation(situation, &signal, &inventory, &stance)
+        signal.reference_usd, signal.vol_usd, signal.imbalance = reference, vol_usd, imbalance
+        signal.others_ticks[0] = NO_BID if bid_ticks is None else <int64_t>bid_ticks
+        signal.others_ticks[1] = NO_ASK if ask_ticks is None else <int64_t>ask_ticks
+        inventory.net_btc, inventory.contracts = net_btc, contracts
+        inventory.limit_btc = params.v.inventory.limit_btc
+        quote_compute(&spec.c, &signal, &params.v, &inventory, &stance, &self.placement, now_ns,
+                      &out)
+        rungs = [[(out.rungs[<int>side][<int>i].price_ticks,
+                   out.rungs[<int>side][<int>i].amount_contracts)
+                  for i in range(out.count[<int>side])] for side in range(2)]
+        return {"bids": rungs[0], "asks": rungs[1],
+                "reducing": (bool(out.reducing[0]), bool(out.reducing[1])),
+                "first": (out.first[0], out.first[1]), **explain(&out.why)}
+
+
+def compute_quotes(spec, params, **situation):
+    """Quoter.quotes() of a Quoter that has never quoted."""
+    return Quoter().quotes(spec, params, **situation)
 
 
 cdef class TableFace:

@@ -19,6 +19,7 @@ cdef class Ledger:
     cdef uint64_t next_due[HORIZONS]        # first fill whose markout at that horizon is open
     cdef double markout_sum_bps[2][HORIZONS]
     cdef uint64_t markout_count[2][HORIZONS]
+    cdef double markout_recent_bps[2][HORIZONS]     # mean that forgets: about the last 50 fills
     cdef uint64_t trade_ids[TRADE_IDS_MAX]
     cdef uint64_t trade_count
     cdef readonly uint64_t fills

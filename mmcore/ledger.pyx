@@ -3,6 +3,7 @@ from libc.stdint cimport int32_t, int64_t, uint64_t
 
 cdef int64_t[HORIZONS] HORIZON_NS = [
     100_000_000, 1_000_000_000, 5_000_000_000, 30_000_000_000, 300_000_000_000]
+cdef uint64_t RECENT_FILLS = 50
 HORIZON_NAMES = ("0.1", "1", "5", "30", "300")
 
 
@@ -39,15 +40,21 @@ cdef class Ledger:
         """Settle every markout that is due at this mid."""
         cdef OpenMarkout* entry
         cdef int32_t h, side
+        cdef double markout
+        cdef uint64_t share
         for h in range(HORIZONS):
             while self.next_due[h] < self.recorded:
                 entry = &self.open_fills[self.next_due[h] % LEDGER_FILLS_MAX]
                 if entry.now_ns + HORIZON_NS[h] > now_ns:
                     break
                 side = 0 if entry.sign > 0.0 else 1
-                self.markout_sum_bps[side][h] += (
-                    entry.sign * (mid_usd - entry.price_usd) / entry.price_usd * 1e4)
+                markout = entry.sign * (mid_usd - entry.price_usd) / entry.price_usd * 1e4
+                self.markout_sum_bps[side][h] += markout
                 self.markout_count[side][h] += 1
+                share = self.markout_count[side][h]
+                self.markout_recent_bps[side][h] += (
+                    markout - self.markout_recent_bps[side][h]) / <double>(
+                    share if share < RECENT_FILLS else RECENT_FILLS)
                 self.next_due[h] += 1
 
     def markouts(self):

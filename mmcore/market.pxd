@@ -3,15 +3,22 @@ from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from mmcore.book cimport OrderBook
 from mmcore.budget cimport RateCap
+from mmcore.ladder cimport Placement
 from mmcore.ledger cimport Ledger
 from mmcore.orders cimport OrderTable
 from mmcore.params cimport Params
 from mmcore.position cimport Position
 from mmcore.quote cimport Inventory
+from mmcore.reaction cimport Reaction, Stance
+from mmcore.regime cimport RegimeState
 from mmcore.risk cimport Exposure, Health
 from mmcore.signals cimport Signals
 from mmcore.types cimport (
-    ApprovedQuotes, BookDelta, Instrument, InstrumentSpec, TargetQuotes)
+    ApprovedQuotes, BookDelta, Control, Fill, Instrument, InstrumentSpec, TargetQuotes, Why)
+from mmcore.windows cimport WindowTable
+
+
+cdef dict explain(const Why* why)
 
 
 cdef class Market:
@@ -26,6 +33,10 @@ cdef class Market:
     cdef Health health
     cdef Exposure exposure
     cdef Inventory inventory
+    cdef RegimeState regime
+    cdef Reaction reaction
+    cdef Stance stance
+    cdef Placement placement
     cdef RateCap rate
     cdef TargetQuotes target
     cdef ApprovedQuotes approved
@@ -41,8 +52,17 @@ cdef class Market:
     cdef readonly uint64_t orders_edit
     cdef readonly uint64_t orders_cancel
     cdef readonly uint64_t rejects
+    cdef double fill_rate               # own fills a minute, decaying, as of fill_rate_ns
+    cdef int64_t fill_rate_ns
+    cdef int64_t observed_ns
 
     cdef double price_for_limits(self) noexcept nogil
     cdef void measure(self) noexcept nogil
+    cdef void observe(self, int64_t now_ns) noexcept nogil
+    cdef void take_stance(self, const WindowTable* windows, int64_t now_ns) noexcept nogil
+    cdef void on_quote_filled(self, const Fill* fill, int64_t now_ns) noexcept nogil
+    cdef void decided(self, int64_t now_ns) noexcept nogil
+    cdef void on_control(self, const Control* control) noexcept nogil
+    cdef double fills_per_min(self) noexcept nogil
     cdef void on_book_applied(self, const BookDelta* delta, int64_t now_ns,
                               int64_t wall_offset_ns) noexcept nogil

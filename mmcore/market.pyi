@@ -17,13 +17,24 @@ class Explanation(TypedDict):
     reference_usd: float
     carry_usd: float
     alpha_usd: float
+    alpha_terms_usd: dict[str, float]
     skew_usd: float
     half_floor_usd: float
+    half_base_usd: float
     half_vol_usd: float
+    half_market_usd: float
+    drought_usd: float
+    pad_usd: float
+    markout_usd: tuple[float, float]
     half_usd: float
+    spread_factor: float
+    size_factor: float
     position_btc: float
     sigma_usd: float
+    vol_year: float
     reference_source: int
+    model: int
+    regime: str
     removed: tuple[int, int]
 
 @disjoint_base

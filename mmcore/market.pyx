@@ -1,9 +1,38 @@
 """See market.pxd."""
-from mmcore.types cimport SIDE_ASK, SIDE_BID, delta_btc
+from libc.math cimport exp2
+
+from mmcore.alpha import TERM_NAMES
+from mmcore.reaction cimport react_to_fill, react_to_mid, take_stance
+from mmcore.regime cimport regime_update
+from mmcore.types cimport (
+    CONTROL_FUNDING, CONTROL_MARKET_STATE, CONTROL_POSITION, CONTROL_UNKNOWN_RESOLVED, SIDE_ASK, SIDE_BID, SLOTS_MAX, Why, delta_btc, price_usd)
+# the Python class: a cimported enum has no name at run time
+from mmcore.regime import Regime
 
 
 cdef enum:
     LAG_SHARE = 8               # feed lag is averaged over about this many book messages
+    MARKOUT_5_S = 2             # place of the 5 s horizon in the ledger
+    TAKER_PRIOR = 20            # maker fills the measured taker share starts from
+
+cdef double FILL_RATE_HALF_LIFE_S = 300.0
+
+
+cdef dict explain(const Why* why):
+    """The why record as a dict."""
+    terms = {name: why.alpha_term_usd[<int>i] for i, name in enumerate(TERM_NAMES)}
+    return {"reference_usd": why.reference_usd, "carry_usd": why.carry_usd,
+            "alpha_usd": why.alpha_usd, "alpha_terms_usd": terms, "skew_usd": why.skew_usd,
+            "half_floor_usd": why.half_floor_usd, "half_base_usd": why.half_base_usd,
+            "half_vol_usd": why.half_vol_usd, "half_market_usd": why.half_market_usd,
+            "drought_usd": why.drought_usd, "pad_usd": why.pad_usd,
+            "markout_usd": (why.markout_usd[0], why.markout_usd[1]),
+            "half_usd": why.half_usd, "spread_factor": why.spread_factor,
+            "size_factor": why.size_factor, "position_btc": why.position_btc,
+            "sigma_usd": why.sigma_usd, "vol_year": why.vol_year,
+            "reference_source": why.reference_source, "model": why.model,
+            "regime": Regime(why.regime).name,
+            "removed": (why.removed[0], why.removed[1])}
 
 
 cdef class Market:
@@ -57,6 +86,65 @@ cdef class Market:
             lag_ns = now_ns + wall_offset_ns - delta.timestamp_ms * 1_000_000
             self.health.lag_ns += (lag_ns - self.health.lag_ns) // LAG_SHARE
 
+    cdef void observe(self, int64_t now_ns) noexcept nogil:
+        """Bring signals, regime and reactions up to the book and the tape."""
+        self.signals.update(&self.spec, self.book, self.orders, &self.params.v, now_ns)
+        if self.book.valid:
+            react_to_mid(&self.reaction, self.signals.s.mid_usd, &self.params.v.orders, now_ns)
+        regime_update(&self.regime, &self.signals.windows, &self.params.v)
+        self.observed_ns = now_ns
+
+    cdef void take_stance(self, const WindowTable* windows, int64_t now_ns) noexcept nogil:
+        """Say what may be quoted at this decision, and what our own fills teach."""
+        cdef int32_t side
+        take_stance(&self.reaction, &self.signals.s, &self.regime, windows, &self.params.v,
+                    self.position.contracts, now_ns, &self.stance)
+        self.inventory.taker_share = <double>(self.ledger.fills - self.ledger.maker_fills) / (
+            <double>(self.ledger.fills + TAKER_PRIOR))
+        for side in range(2):
+            self.inventory.markout_bps[side] = self.ledger.markout_recent_bps[side][MARKOUT_5_S]
+            self.inventory.markout_fills[side] = <int64_t>(
+                self.ledger.markout_count[side][MARKOUT_5_S])
+
+    cdef void on_quote_filled(self, const Fill* fill, int64_t now_ns) noexcept nogil:
+        """React to a fill of one of our own slots; call it once the fill is booked there."""
+        cdef double share = 1.0
+        self.fill_rate = self.fills_per_min() * exp2(
+            -<double>(now_ns - self.fill_rate_ns) * 1e-9 / FILL_RATE_HALF_LIFE_S)
+        self.fill_rate += 60.0 * 0.6931471805599453 / FILL_RATE_HALF_LIFE_S
+        self.fill_rate_ns = now_ns
+        if not 0 <= fill.slot < SLOTS_MAX:
+            return
+        if self.orders.orders[fill.slot].amount_contracts > 0:
+            share = (<double>self.orders.orders[fill.slot].booked_contracts
+                     / <double>self.orders.orders[fill.slot].amount_contracts)
+        react_to_fill(&self.reaction, fill.side, fill.slot, fill.generation, share,
+                      price_usd(&self.spec, fill.price_ticks), self.signals.s.mid_usd,
+                      &self.params.v, now_ns)
+
+    cdef void decided(self, int64_t now_ns) noexcept nogil:
+        """Nothing is new any more; look again at the next deadline or refresh."""
+        self.dirty = False
+        self.refresh_ns = now_ns + <int64_t>(self.params.v.orders.refresh_s * 1e9)
+        if 0 < self.stance.wake_ns < self.refresh_ns:
+            self.refresh_ns = self.stance.wake_ns
+
+    cdef void on_control(self, const Control* control) noexcept nogil:
+        """What the venue or the operator says of this instrument."""
+        if control.kind == CONTROL_POSITION:
+            self.position.set_position(&self.spec, control.value, control.real)
+            self.orders.all_booked()
+        elif control.kind == CONTROL_MARKET_STATE:
+            self.health.state = <int32_t>control.value
+        elif control.kind == CONTROL_FUNDING:
+            self.position.funding = control.real
+        elif control.kind == CONTROL_UNKNOWN_RESOLVED:
+            self.orders.absent(<int32_t>control.value)
+
+    cdef double fills_per_min(self) noexcept nogil:
+        """Own fills a minute with a half-life of five, as of the last fill."""
+        return self.fill_rate
+
     @property
     def name(self):
         """The venue's name of the instrument."""
@@ -64,13 +152,7 @@ cdef class Market:
 
     def why(self):
         """How the last decision came to be, as a dict."""
-        why = self.approved.why
-        return {"reference_usd": why.reference_usd, "carry_usd": why.carry_usd,
-                "alpha_usd": why.alpha_usd, "skew_usd": why.skew_usd,
-                "half_floor_usd": why.half_floor_usd, "half_vol_usd": why.half_vol_usd,
-                "half_usd": why.half_usd, "position_btc": why.position_btc,
-                "sigma_usd": why.sigma_usd, "reference_source": why.reference_source,
-                "removed": (why.removed[0], why.removed[1])}
+        return explain(&self.approved.why)
 
     def quotes(self):
         """The approved ladder of the last decision: ([(price_ticks, contracts)], asks)."""

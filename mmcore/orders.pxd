@@ -66,6 +66,7 @@ cdef struct Order:
 
 cdef class OrderTable:
     cdef Order orders[SLOTS_MAX]
+    cdef uint32_t used          # a bit per slot that may hold something; a clear bit is a free slot
     cdef uint32_t sequence      # of requests; part of the JSON-RPC id
     cdef readonly int32_t open_count
     cdef readonly int32_t unknown_count
@@ -86,6 +87,13 @@ cdef class OrderTable:
     cdef int64_t best_own(self, int32_t side, bint post_only) noexcept nogil
     cdef int learn(self, Order* order, const OrderEvent* event) noexcept nogil
     cdef int refused(self, Order* order, int32_t request, const OrderEvent* event) noexcept nogil
+
+
+cdef extern from *:
+    """
+    static inline int mm_low_slot(unsigned int mask) { return __builtin_ctz(mask); }
+    """
+    int mm_low_slot(unsigned int mask) noexcept nogil   # of a mask that is not 0
 
 
 cdef inline int64_t order_worst(const Order* order) noexcept nogil:

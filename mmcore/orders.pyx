@@ -50,6 +50,7 @@ cdef class OrderTable:
     cdef int step(self, Order* order, int32_t signal) noexcept nogil:
         """Move one order through the table; return OrderOutcome bits."""
         cdef int before = order.state
+        self.used |= <uint32_t>1 << order.slot
         cdef int after = NEXT[before][signal]
         if after == NEVER:
             self.invalid_transitions += 1
@@ -66,6 +67,7 @@ cdef class OrderTable:
     cdef void sent(self, const Action* action, int64_t now_ns) noexcept nogil:
         """Record a request that is about to leave; state first, then the socket."""
         cdef Order* order = &self.orders[action.slot]
+        self.used |= <uint32_t>1 << action.slot
         order.request_id = action.request_id
         order.request = action.kind
         order.sent_ns = now_ns
@@ -112,6 +114,7 @@ cdef class OrderTable:
         cdef int32_t request = order.request
         cdef int outcome
         cdef bint fresh
+        self.used |= <uint32_t>1 << event.slot
         if event.kind == ORDER_EVENT_REFUSED:
             if not answered:
                 return OUTCOME_STRAY
@@ -233,17 +236,25 @@ cdef class OrderTable:
     cdef int64_t worst_contracts(self, int32_t side) noexcept nogil:
         """Contracts of one side that may still be, or have been, filled without being booked."""
         cdef int64_t total = 0
-        cdef int32_t i
-        for i in range(SLOTS_MAX):
-            if self.orders[i].side == side:
-                total += order_worst(&self.orders[i])
+        cdef uint32_t mask = self.used
+        cdef const Order* order
+        while mask:
+            order = &self.orders[mm_low_slot(mask)]
+            mask &= mask - 1
+            if order.side == side:
+                total += order_worst(order)
+            if order_slot_free(order) and order.request_id == 0 and order.pull_ns <= 0:
+                self.used &= ~(<uint32_t>1 << order.slot)
         return total
 
     cdef int32_t own_levels(self, int32_t side, LevelChange* levels) noexcept nogil:
         """Where our own resting amounts of a side stand in the venue's book."""
         cdef int32_t i, n = 0
         cdef int64_t resting
-        for i in range(SLOTS_MAX):
+        cdef uint32_t mask = self.used
+        while mask:
+            i = mm_low_slot(mask)
+            mask &= mask - 1
             if (self.orders[i].state < ORDER_LIVE or self.orders[i].side != side):
                 continue
             resting = self.orders[i].amount_contracts - self.orders[i].filled_contracts
@@ -262,10 +273,11 @@ cdef class OrderTable:
         """
         cdef const Order* order
         cdef int64_t best = 0, price
-        cdef int32_t i
+        cdef uint32_t mask = self.used
         cdef bint moving
-        for i in range(SLOTS_MAX):
-            order = &self.orders[i]
+        while mask:
+            order = &self.orders[mm_low_slot(mask)]
+            mask &= mask - 1
             if order.state == ORDER_CLOSED or order.side != side:
                 continue
             price = order.price_ticks

@@ -1,12 +1,34 @@
 """Params: the numbers the core is steered by, one field per config key of the same name.
 
-All doubles: uniform to set while running; switches are 0 or 1. Units are in the names.
+All doubles: uniform to set while running; switches are 0 or 1, a choice is its place in the
+key's list. Units are in the names. What is not set is 0, which turns a rule off.
 """
 
 cdef struct SignalParams:
     double vol_half_life_s
     double warmup_s
     double imbalance_levels
+    double imbalance_threshold
+    double flow_half_life_s
+    double run_trades
+    double sweep_bps
+    double ofi_half_life_s
+    double top_rate_max
+    double vol_window_s
+    double basis_half_life_s
+    double regime
+    double calm_vol
+    double volatile_vol
+    double trend_z
+    double regime_hysteresis
+    double calm_spread_factor
+    double calm_size_factor
+    double volatile_spread_factor
+    double volatile_size_factor
+    double trending_spread_factor
+    double trending_size_factor
+    double volatile_sides
+    double trending_sides
 
 cdef struct QuoteParams:
     double size_btc
@@ -27,6 +49,39 @@ cdef struct QuoteParams:
     double fee_floor
     double micro_price
     double max_reference_spread_bps
+    double model
+    double intensity_a
+    double intensity_k
+    double stand_aside_vol
+    double resume_vol
+    double wide_action
+    double tiny_size_btc
+    double funding_hold_s
+    double max_carry_bps
+    double flow_shift_bps
+    double ofi_shift_bps
+    double max_alpha_bps
+    double market_spread_share
+    double drought_depth_share
+    double drought_widen
+    double latency_z
+    double markout_widen
+    double max_markout_bps
+    double markout_fills
+    double placement
+    double hang_back_ticks
+    double undercut_per_min
+    double undercut_delta_bps
+    double spacing
+    double level_spacing_vol
+    double level_size_factor
+    double refill
+    double size_mode
+    double size_share
+    double size_edge_k
+    double size_vol_k
+    double jitter_ticks
+    double jitter_seed
 
 cdef struct OrderParams:
     double requote_bps
@@ -39,10 +94,21 @@ cdef struct OrderParams:
     double valid_for_ms
     double unknown_ms
     double max_unanswered
+    double momentum_bps
+    double momentum_ms
+    double pull_trade_usd
+    double post_fill_hold_ms
+    double run_bps
+    double reentry_stagger_ms
+    double small_fill_share
 
 cdef struct InventoryParams:
     double limit_btc
     double target_btc
+    double capital_btc
+    double fills_in_row_shrink
+    double fills_in_row_pause
+    double fills_in_row_pause_s
 
 cdef struct RiskParams:
     double stale_ms
@@ -55,6 +121,13 @@ cdef struct RiskParams:
     double max_open_orders
     double reject_storm_count
     double reject_storm_s
+    double max_index_deviation_bps
+
+cdef struct CoverParams:
+    double trigger_bps
+    double step_bps
+    double step_s
+    double max_s
 
 cdef struct ParamValues:
     SignalParams signals
@@ -62,6 +135,7 @@ cdef struct ParamValues:
     OrderParams orders
     InventoryParams inventory
     RiskParams risk
+    CoverParams cover
 
 
 cdef class Params:

@@ -1,166 +1,266 @@
-"""Reservation price, width, ladder and sizes (SPEC 2); each term is kept in TargetQuotes.why."""
+"""Fair value, width, ladder and sizes (SPEC 2); each term is kept in TargetQuotes.why."""
 from libc.math cimport fabs, sqrt
-from libc.string cimport memset
 
+from mmcore.alpha cimport set_alpha
 from mmcore.book cimport NO_ASK, NO_BID
+from mmcore.ladder cimport SideInput, on_step, rung_ticks, size_factor
 from mmcore.params cimport QuoteParams
+from mmcore.regime cimport REGIME_TRENDING, REGIME_VOLATILE
+from mmcore.signals cimport REFERENCE_LEAD
 from mmcore.types cimport (
     LEVELS_MAX, REMOVED_REFERENCE, REMOVED_SIZE, REMOVED_WIDTH, SIDE_ASK, SIDE_BID, Why,
-    contracts_of_btc, lots_down, price_usd, ticks_down, ticks_up)
+    contracts_of_btc, lots_down)
+from mmcore.width cimport Width, WidthInput, gamma_of, width_of
+
+cdef double FUNDING_PERIOD_S = 28_800.0     # what the venue's rates are stated for
+cdef double HELD_SHARE = 2.0 / 3.0          # of the limit, beyond which reducing is not held
+
+# What both sides of one decision share.
+cdef struct Sizing:
+    double base_btc
+    double adding_factor
+    double share                # of the limit in use
+    int64_t held                # contracts of this instrument, unsigned
+    bint tiny                   # an adding quote has quote.tiny_size_btc
 
 
-cdef double skew_usd(const QuoteParams* params, double reference_usd, double vol_usd,
-                     const Inventory* inventory) noexcept nogil:
-    """Reservation shift -q gamma sigma^2 tau, |shift| capped (Avellaneda and Stoikov 2008).
-
-    Without a gamma it is derived from the shift wanted at the limit at a reference volatility:
-    gamma = shift / (limit sigma_ref^2 tau).
-    """
-    cdef double gamma = params.gamma
-    cdef double reference_vol, cap, shift
-    if gamma <= 0.0:
-        reference_vol = params.skew_reference_vol_bps * 1e-4 * reference_usd
-        if reference_vol <= 0.0 or inventory.limit_btc <= 0.0 or params.horizon_s <= 0.0:
-            return 0.0
-        gamma = params.skew_usd_at_limit / (
-            inventory.limit_btc * reference_vol * reference_vol * params.horizon_s)
-        # a quiet market must not switch the skew off: sigma never counts below the reference
-        if vol_usd < reference_vol:
-            vol_usd = reference_vol
-    shift = -inventory.net_btc * gamma * vol_usd * vol_usd * params.horizon_s
-    cap = params.max_skew_bps * 1e-4 * reference_usd
-    if shift > cap:
+cdef double clamped(double value, double cap) noexcept nogil:
+    if value > cap:
         return cap
-    return -cap if shift < -cap else shift
+    return -cap if value < -cap else value
 
 
-cdef void set_width(const Instrument* spec, const SignalState* signal,
-                    const QuoteParams* params, Why* why) noexcept nogil:
-    """Half-spread = max(minimum, base + k sigma sqrt(tau)); the fee floor is the adding side's."""
-    cdef double minimum = params.min_half_spread_usd
+cdef double carry_usd(const Instrument* spec, const SignalState* signal,
+                      const ParamValues* params) noexcept nogil:
+    """What holding costs: funding of a perpetual, reversion of a dated contract's basis.
+
+    Positive funding is paid by longs, so it lowers the price at which to buy. A contango is
+    normal: only the distance of the basis from its own mean counts, and nothing where the
+    reference holds the fair basis already.
+    """
+    cdef double cap = params.quote.max_carry_bps * 1e-4 * signal.reference_usd
+    cdef double off
+    if spec.expiry_ms == 0:
+        return clamped(-signal.current_funding * params.quote.funding_hold_s / FUNDING_PERIOD_S
+                       * signal.reference_usd, cap)
+    if (signal.reference_source == REFERENCE_LEAD or not signal.has_basis
+            or params.signals.basis_half_life_s <= 0.0):
+        return 0.0
+    off = signal.reference_usd - signal.index_usd - signal.fair_basis_usd
+    return clamped(-off * params.quote.horizon_s / params.signals.basis_half_life_s, cap)
+
+
+cdef double base_size_btc(const ParamValues* params, const Inventory* inventory) noexcept nogil:
+    """Fixed, a share of the limit, or a share of the capital."""
+    cdef int32_t mode = <int32_t>params.quote.size_mode
+    if mode == 1:
+        return params.quote.size_share * inventory.limit_btc
+    if mode == 2:
+        return params.quote.size_share * params.inventory.capital_btc
+    return params.quote.size_btc
+
+
+cdef void set_width(const Instrument* spec, const SignalState* signal, const ParamValues* params,
+                    const Inventory* inventory, const Stance* stance, double size_btc,
+                    Why* why) noexcept nogil:
+    """Half-spread = factor * max(minimum, market, model) plus drought; the floor stands apart."""
+    cdef const QuoteParams* quote = &params.quote
     cdef double bps = 1e-4 * why.reference_usd
-    if params.min_half_spread_bps * bps > minimum:
-        minimum = params.min_half_spread_bps * bps
-    why.half_vol_usd = params.vol_k * signal.vol_usd * sqrt(params.horizon_s)
-    why.half_usd = params.base_half_spread_bps * bps + why.half_vol_usd
+    cdef double minimum = quote.min_half_spread_usd
+    cdef double fee, depth
+    cdef WidthInput at
+    cdef Width width
+    at.reference_usd, at.sigma_usd, at.tau_s = why.reference_usd, signal.vol_usd, quote.horizon_s
+    at.net_btc, at.limit_btc, at.size_btc = inventory.net_btc, inventory.limit_btc, size_btc
+    at.gamma = gamma_of(quote, why.reference_usd, inventory.limit_btc)
+    width_of(&at, quote, &width)
+    why.skew_usd = clamped(width.skew_usd, quote.max_skew_bps * bps)
+    why.half_base_usd, why.half_vol_usd = width.base_usd, width.risk_usd
+    why.half_usd = width.base_usd + width.risk_usd
+    if quote.min_half_spread_bps * bps > minimum:
+        minimum = quote.min_half_spread_bps * bps
     if why.half_usd < minimum:
         why.half_usd = minimum
+    why.half_market_usd = 0.0
+    if signal.two_sided:
+        why.half_market_usd = 0.5 * quote.market_spread_share * signal.spread_usd
+        if why.half_usd < why.half_market_usd:
+            why.half_usd = why.half_market_usd
+    why.drought_usd = 0.0
+    if quote.drought_depth_share > 0.0 and signal.mean_depth_contracts > 0.0:
+        depth = signal.depth_contracts / (quote.drought_depth_share * signal.mean_depth_contracts)
+        if depth < 1.0:
+            why.drought_usd = why.half_usd * quote.drought_widen * (1.0 - depth)
+    why.half_usd = (why.half_usd + why.drought_usd) * stance.spread_factor
     why.half_floor_usd = 0.0
-    if params.fee_floor > 0.5:
-        why.half_floor_usd = (<double>spec.maker_fee_e8 * 1e-8 * why.reference_usd
-                              + 0.5 * params.min_edge_bps * bps)
+    if quote.fee_floor > 0.5:
+        fee = ((1.0 - inventory.taker_share) * <double>spec.maker_fee_e8
+               + inventory.taker_share * <double>spec.taker_fee_e8) * 1e-8
+        why.half_floor_usd = fee * why.reference_usd + 0.5 * quote.min_edge_bps * bps
+    why.pad_usd = quote.latency_z * signal.vol_usd * sqrt(
+        <double>inventory.round_trip_ns * 1e-9)
 
 
-cdef int64_t on_step(const Instrument* spec, int64_t ticks, int32_t side) noexcept nogil:
-    """The nearest price outwards that the venue's coarser tick steps allow."""
-    if spec.tick_step_count == 0:
-        return ticks
-    if side == SIDE_BID:
-        return ticks_down(spec, price_usd(spec, ticks))
-    return ticks_up(spec, price_usd(spec, ticks))
+cdef double markout_usd(const QuoteParams* params, const Inventory* inventory, int32_t side,
+                        const Why* why) noexcept nogil:
+    """Widen a side whose fills, 5 s later, were worth less than the fee floor asks for."""
+    cdef double bps = 1e-4 * why.reference_usd
+    cdef double shortfall
+    if params.markout_widen <= 0.0 or inventory.markout_fills[side] < (
+            <int64_t>params.markout_fills):
+        return 0.0
+    shortfall = params.markout_widen * (
+        why.half_floor_usd - inventory.markout_bps[side] * bps)
+    if shortfall <= 0.0:
+        return 0.0
+    if shortfall > params.max_markout_bps * bps:
+        return params.max_markout_bps * bps
+    return shortfall
 
 
-cdef int64_t rung_ticks(const Instrument* spec, const SignalState* signal, int32_t side,
-                        double distance_usd, double floor_usd, const Why* why,
-                        bint reducing) noexcept nogil:
-    """Price of one rung: outward rounding, never crossing, and by the side's own bounds."""
-    cdef double fair = why.reference_usd + why.carry_usd + why.alpha_usd
-    cdef double price
-    cdef int64_t ticks, bound
-    if side == SIDE_BID:
-        price = fair + why.skew_usd - distance_usd
-        if not reducing:
-            if price > fair - floor_usd:
-                price = fair - floor_usd
-            if price > why.reference_usd:       # an adding quote never stands through mid
-                price = why.reference_usd
-        ticks = ticks_down(spec, price)
-        if reducing and signal.others_ticks[SIDE_BID] > NO_BID:
-            bound = signal.others_ticks[SIDE_BID] + 1
-            if ticks > bound:
-                ticks = bound
-        if ticks >= signal.others_ticks[SIDE_ASK]:
-            ticks = signal.others_ticks[SIDE_ASK] - 1
-        return on_step(spec, ticks, side)
-    price = fair + why.skew_usd + distance_usd
+cdef double adding_factor(const QuoteParams* params, const Stance* stance,
+                          const Why* why) noexcept nogil:
+    """Growth with edge, shrinkage with volatility, and what regime and time of day say."""
+    cdef double factor = stance.size_factor, over
+    cdef double reference_vol = params.skew_reference_vol_bps * 1e-4 * why.reference_usd
+    if params.size_edge_k > 0.0 and why.half_floor_usd > 0.0:
+        over = params.size_edge_k * (why.half_usd / why.half_floor_usd - 1.0)
+        if over > 0.0:
+            factor *= 1.0 + (over if over < 1.0 else 1.0)
+    if params.size_vol_k > 0.0 and reference_vol > 0.0 and why.sigma_usd > reference_vol:
+        factor /= 1.0 + params.size_vol_k * (why.sigma_usd / reference_vol - 1.0)
+    return factor
+
+
+cdef int64_t rung_contracts(const Instrument* spec, const QuoteParams* params,
+                            const Sizing* sizing, double row_factor, bint reducing,
+                            int32_t level, const Why* why) noexcept nogil:
+    """Amount of one rung in whole lots."""
+    cdef double size = sizing.base_btc
+    cdef int64_t amount, most
+    if sizing.tiny and not reducing:
+        return lots_down(spec, contracts_of_btc(spec, params.tiny_size_btc, why.reference_usd))
+    while level > 0:
+        size *= params.level_size_factor
+        level -= 1
     if not reducing:
-        if price < fair + floor_usd:
-            price = fair + floor_usd
-        if price < why.reference_usd:
-            price = why.reference_usd
-    ticks = ticks_up(spec, price)
-    if reducing and signal.others_ticks[SIDE_ASK] < NO_ASK:
-        bound = signal.others_ticks[SIDE_ASK] - 1
-        if ticks < bound:
-            ticks = bound
-    if ticks <= signal.others_ticks[SIDE_BID]:
-        ticks = signal.others_ticks[SIDE_BID] + 1
-    return on_step(spec, ticks, side)
+        size *= sizing.adding_factor * row_factor
+    amount = lots_down(spec, contracts_of_btc(
+        spec, size * size_factor(sizing.share, reducing), why.reference_usd))
+    if reducing:
+        most = lots_down(spec, <double>sizing.held + contracts_of_btc(
+            spec, sizing.base_btc, why.reference_usd))
+        if amount > most:
+            amount = most
+    return amount
 
 
-cdef double size_factor(double share, bint reducing) noexcept nogil:
-    """Adding shrinks linearly, to a half at two thirds of the limit; reducing grows to double."""
-    if share > 1.0:
-        share = 1.0
-    return 1.0 + share if reducing else 1.0 - 0.75 * share
+cdef void quote_side(const Instrument* spec, const SignalState* signal,
+                     const ParamValues* params, const Stance* stance, const Sizing* sizing,
+                     SideInput* at, Placement* placement, TargetQuotes* out) noexcept nogil:
+    """Fill the rungs of one side, from the touch outwards."""
+    cdef int32_t side = at.side, level, levels = <int32_t>params.quote.levels
+    cdef int64_t sign = 1 if side == SIDE_BID else -1
+    cdef int64_t previous = NO_ASK if side == SIDE_BID else NO_BID
+    cdef int64_t ticks, amount
+    if levels > LEVELS_MAX:
+        levels = LEVELS_MAX
+    out.first[side] = stance.first[side]
+    for level in range(levels):
+        amount = rung_contracts(spec, &params.quote, sizing, stance.row_factor[side], at.reducing,
+                                level, &out.why)
+        if amount <= 0:
+            break
+        ticks = rung_ticks(spec, signal, &params.quote, at, level, &out.why, placement)
+        if (previous - ticks) * sign <= 0:
+            ticks = on_step(spec, previous - sign, side)
+        previous = ticks
+        if ticks <= 0:
+            break
+        out.rungs[side][level].price_ticks = ticks
+        out.rungs[side][level].amount_contracts = amount
+        out.count[side] = level + 1
+    if out.count[side] == 0:
+        out.why.removed[side] |= REMOVED_SIZE
+
+
+cdef int32_t removed_bits(const Stance* stance, int32_t side, bint reducing,
+                          double share) noexcept nogil:
+    """Why a side is not to be quoted now."""
+    cdef int32_t bits = stance.removed[side]
+    if not reducing:
+        bits |= stance.removed_adding[side] | stance.removed_held[side]
+    elif share <= HELD_SHARE:
+        bits |= stance.removed_held[side]
+    return bits
+
+
+cdef void begin_why(const SignalState* signal, const ParamValues* params,
+                    const Inventory* inventory, const Stance* stance,
+                    TargetQuotes* out) noexcept nogil:
+    cdef Why* why = &out.why
+    cdef int32_t side
+    for side in range(2):
+        out.count[side] = out.first[side] = 0
+        out.reducing[side] = False
+        why.removed[side] = 0
+        why.markout_usd[side] = 0.0
+    why.reference_usd = signal.reference_usd
+    why.reference_source = signal.reference_source
+    why.sigma_usd, why.vol_year = signal.vol_usd, signal.vol_year
+    why.position_btc = inventory.net_btc
+    why.regime = stance.regime
+    why.model = <int32_t>params.quote.model
+    why.spread_factor = stance.spread_factor
 
 
 cdef void quote_compute(const Instrument* spec, const SignalState* signal,
                         const ParamValues* params, const Inventory* inventory,
+                        const Stance* stance, Placement* placement, int64_t now_ns,
                         TargetQuotes* out) noexcept nogil:
     """Fill `out` with the ladder wanted now; an empty side carries its reason."""
     cdef const QuoteParams* quote = &params.quote
     cdef Why* why = &out.why
-    cdef int32_t side, level, levels
-    cdef bint reducing
-    cdef double share, step, cap
-    cdef int64_t amount, held, most, ticks, previous
-    memset(out, 0, sizeof(TargetQuotes))
-    why.reference_usd = signal.reference_usd
-    why.reference_source = signal.reference_source
-    why.sigma_usd = signal.vol_usd
-    why.position_btc = inventory.net_btc
+    cdef Sizing sizing
+    cdef SideInput at
+    cdef int32_t side
+    cdef bint wide
+    begin_why(signal, params, inventory, stance, out)
     if signal.reference_usd <= 0.0:
         why.removed[0] = why.removed[1] = REMOVED_REFERENCE
         return
-    why.alpha_usd = signal.imbalance * quote.imbalance_shift_bps * 1e-4 * why.reference_usd
-    why.skew_usd = skew_usd(quote, why.reference_usd, signal.vol_usd, inventory)
-    set_width(spec, signal, quote, why)
-    cap = quote.max_half_spread_bps * 1e-4 * why.reference_usd
-    step = quote.level_spacing_bps * 1e-4 * why.reference_usd
-    share = fabs(inventory.net_btc) / inventory.limit_btc if inventory.limit_btc > 0.0 else 1.0
-    held = inventory.contracts if inventory.contracts >= 0 else -inventory.contracts
-    levels = <int32_t>quote.levels
-    if levels > LEVELS_MAX:
-        levels = LEVELS_MAX
+    why.carry_usd = carry_usd(spec, signal, params)
+    set_alpha(signal, quote, why)
+    sizing.base_btc = base_size_btc(params, inventory)
+    set_width(spec, signal, params, inventory, stance, sizing.base_btc, why)
+    sizing.adding_factor = why.size_factor = adding_factor(quote, stance, why)
+    sizing.share = 1.0
+    if inventory.limit_btc > 0.0:
+        sizing.share = fabs(inventory.net_btc) / inventory.limit_btc
+    sizing.held = inventory.contracts if inventory.contracts >= 0 else -inventory.contracts
+    wide = why.half_usd > quote.max_half_spread_bps * 1e-4 * why.reference_usd
+    sizing.tiny = stance.tiny or (wide and quote.wide_action > 0.5)
+    at.now_ns = now_ns
+    at.fair_usd = why.reference_usd + why.carry_usd + why.alpha_usd
+    at.floor_usd = why.half_floor_usd
+    at.step_usd = quote.level_spacing_bps * 1e-4 * why.reference_usd
+    if quote.spacing > 0.5:
+        at.step_usd = quote.level_spacing_vol * why.sigma_usd * sqrt(quote.horizon_s)
+    at.hang_back = (stance.regime == REGIME_VOLATILE or stance.regime == REGIME_TRENDING
+                    or sizing.share > 0.5)
     for side in range(2):
         # reducing: this side brings both the net delta and this instrument towards zero
-        reducing = (inventory.contracts < 0 and inventory.net_btc < 0.0) if side == SIDE_BID \
+        at.reducing = (inventory.contracts < 0 and inventory.net_btc < 0.0) if side == SIDE_BID \
             else (inventory.contracts > 0 and inventory.net_btc > 0.0)
-        out.reducing[side] = reducing
-        if why.half_usd > cap and not reducing:
+        at.side = side
+        out.reducing[side] = at.reducing
+        why.removed[side] = removed_bits(stance, side, at.reducing, sizing.share)
+        if wide and not at.reducing and not sizing.tiny:
             why.removed[side] |= REMOVED_WIDTH
+        why.markout_usd[side] = markout_usd(quote, inventory, side, why)
+        if why.removed[side]:
+            placement.last_ticks[side] = placement.stepped_ticks[side] = 0
             continue
-        amount = lots_down(spec, contracts_of_btc(
-            spec, quote.size_btc * size_factor(share, reducing), why.reference_usd))
-        most = lots_down(spec, <double>held + contracts_of_btc(
-            spec, quote.size_btc, why.reference_usd))
-        if reducing and amount > most:
-            amount = most
-        if amount <= 0:
-            why.removed[side] |= REMOVED_SIZE
-            continue
-        previous = NO_ASK if side == SIDE_BID else NO_BID
-        for level in range(levels):
-            ticks = rung_ticks(spec, signal, side, why.half_usd + level * step,
-                               why.half_floor_usd, why, reducing)
-            if side == SIDE_BID and ticks >= previous:
-                ticks = on_step(spec, previous - 1, side)
-            elif side == SIDE_ASK and ticks <= previous:
-                ticks = on_step(spec, previous + 1, side)
-            previous = ticks
-            if ticks <= 0:
-                break
-            out.rungs[side][level].price_ticks = ticks
-            out.rungs[side][level].amount_contracts = amount
-            out.count[side] = level + 1
+        at.distance_usd = (why.half_usd + why.pad_usd + why.markout_usd[side]
+                           - stance.nearer_bps[side] * 1e-4 * why.reference_usd)
+        quote_side(spec, signal, params, stance, &sizing, &at, placement, out)

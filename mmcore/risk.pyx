@@ -1,6 +1,5 @@
 """See risk.pxd. Limits are judged on the worst case: position plus every order that may fill."""
 from libc.math cimport fabs
-from libc.string cimport memset
 
 from mmcore.orders cimport Order, order_slot_free, order_worst
 from mmcore.types cimport (
@@ -70,9 +69,11 @@ cdef class RiskGate:
         cdef int32_t side, level, n
         cdef int64_t amount, most
         cdef double room, net_room, signed
-        memset(out, 0, sizeof(ApprovedQuotes))
+        cdef int64_t order_most = self.order_most(spec, params, signal)
         out.why = target.why
         for side in range(2):
+            out.count[side] = 0
+            out.first[side] = target.first[side]
             out.reducing[side] = target.reducing[side]
             out.why.removed[side] |= blocked
             if blocked:
@@ -96,9 +97,8 @@ cdef class RiskGate:
                 if amount > most:
                     amount = most
                     out.why.removed[side] |= REMOVED_INVENTORY
-                most = self.order_most(spec, params, signal)
-                if amount > most:
-                    amount = most
+                if amount > order_most:
+                    amount = order_most
                 if amount <= 0:
                     break
                 out.rungs[side][n] = target.rungs[side][level]

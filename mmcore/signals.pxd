@@ -2,9 +2,11 @@
 from libc.stdint cimport int32_t, int64_t
 
 from mmcore.book cimport OrderBook
+from mmcore.flow cimport FlowState
 from mmcore.orders cimport OrderTable
-from mmcore.params cimport QuoteParams, SignalParams
+from mmcore.params cimport ParamValues, SignalParams
 from mmcore.types cimport Instrument, TickerUpdate, TradePrint
+from mmcore.volatility cimport VolState
 
 cpdef enum ReferenceSource:
     REFERENCE_MID = 0
@@ -12,6 +14,7 @@ cpdef enum ReferenceSource:
     REFERENCE_LAST = 2
     REFERENCE_MARK = 3
     REFERENCE_NONE = 4
+    REFERENCE_LEAD = 5          # the perpetual's micro-price plus the fair basis to it
 
 cdef struct SignalState:
     int64_t best_ticks[2]       # venue's touch, own orders included; NO_BID / NO_ASK
@@ -33,20 +36,51 @@ cdef struct SignalState:
     double current_funding
     double funding_8h
     int64_t ticker_ns           # when the last ticker came
+    double vol_year             # one-minute realised, annualised
     double variance             # USD^2 per s
     double sample_mid_usd
     int64_t sample_ns           # 0: the next sample only sets the base
     bint seeded                 # variance holds at least one move's time
+    double depth_contracts      # both sides over the imbalance levels
+    double mean_depth_contracts # its EWMA; 0 until seeded
+    double flow                 # signed over whole taker volume, in [-1, 1]
+    double ofi                  # order-flow imbalance in mean touch sizes, in [-1, 1]
+    int32_t run                 # taker orders in a row with an up-tick (> 0) or down-tick
+    double top_rate             # changes of the best prices in the last second
+    double top_rise             # of them rises minus falls
+    double fair_basis_usd       # EWMA of mid minus index
+    bint has_basis
+    double lead_basis_usd       # EWMA of own mid minus the lead's micro-price
+    bint has_lead_basis
+    int64_t lead_sample_ns
 
 
 cdef class Signals:
     cdef SignalState s
+    cdef FlowState flow
+    cdef VolState windows
 
     cdef void restart(self) noexcept nogil
-    cdef void on_trade(self, const Instrument* spec, const TradePrint* trade) noexcept nogil
+    cdef int32_t on_trade(self, const Instrument* spec, const TradePrint* trade,
+                          const ParamValues* params, int64_t now_ns) noexcept nogil
     cdef void on_ticker(self, const TickerUpdate* ticker, int64_t now_ns) noexcept nogil
     cdef void update(self, const Instrument* spec, OrderBook book, OrderTable orders,
-                     const SignalParams* params, const QuoteParams* quote,
-                     int64_t now_ns) noexcept nogil
+                     const ParamValues* params, int64_t now_ns) noexcept nogil
+    cdef void refer(self, const ParamValues* params) noexcept nogil
+    cdef void refer_to_lead(self, const SignalState* lead, const SignalParams* params,
+                            int64_t now_ns) noexcept nogil
     cdef void top(self, OrderBook book, OrderTable orders, int32_t depth) noexcept nogil
-    cdef void sample_variance(self, double half_life_s, int64_t now_ns) noexcept nogil
+    cdef void sample(self, const SignalParams* params, int64_t now_ns) noexcept nogil
+    cdef void sample_variance(self, double half_life_s, double dt) noexcept nogil
+
+
+cdef inline int32_t strong_signal(const SignalState* s,
+                                  const SignalParams* params) noexcept nogil:
+    """+1 or -1 where depth and tape agree on the direction; 0 otherwise."""
+    if params.imbalance_threshold <= 0.0:
+        return 0
+    if s.imbalance >= params.imbalance_threshold and s.run >= <int32_t>params.run_trades:
+        return 1
+    if s.imbalance <= -params.imbalance_threshold and -s.run >= <int32_t>params.run_trades:
+        return -1
+    return 0

@@ -11,6 +11,7 @@ class ReferenceSource(IntEnum):
     REFERENCE_LAST = 2
     REFERENCE_MARK = 3
     REFERENCE_NONE = 4
+    REFERENCE_LEAD = 5
 
 @type_check_only
 class Reading(TypedDict):
@@ -30,7 +31,21 @@ class Reading(TypedDict):
     last_usd: float
     current_funding: float
     funding_8h: float
+    run: int
+    top_rate: float
+    top_rise: float
+    depth_contracts: float
+    mean_depth_contracts: float
+    fair_basis_usd: float
+    lead_basis_usd: float
+    vol_year: float
+    range_year: float
+    window_vol_usd: float
+    drift_z: float
 
 @disjoint_base
 class Signals:
     def read(self) -> Reading: ...
+    def flow_at(
+        self, half_life_s: float, ofi_half_life_s: float, now_ns: int
+    ) -> tuple[float, float]: ...

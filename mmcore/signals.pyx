@@ -2,7 +2,11 @@
 from libc.math cimport exp2, sqrt
 
 from mmcore.book cimport NO_ASK, NO_BID
+from mmcore.flow cimport (
+    flow_imbalance, flow_ofi, flow_on_touch, flow_on_trade, flow_restart, flow_run,
+    flow_top_rate)
 from mmcore.types cimport SIDE_ASK, SIDE_BID, LevelChange, price_usd, SLOTS_MAX
+from mmcore.volatility cimport vol_restart, vol_update
 
 cdef enum:
     DEPTH_MAX = 20                      # levels an imbalance may look at
@@ -32,10 +36,17 @@ cdef class Signals:
     cdef void restart(self) noexcept nogil:
         """Forget what a gap in the data makes doubtful; the variance itself is kept."""
         self.s.sample_ns = 0
+        flow_restart(&self.flow)
+        vol_restart(&self.windows)
 
-    cdef void on_trade(self, const Instrument* spec, const TradePrint* trade) noexcept nogil:
-        if not trade.excluded:
-            self.s.last_usd = price_usd(spec, trade.price_ticks)
+    cdef int32_t on_trade(self, const Instrument* spec, const TradePrint* trade,
+                          const ParamValues* params, int64_t now_ns) noexcept nogil:
+        """Take one print; return the FLOW_* bits of its taker order."""
+        if trade.excluded:
+            return 0
+        self.s.last_usd = price_usd(spec, trade.price_ticks)
+        return flow_on_trade(&self.flow, spec, trade, &params.signals,
+                             params.orders.pull_trade_usd, now_ns)
 
     cdef void on_ticker(self, const TickerUpdate* ticker, int64_t now_ns) noexcept nogil:
         self.s.ticker_ns = now_ns
@@ -53,12 +64,12 @@ cdef class Signals:
         self.s.funding_8h = ticker.funding_8h
 
     cdef void update(self, const Instrument* spec, OrderBook book, OrderTable orders,
-                     const SignalParams* params, const QuoteParams* quote,
-                     int64_t now_ns) noexcept nogil:
-        """Recompute everything from the book as it stands."""
+                     const ParamValues* params, int64_t now_ns) noexcept nogil:
+        """Recompute everything from book and tape as they stand."""
         cdef SignalState* s = &self.s
+        cdef const SignalParams* p = &params.signals
         cdef double bid, ask, size
-        cdef int32_t depth = <int32_t>params.imbalance_levels
+        cdef int32_t depth = <int32_t>p.imbalance_levels
         self.top(book, orders, depth if 1 <= depth <= DEPTH_MAX else 5)
         s.two_sided = s.others_ticks[SIDE_BID] > NO_BID and s.others_ticks[SIDE_ASK] < NO_ASK
         s.mid_usd = 0.0
@@ -70,11 +81,26 @@ cdef class Signals:
             size = <double>(s.others_contracts[SIDE_BID] + s.others_contracts[SIDE_ASK])
             s.micro_usd = (bid * <double>s.others_contracts[SIDE_ASK]
                            + ask * <double>s.others_contracts[SIDE_BID]) / size
-            if book.valid:          # a broken book moves by what was missed, not by the market
-                self.sample_variance(params.vol_half_life_s, now_ns)
+            if book.valid:
+                flow_on_touch(&self.flow, s.others_ticks, s.others_contracts, p, now_ns)
+                vol_update(&self.windows, s.mid_usd, p.vol_window_s, now_ns)
+                if s.sample_ns == 0 or now_ns - s.sample_ns >= SAMPLE_NS:
+                    self.sample(p, now_ns)
+        s.vol_year = self.windows.minute_year
+        s.run = flow_run(&self.flow, p.flow_half_life_s, now_ns)
+        if params.quote.flow_shift_bps != 0.0:
+            s.flow = flow_imbalance(&self.flow, p.flow_half_life_s, now_ns)
+        if params.quote.ofi_shift_bps != 0.0:
+            s.ofi = flow_ofi(&self.flow, p.ofi_half_life_s, now_ns)
+        s.top_rate = flow_top_rate(&self.flow, now_ns, &s.top_rise)
+        self.refer(params)
+
+    cdef void refer(self, const ParamValues* params) noexcept nogil:
+        """Choose the reference: mid or micro-price, else the last trade, else the mark."""
+        cdef SignalState* s = &self.s
         if s.two_sided and (
-                s.spread_usd * 1e4 <= quote.max_reference_spread_bps * s.mid_usd):
-            if quote.micro_price > 0.5:
+                s.spread_usd * 1e4 <= params.quote.max_reference_spread_bps * s.mid_usd):
+            if params.quote.micro_price > 0.5:
                 s.reference_usd, s.reference_source = s.micro_usd, REFERENCE_MICRO
             else:
                 s.reference_usd, s.reference_source = s.mid_usd, REFERENCE_MID
@@ -84,6 +110,53 @@ cdef class Signals:
             s.reference_usd, s.reference_source = s.mark_usd, REFERENCE_MARK
         else:
             s.reference_usd, s.reference_source = 0.0, REFERENCE_NONE
+
+    cdef void refer_to_lead(self, const SignalState* lead, const SignalParams* params,
+                            int64_t now_ns) noexcept nogil:
+        """Price a dated contract from the perpetual: its micro-price plus the EWMA basis to it.
+
+        The own mid of a thin contract is slow; who quotes round it is picked off by everybody who
+        sees the perpetual.
+        """
+        cdef SignalState* s = &self.s
+        cdef double dt, weight
+        if lead.mid_usd <= 0.0:
+            return
+        if s.mid_usd > 0.0 and (not s.has_lead_basis or now_ns - s.lead_sample_ns >= SAMPLE_NS):
+            dt = <double>(now_ns - s.lead_sample_ns) * 1e-9
+            weight = 0.0
+            if s.has_lead_basis and params.basis_half_life_s > 0.0:
+                weight = exp2(-dt / params.basis_half_life_s)
+            s.lead_basis_usd = weight * s.lead_basis_usd + (1.0 - weight) * (
+                s.mid_usd - lead.micro_usd)
+            s.has_lead_basis, s.lead_sample_ns = True, now_ns
+        if s.has_lead_basis:
+            s.reference_usd = lead.micro_usd + s.lead_basis_usd
+            s.reference_source = REFERENCE_LEAD
+
+    cdef void sample(self, const SignalParams* params, int64_t now_ns) noexcept nogil:
+        """Ten times a second: EWMA variance, mean depth and fair basis."""
+        cdef SignalState* s = &self.s
+        cdef double dt, weight, move
+        if s.sample_ns == 0:
+            s.sample_ns, s.sample_mid_usd = now_ns, s.mid_usd
+            dt = 0.0
+        else:
+            dt = <double>(now_ns - s.sample_ns) * 1e-9
+            self.sample_variance(params.vol_half_life_s, dt)
+            s.sample_ns, s.sample_mid_usd = now_ns, s.mid_usd
+        if s.mean_depth_contracts == 0.0:
+            s.mean_depth_contracts = s.depth_contracts
+        elif params.vol_half_life_s > 0.0:
+            weight = exp2(-dt / params.vol_half_life_s)
+            s.mean_depth_contracts += (1.0 - weight) * (
+                s.depth_contracts - s.mean_depth_contracts)
+        if s.index_usd > 0.0:
+            move = s.mid_usd - s.index_usd - s.fair_basis_usd
+            if not s.has_basis:
+                s.fair_basis_usd, s.has_basis = s.mid_usd - s.index_usd, True
+            elif params.basis_half_life_s > 0.0:
+                s.fair_basis_usd += (1.0 - exp2(-dt / params.basis_half_life_s)) * move
 
     cdef void top(self, OrderBook book, OrderTable orders, int32_t depth) noexcept nogil:
         """Others' touch and depth imbalance I = (Qb - Qa) / (Qb + Qa) over `depth` levels."""
@@ -108,23 +181,16 @@ cdef class Signals:
             for i in range(count if count < depth else depth):
                 total[side] += <double>levels[i].amount_contracts
         s.imbalance = 0.0
+        s.depth_contracts = total[SIDE_BID] + total[SIDE_ASK]
         if total[SIDE_BID] + total[SIDE_ASK] > 0.0:
             s.imbalance = ((total[SIDE_BID] - total[SIDE_ASK])
                            / (total[SIDE_BID] + total[SIDE_ASK]))
 
-    cdef void sample_variance(self, double half_life_s, int64_t now_ns) noexcept nogil:
+    cdef void sample_variance(self, double half_life_s, double dt) noexcept nogil:
         """Time-aware EWMA: v <- w v + (1 - w) r^2 / dt with w = 2^(-dt / half life)."""
         cdef SignalState* s = &self.s
-        cdef double move, dt, weight
-        if s.sample_ns == 0:
-            s.sample_ns, s.sample_mid_usd = now_ns, s.mid_usd
-            return
-        if now_ns - s.sample_ns < SAMPLE_NS:
-            return
-        dt = <double>(now_ns - s.sample_ns) * 1e-9
-        move = s.mid_usd - s.sample_mid_usd
-        s.sample_ns, s.sample_mid_usd = now_ns, s.mid_usd
-        weight = exp2(-dt / half_life_s) if half_life_s > 0.0 else 0.0
+        cdef double move = s.mid_usd - s.sample_mid_usd
+        cdef double weight = exp2(-dt / half_life_s) if half_life_s > 0.0 else 0.0
         if not s.seeded:
             s.seeded = True
             s.variance = move * move / dt
@@ -144,4 +210,14 @@ cdef class Signals:
             "imbalance": s.imbalance, "vol_usd": s.vol_usd, "reference_usd": s.reference_usd,
             "reference_source": ReferenceSource(s.reference_source).name,
             "mark_usd": s.mark_usd, "index_usd": s.index_usd, "last_usd": s.last_usd,
-            "current_funding": s.current_funding, "funding_8h": s.funding_8h}
+            "current_funding": s.current_funding, "funding_8h": s.funding_8h,
+            "run": s.run, "top_rate": s.top_rate, "top_rise": s.top_rise,
+            "depth_contracts": s.depth_contracts, "mean_depth_contracts": s.mean_depth_contracts,
+            "fair_basis_usd": s.fair_basis_usd, "lead_basis_usd": s.lead_basis_usd,
+            "vol_year": self.windows.minute_year, "range_year": self.windows.range_year,
+            "window_vol_usd": self.windows.window_usd, "drift_z": self.windows.drift_z}
+
+    def flow_at(self, double half_life_s, double ofi_half_life_s, int64_t now_ns):
+        """Taker flow and order-flow imbalance as they stand at a time, both in [-1, 1]."""
+        return (flow_imbalance(&self.flow, half_life_s, now_ns),
+                flow_ofi(&self.flow, ofi_half_life_s, now_ns))

@@ -17,6 +17,7 @@ cdef enum:
     NAME_MAX = 48               # bytes of an instrument name
     TICK_STEPS_MAX = 4          # price-dependent tick sizes
     HORIZONS = 5                # markouts at 0.1, 1, 5, 30 and 300 s
+    ALPHA_TERMS_MAX = 8
     SIDE_BID = 0
     SIDE_ASK = 1
 
@@ -188,19 +189,38 @@ cpdef enum RemovedReason:
     REMOVED_SIZE = 1024             # nothing left after rounding to lots
     REMOVED_LAG = 2048              # feed lag over its limit
     REMOVED_KILLED = 4096
+    REMOVED_SIGNAL = 8192           # a strong signal against this side
+    REMOVED_REGIME = 16384          # the regime does not allow this side
+    REMOVED_WINDOW = 32768          # a time window that pulls
+    REMOVED_TOP_RATE = 65536        # the touch moves too fast
+    REMOVED_FILLS = 131072          # too many fills of this side in a row
+    REMOVED_COVER = 262144          # covering an adverse fill: the other side only
+    REMOVED_VOL = 524288            # stand aside: volatility
+    REMOVED_SWEEP = 1048576         # a sweep, or a single trade too large
 
 # How a pair of quotes came to be. USD unless the name says otherwise.
 cdef struct Why:
     double reference_usd
     double carry_usd            # funding or basis
-    double alpha_usd            # imbalance and flow
+    double alpha_usd            # imbalance, flow and order-flow imbalance together, capped
+    double alpha_term_usd[ALPHA_TERMS_MAX]  # each term before the cap, as alpha.TERM_NAMES
     double skew_usd             # reservation minus fair value
     double half_floor_usd       # fee floor of the adding side
-    double half_vol_usd         # k sigma sqrt(tau)
-    double half_usd             # what was used
+    double half_vol_usd         # what volatility (or the model's risk term) adds
+    double half_base_usd        # what the model asks without it
+    double half_market_usd      # share of the prevailing half-spread
+    double drought_usd          # added for a thin book
+    double pad_usd              # added for the round trip
+    double markout_usd[2]       # added to a side whose fills turned out bad
+    double half_usd             # what was used, without pad and markout
+    double spread_factor        # regime, time window and touch rate, multiplied
+    double size_factor
     double position_btc         # net delta the skew saw
     double sigma_usd            # per sqrt(s)
-    int32_t reference_source    # 0 mid, 1 micro-price, 2 last trade, 3 mark
+    double vol_year             # one-minute volatility, annualised
+    int32_t reference_source    # ReferenceSource
+    int32_t model               # WidthModel
+    int32_t regime              # Regime
     int32_t removed[2]          # RemovedReason bits per side
 
 cdef struct Rung:
@@ -209,6 +229,7 @@ cdef struct Rung:
 
 cdef struct TargetQuotes:
     int32_t count[2]
+    int32_t first[2]            # rungs before it are not wanted now: their slots stay empty
     bint reducing[2]            # that side reduces the position: floor and width do not bind it
     Rung rungs[2][LEVELS_MAX]
     Why why
@@ -216,6 +237,7 @@ cdef struct TargetQuotes:
 # Only risk.RiskGate fills one of these.
 cdef struct ApprovedQuotes:
     int32_t count[2]
+    int32_t first[2]
     bint reducing[2]
     Rung rungs[2][LEVELS_MAX]
     Why why

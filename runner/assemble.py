@@ -27,6 +27,7 @@ from mmcore.types import InstrumentSpec
 from runner.config import Config, Credentials
 from runner.config_keys import Instrument
 from runner.reactor import Reactor
+from runner.time_windows import TimeWindow
 
 AUTH: dict[str, Literal["client_credentials", "client_signature"]] = {
     "credentials": "client_credentials", "signature": "client_signature"}
@@ -63,7 +64,8 @@ async def assemble(
     run = rng.getrandbits(32)
     seed = rng.getrandbits(32)
     labels = Labels(config.venue.label_prefix, run=run, config=int(config.fingerprint(), 16))
-    engine = make_engine(config.engine_values(), config.instrument, specs, journal)
+    engine = make_engine(config.engine_values(), config.instrument, specs, journal,
+                         config.windows)
     encoder = Encoder(specs, labels, mask_seed=seed)
     sink = DeribitSink(engine, encoder)
     engine.attach(sink)
@@ -80,12 +82,14 @@ async def assemble(
 
 
 def make_engine(values: dict[str, float], entries: Sequence[Instrument],
-                specs: list[InstrumentSpec], journal: Journal | None) -> Engine:
+                specs: list[InstrumentSpec], journal: Journal | None,
+                windows: Sequence[TimeWindow] = ()) -> Engine:
     """Build the engine with the configured values, and each instrument's own over them."""
     params = Params()
     for key, value in values.items():
         params.set(key, value)
     engine = Engine(params, specs, journal)
+    engine.windows.replace([window.row() for window in windows])
     for market, entry in zip(engine.markets, entries, strict=True):
         own = {"inventory.limit_btc": entry.limit_btc, "quote.size_btc": entry.size_btc}
         for key, stated in own.items():

@@ -23,6 +23,7 @@ from runner.config_keys import (
     ENGINE_SECTIONS,
     KEYS,
     SECTIONS,
+    Cover,
     Instrument,
     Inventory,
     JournalKeys,
@@ -37,8 +38,10 @@ from runner.config_keys import (
     Start,
     Telemetry,
     Venue,
+    engine_numbers,
 )
 from runner.credentials import SecretError, read_secret
+from runner.time_windows import SHIPPED_WINDOWS, TimeWindow, windows_of
 
 INSTRUMENT_RULES = ("perpetual", "front", "next-quarter")
 INSTRUMENT_NAME = re.compile(r"[A-Z]{2,8}(_[A-Z]{2,8})?-(PERPETUAL|\d{1,2}[A-Z]{3}\d{2})")
@@ -62,11 +65,13 @@ class Config(Struct, frozen=True, kw_only=True):
     orders: Orders
     inventory: Inventory
     risk: Risk
+    cover: Cover
     telemetry: Telemetry
     journal: JournalKeys
     runtime: Runtime
     start: Start
     shutdown: Shutdown
+    windows: tuple[TimeWindow, ...]     # [[quote.window]]
     profile: Literal["sim", "live"]
     embedded: bool                  # the venue is a child of ours, its address not known yet
     origin: dict[str, str]          # dotted key -> where its value comes from
@@ -80,15 +85,13 @@ class Config(Struct, frozen=True, kw_only=True):
         sections = {name: msgspec.to_builtins(getattr(self, name)) for name in SECTIONS}
         for name in ("client_id", "client_secret"):
             sections["venue"][name] = "redacted" if sections["venue"][name] else ""
+        sections["quote"]["window"] = [msgspec.to_builtins(w) for w in self.windows]
         return msgspec.json.encode(sections, order="sorted")
 
     def engine_values(self) -> dict[str, float]:
         """Return the keys the engine takes, by dotted name, as doubles."""
-        return {
-            f"{section}.{field}": float(getattr(getattr(self, section), field))
-            for section in ENGINE_SECTIONS
-            for field in getattr(self, section).__struct_fields__
-        }
+        return engine_numbers({name: msgspec.to_builtins(getattr(self, name))
+                               for name in ENGINE_SECTIONS})
 
 
 class Credentials(Struct, frozen=True):
@@ -122,10 +125,12 @@ def load(path: Path | None, sets: Sequence[str] = (), venue: str | None = None) 
         given["venue.url"] = Given(venue, f"--venue {venue}")
     url = resolve_venue(given, faults)
     profile: Literal["sim", "live"] = "sim" if url == "sim" or is_loopback(url) else "live"
+    stated = given.pop("quote.window", None)
+    windows = windows_of(stated.value, stated.where, faults) if stated else SHIPPED_WINDOWS
     check_values(given, instruments, faults)
     if faults:
         raise ConfigError(faults)
-    config = build(given, instruments, url, profile)
+    config = build(given, instruments, url, profile, windows)
     file_name = path.name if path is not None else "defaults"
     faults = limits_missing(given, profile, file_name)
     faults += contradictions(config)
@@ -351,7 +356,7 @@ def credential_faults(config: Config) -> list[str]:
 
 # ----------------------------------------------------------------------------------- building
 def build(given: dict[str, Given], instruments: list[dict[str, Given]], url: str,
-          profile: Literal["sim", "live"]) -> Config:
+          profile: Literal["sim", "live"], windows: tuple[TimeWindow, ...]) -> Config:
     """Put values and the profile's defaults together."""
     origin: dict[str, str] = {}
     sections: dict[str, dict[str, Any]] = {name: {} for name in SECTIONS}
@@ -375,5 +380,5 @@ def build(given: dict[str, Given], instruments: list[dict[str, Given]], url: str
     origin |= {f"instrument.{i}.{k.partition('.')[2]}": v.where
                for i, table in enumerate(instruments) for k, v in table.items()}
     fields: dict[str, Any] = dict(made)
-    return Config(instrument=entries, profile=profile, embedded=url == "sim", origin=origin,
-                  **fields)
+    return Config(instrument=entries, windows=windows, profile=profile, embedded=url == "sim",
+                  origin=origin, **fields)

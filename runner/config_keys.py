@@ -6,33 +6,14 @@ is unused all read them through `KEYS`.
 
 import types
 import typing
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct
 
-
-def key(
-    unit: str,
-    effect: str,
-    low: float | None = None,
-    high: float | None = None,
-    *,
-    sim: Any = UNSET,
-    running: bool = False,
-    limit: bool = False,
-) -> Meta:
-    """Describe a key.
-
-    sim: the default on the embedded exchange where it differs. running: may change while
-    trading. limit: must be stated in the file on a live venue.
-    """
-    extra = {"unit": unit, "effect": effect, "sim": sim, "running": running, "limit": limit}
-    return Meta(ge=low, le=high, extra=extra)
-
-
-class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A table of the file."""
+from runner.key_types import Section, key
+from runner.strategy_keys import Cover, Quote, Signals
 
 
 class Venue(Section, frozen=True):
@@ -65,59 +46,6 @@ class Instrument(Section, frozen=True):
                                           "where absent.", 0.0001, 100.0)] = None
 
 
-class Signals(Section, frozen=True):
-    """`[signals]`: what is measured."""
-
-    vol_half_life_s: Annotated[float, key("s", "Half-life of the volatility estimate.",
-                                          1.0, 86400.0, sim=20.0, running=True)] = 60.0
-    warmup_s: Annotated[float, key("s", "Data needed before the first quote, after a resync too.",
-                                   0.0, 3600.0, sim=3.0, running=True)] = 120.0
-    imbalance_levels: Annotated[int, key("levels", "Book levels the depth imbalance counts.",
-                                         1, 50, running=True)] = 5
-
-
-class Quote(Section, frozen=True):
-    """`[quote]`: prices, widths and sizes."""
-
-    size_btc: Annotated[float, key("BTC", "Base size of a quote, rounded down to the lot.",
-                                   0.0001, 100.0, running=True, limit=True)] = 0.02
-    levels: Annotated[int, key("levels", "Rungs of each side.", 1, 10, running=True)] = 1
-    level_spacing_bps: Annotated[float, key("bps", "Distance between two rungs.",
-                                            0.01, 1000.0, running=True)] = 4.0
-    min_half_spread_bps: Annotated[float, key("bps", "Least half-spread.",
-                                              0.0, 1000.0, sim=0.1, running=True)] = 1.0
-    min_half_spread_usd: Annotated[float, key("USD", "Least half-spread.",
-                                              0.0, 10000.0, sim=0.5, running=True)] = 2.5
-    min_edge_bps: Annotated[float, key("bps", "Edge over both fees that a round trip must keep.",
-                                       -100.0, 1000.0, sim=0.2, running=True)] = 1.0
-    base_half_spread_bps: Annotated[float, key("bps", "Half-spread before volatility.",
-                                               0.0, 1000.0, sim=0.3, running=True)] = 2.5
-    vol_k: Annotated[float, key("1", "Half-spread per volatility over quote.horizon_s; 0: off.",
-                                0.0, 100.0, sim=0.3, running=True)] = 1.0
-    horizon_s: Annotated[float, key("s", "Time a quote is expected to wait for its other side.",
-                                    0.01, 86400.0, running=True)] = 10.0
-    max_half_spread_bps: Annotated[float, key("bps", "A wider half-spread pulls the quotes.",
-                                              0.01, 5000.0, running=True)] = 30.0
-    gamma: Annotated[float, key("1/(BTC USD)", "Risk aversion; 0: derived from "
-                                "quote.skew_usd_at_limit.", 0.0, 1000.0, running=True)] = 0.0
-    skew_usd_at_limit: Annotated[float, key("USD", "Shift of both quotes at the inventory limit.",
-                                            0.0, 100000.0, running=True)] = 35.0
-    skew_reference_vol_bps: Annotated[float, key("bps/sqrt(s)", "Volatility at which the skew "
-                                                 "at the limit is as stated.",
-                                                 0.001, 1000.0, running=True)] = 0.7
-    max_skew_bps: Annotated[float, key("bps", "Cap of the inventory shift.",
-                                       0.0, 1000.0, running=True)] = 8.0
-    imbalance_shift_bps: Annotated[float, key("bps", "Shift at full depth imbalance; 0: off.",
-                                              0.0, 100.0, running=True)] = 0.3
-    fee_floor: Annotated[bool, key("", "Never add closer than the fee plus half of "
-                                   "quote.min_edge_bps.", sim=False, running=True)] = True
-    micro_price: Annotated[bool, key("", "Quote around the micro-price instead of the mid.",
-                                     running=True)] = False
-    max_reference_spread_bps: Annotated[float, key("bps", "A wider book makes the last trade, "
-                                                   "then the mark, the reference.",
-                                                   0.01, 10000.0, running=True)] = 20.0
-
-
 class Orders(Section, frozen=True):
     """`[orders]`: when to send, and how much."""
 
@@ -141,6 +69,24 @@ class Orders(Section, frozen=True):
                                    50, 60000, running=True)] = 1000
     max_unanswered: Annotated[int, key("requests", "Unanswered order requests at a time.",
                                        1, 64, running=True)] = 8
+    momentum_bps: Annotated[float, key("bps",
+        "A mid that moved this much within orders.momentum_ms pulls the side it moves "
+        "towards; 0: off.", 0.0, 1000.0, sim=10.0, running=True)] = 3.0
+    momentum_ms: Annotated[int, key("ms",
+        "Window of the momentum, and the calm needed to quote again.",
+        10, 60000, running=True)] = 500
+    pull_trade_usd: Annotated[float, key("USD",
+        "One taker order this large pulls the side it hits; 0: off.",
+        0.0, 1000000000.0, running=True)] = 200000.0
+    post_fill_hold_ms: Annotated[int, key("ms",
+        "After a fill the other side is pulled and nothing adds for this long; 0: off.",
+        0, 60000, running=True)] = 1000
+    run_bps: Annotated[float, key("bps",
+        "A price that ran this much during the hold holds again.", 0.0, 1000.0, running=True)] = 2.0
+    reentry_stagger_ms: Annotated[int, key("ms",
+        "After the hold the adding side waits this much longer.", 0, 60000, running=True)] = 250
+    small_fill_share: Annotated[float, key("1",
+        "A fill under this share of its order pulls nothing.", 0.0, 1.0, running=True)] = 0.2
 
 
 class Inventory(Section, frozen=True):
@@ -151,6 +97,13 @@ class Inventory(Section, frozen=True):
                                     limit=True)] = 0.3
     target_btc: Annotated[float, key("BTC", "Net position the skew aims at.",
                                      -1000.0, 1000.0, running=True)] = 0.0
+    capital_btc: Annotated[float, key("BTC",
+        "Capital that quote.size_mode = capital counts.", 0.0, 10000.0, running=True)] = 0.9
+    fills_in_row_shrink: Annotated[int, key("fills",
+        "So many orders of one side filled in a row halve it; 0: off.", 0, 1000, running=True)] = 4
+    fills_in_row_pause: Annotated[int, key("fills",
+        "So many pause it; 0: off.", 0, 1000, running=True)] = 6
+    fills_in_row_pause_s: Annotated[float, key("s", "How long.", 0.0, 86400.0, running=True)] = 30.0
 
 
 class Risk(Section, frozen=True):
@@ -177,6 +130,9 @@ class Risk(Section, frozen=True):
                                            1, 10000, running=True)] = 10
     reject_storm_s: Annotated[float, key("s", "Window of the reject count.",
                                          0.1, 3600.0, running=True)] = 10.0
+    max_index_deviation_bps: Annotated[float, key("bps",
+        "A reference further from index plus fair basis adds nothing; 0: off.",
+        0.0, 5000.0, sim=500.0, running=True)] = 50.0
 
 
 class Telemetry(Section, frozen=True):
@@ -229,11 +185,11 @@ class Shutdown(Section, frozen=True):
 
 SECTIONS: dict[str, type[Section]] = {
     "venue": Venue, "instrument": Instrument, "signals": Signals, "quote": Quote,
-    "orders": Orders, "inventory": Inventory, "risk": Risk, "telemetry": Telemetry,
+    "orders": Orders, "inventory": Inventory, "risk": Risk, "cover": Cover, "telemetry": Telemetry,
     "journal": JournalKeys, "runtime": Runtime, "start": Start, "shutdown": Shutdown,
 }
 
-ENGINE_SECTIONS = ("signals", "quote", "orders", "inventory", "risk")
+ENGINE_SECTIONS = ("signals", "quote", "orders", "inventory", "risk", "cover")
 
 
 class Key(Struct, frozen=True):
@@ -294,3 +250,15 @@ def table() -> dict[str, Key]:
 
 
 KEYS: dict[str, Key] = table()
+
+
+def engine_numbers(sections: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    """Return the values the core takes, by dotted name: a choice by its place in the list."""
+    numbers: dict[str, float] = {}
+    for spec in KEYS.values():
+        section, _, name = spec.name.partition(".")
+        if section in ENGINE_SECTIONS:
+            value = sections[section][name]
+            choices = typing.get_args(spec.type)
+            numbers[spec.name] = float(choices.index(value) if choices else value)
+    return numbers

@@ -17,8 +17,9 @@ from connectors.replay.replay import JournalReplay, ReplayStoppedError
 from mmcore.journal import JournalKind
 from mmcore.publish import summary
 from runner.assemble import make_engine
-from runner.config_keys import ENGINE_SECTIONS, Instrument
+from runner.config_keys import Instrument, engine_numbers
 from runner.options import EXIT_CLEAN, EXIT_FAILURE, EXIT_USAGE
+from runner.time_windows import TimeWindow
 
 
 def rebuild(header: bytes) -> JournalReplay:
@@ -32,12 +33,11 @@ def rebuild(header: bytes) -> JournalReplay:
         specs = [spec_of(data) for data in
                  msgspec.convert(told["instruments"], list[InstrumentData])]
         entries = [Instrument(**entry) for entry in sections["instrument"]]
-        values = {f"{section}.{key}": float(value) for section in ENGINE_SECTIONS
-                  for key, value in sections[section].items()}
+        windows = msgspec.convert(sections["quote"]["window"], list[TimeWindow])
         labels = Labels(sections["venue"]["label_prefix"], run=told["run"],
                         config=int(told["fingerprint"], 16))
-        engine = make_engine(values, entries, specs, None)
-    except (KeyError, TypeError, msgspec.MsgspecError) as error:
+        engine = make_engine(engine_numbers(sections), entries, specs, None, windows)
+    except (KeyError, TypeError, ValueError, msgspec.MsgspecError) as error:
         raise ValueError(f"the journal's header is another version's ({error}); replay it with "
                          "the version that wrote it") from error
     return JournalReplay(DeribitFeed(engine, specs, labels),

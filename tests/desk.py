@@ -17,7 +17,8 @@ MS = 1_000_000
 SECOND = 1_000_000_000
 START_NS = 1_000 * SECOND
 
-# The shipped defaults; warm-up 0, so that a test starts quoting at once.
+# The shipped defaults; warm-up 0, so that a test starts quoting at once. A rule that is not named
+# here is off: a test of it turns it on.
 DEFAULTS = {
     "signals.vol_half_life_s": 60, "signals.warmup_s": 0, "signals.imbalance_levels": 5,
     "quote.size_btc": 0.02, "quote.levels": 1, "quote.level_spacing_bps": 4,
@@ -35,6 +36,10 @@ DEFAULTS = {
     "risk.max_feed_lag_ms": 250, "risk.max_mark_deviation_bps": 50,
     "risk.price_collar_bps": 75, "risk.max_order_usd": 10000, "risk.max_open_orders": 20,
     "risk.reject_storm_count": 5, "risk.reject_storm_s": 10,
+    "signals.flow_half_life_s": 5, "signals.ofi_half_life_s": 1, "signals.vol_window_s": 120,
+    "signals.basis_half_life_s": 600, "signals.run_trades": 5, "quote.max_alpha_bps": 100,
+    "quote.max_carry_bps": 1, "quote.level_size_factor": 1, "quote.intensity_a": 1,
+    "quote.intensity_k": 0.1, "orders.momentum_ms": 500, "cover.max_s": 60,
 }
 
 

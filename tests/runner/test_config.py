@@ -256,7 +256,8 @@ def test_no_key_is_unused_by_the_engine_and_none_is_missing() -> None:
 
 def test_defaults_are_those_of_the_sections() -> None:
     assert list(SECTIONS) == ["venue", "instrument", "signals", "quote", "orders", "inventory",
-                              "risk", "telemetry", "journal", "runtime", "start", "shutdown"]
+                              "risk", "cover", "telemetry", "journal", "runtime", "start",
+                              "shutdown"]
     assert load(None).start.position == "adopt"
 
 

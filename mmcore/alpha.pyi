@@ -1,0 +1,3 @@
+"""Names of the alpha terms, in the order of the why record."""
+
+TERM_NAMES: tuple[str, ...]

@@ -1,0 +1,1 @@
+"""Order flow shows nothing in Python; Signals.read() has its figures."""

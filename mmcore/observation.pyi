@@ -1,0 +1,1 @@
+"""The first phase of a turn shows nothing in Python."""

@@ -1,0 +1,1 @@
+"""Reactions show nothing in Python; Market.why() has their effect."""

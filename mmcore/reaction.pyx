@@ -1,0 +1,232 @@
+"""See reaction.pxd."""
+from libc.math cimport fabs, floor
+from libc.string cimport memset
+
+from mmcore.flow cimport FLOW_LARGE, FLOW_SWEEP
+from mmcore.regime cimport REGIME_STAND_ASIDE
+from mmcore.signals cimport strong_signal
+from mmcore.types cimport (
+    LEVELS_MAX, REMOVED_COVER, REMOVED_FILLS, REMOVED_HOLD, REMOVED_MOMENTUM, REMOVED_REGIME,
+    REMOVED_SIGNAL, REMOVED_SWEEP, REMOVED_TOP_RATE, REMOVED_VOL, REMOVED_WINDOW, SIDE_ASK,
+    SIDE_BID, SLOTS_QUOTE)
+
+cdef enum:
+    EXTENSIONS_MAX = 10         # a price that never settles holds no longer than this many times
+
+
+cdef int64_t ns_of_ms(double ms) noexcept nogil:
+    return <int64_t>(ms * 1e6)
+
+
+cdef void react_to_mid(Reaction* state, double mid_usd, const OrderParams* params,
+                       int64_t now_ns) noexcept nogil:
+    """Pull the side the mid has moved towards by more than momentum_bps within momentum_ms."""
+    cdef int64_t width = ns_of_ms(params.momentum_ms) // (MOVE_BUCKETS - 1)
+    cdef int64_t bucket, i
+    cdef double high, low, limit
+    if params.momentum_bps <= 0.0 or mid_usd <= 0.0 or width <= 0:
+        return
+    bucket = now_ns // width
+    if bucket == state.move_bucket and mid_usd == state.moved_mid_usd:
+        return
+    state.moved_mid_usd = mid_usd
+    if bucket - state.move_bucket >= MOVE_BUCKETS or bucket < state.move_bucket:
+        for i in range(MOVE_BUCKETS):
+            state.high_usd[i] = state.low_usd[i] = mid_usd
+    for i in range(state.move_bucket + 1, bucket + 1):
+        if bucket - i < MOVE_BUCKETS:
+            state.high_usd[i % MOVE_BUCKETS] = state.low_usd[i % MOVE_BUCKETS] = mid_usd
+    state.move_bucket = bucket
+    if mid_usd > state.high_usd[bucket % MOVE_BUCKETS]:
+        state.high_usd[bucket % MOVE_BUCKETS] = mid_usd
+    if mid_usd < state.low_usd[bucket % MOVE_BUCKETS]:
+        state.low_usd[bucket % MOVE_BUCKETS] = mid_usd
+    high = low = mid_usd
+    for i in range(MOVE_BUCKETS):
+        if state.high_usd[i] > high:
+            high = state.high_usd[i]
+        if state.low_usd[i] < low:
+            low = state.low_usd[i]
+    limit = params.momentum_bps * 1e-4 * mid_usd
+    if mid_usd - low > limit:
+        state.momentum_ns[SIDE_ASK] = now_ns + ns_of_ms(params.momentum_ms)
+    if high - mid_usd > limit:
+        state.momentum_ns[SIDE_BID] = now_ns + ns_of_ms(params.momentum_ms)
+
+
+
+cdef void react_to_trade(Reaction* state, int32_t bits, int32_t taker_side,
+                         const OrderParams* params, int64_t now_ns) noexcept nogil:
+    """A large taker order pulls the side it hits, a sweep both."""
+    cdef int64_t until = now_ns + ns_of_ms(params.momentum_ms)
+    cdef int32_t hit = SIDE_ASK if taker_side == SIDE_BID else SIDE_BID
+    if bits & FLOW_LARGE:
+        state.sweep_ns[hit] = until
+    if bits & FLOW_SWEEP:
+        state.sweep_ns[SIDE_BID] = state.sweep_ns[SIDE_ASK] = until
+
+
+cdef void react_to_lead(Reaction* state, const Reaction* lead) noexcept nogil:
+    """What pulls a side of the perpetual pulls it here too; a fill there holds it here."""
+    cdef int32_t side
+    if lead.hold_ns > state.follow_ns[lead.hold_side]:
+        state.follow_ns[lead.hold_side] = lead.hold_ns
+    for side in range(2):
+        if lead.momentum_ns[side] > state.momentum_ns[side]:
+            state.momentum_ns[side] = lead.momentum_ns[side]
+        if lead.sweep_ns[side] > state.sweep_ns[side]:
+            state.sweep_ns[side] = lead.sweep_ns[side]
+
+
+cdef void react_to_fill(Reaction* state, int32_t side, int32_t slot, uint32_t generation,
+                        double filled_share, double fill_usd, double mid_usd,
+                        const ParamValues* params, int64_t now_ns) noexcept nogil:
+    """A fill of a quote: begin the hold, count the row. Dust does neither."""
+    cdef int32_t level = slot - side * LEVELS_MAX
+    cdef int32_t pause = <int32_t>params.inventory.fills_in_row_pause
+    if not 0 <= slot < SLOTS_QUOTE or filled_share < params.orders.small_fill_share:
+        return
+    if params.orders.post_fill_hold_ms > 0.0:
+        if state.hold_ns == 0 or state.hold_side != side or level > state.hold_level:
+            state.hold_level = level
+        state.hold_ns = now_ns + ns_of_ms(params.orders.post_fill_hold_ms)
+        state.stagger_ns = 0
+        state.hold_side = side
+        state.hold_mid_usd, state.fill_usd = mid_usd, fill_usd
+        state.extensions = 0
+    if state.row > 0 and state.row_side != side:
+        state.row = 0
+        state.row_pause_ns[state.row_side] = 0
+    if state.row > 0 and slot == state.row_slot and generation == state.row_generation:
+        return                          # another trade of the same order
+    state.row += 1
+    state.row_side, state.row_slot, state.row_generation = side, slot, generation
+    if 0 < pause <= state.row:
+        state.row_pause_ns[side] = now_ns + <int64_t>(
+            params.inventory.fills_in_row_pause_s * 1e9)
+
+
+cdef void settle_hold(Reaction* state, const SignalState* signal, const ParamValues* params,
+                      int64_t now_ns) noexcept nogil:
+    """End the hold once the price has stopped running; look whether the fill needs a cover."""
+    cdef double mid = signal.mid_usd
+    cdef double signed = 1.0 if state.hold_side == SIDE_BID else -1.0
+    cdef double loss
+    if state.hold_ns == 0 or now_ns < state.hold_ns:
+        return
+    if mid > 0.0 and state.hold_mid_usd > 0.0 and params.orders.run_bps > 0.0 and (
+            state.extensions < EXTENSIONS_MAX) and fabs(
+            mid - state.hold_mid_usd) > params.orders.run_bps * 1e-4 * mid:
+        state.extensions += 1
+        state.hold_ns = now_ns + ns_of_ms(params.orders.post_fill_hold_ms)
+        state.hold_mid_usd = mid
+        return
+    state.hold_ns = 0
+    state.stagger_ns = now_ns + ns_of_ms(params.orders.reentry_stagger_ms)
+    loss = signed * (state.fill_usd - mid)
+    if params.cover.trigger_bps > 0.0 and mid > 0.0 and (
+            loss > params.cover.trigger_bps * 1e-4 * mid):
+        state.cover_ns = now_ns
+        state.cover_side = SIDE_ASK if state.hold_side == SIDE_BID else SIDE_BID
+
+
+cdef void cover(Reaction* state, const SignalState* signal, const ParamValues* params,
+                int64_t contracts, int64_t now_ns, Stance* out) noexcept nogil:
+    """Only the covering side, a step nearer each time; over when flat, recovered or too long."""
+    cdef double elapsed, signed = 1.0 if state.cover_side == SIDE_ASK else -1.0
+    if state.cover_ns == 0:
+        return
+    elapsed = <double>(now_ns - state.cover_ns) * 1e-9
+    if (signed * <double>contracts <= 0.0 or elapsed >= params.cover.max_s
+            or signed * (state.fill_usd - signal.mid_usd)
+            < 0.5 * params.cover.trigger_bps * 1e-4 * signal.mid_usd):
+        state.cover_ns = 0
+        return
+    out.removed[1 - state.cover_side] |= REMOVED_COVER
+    if params.cover.step_s > 0.0:
+        out.nearer_bps[state.cover_side] = params.cover.step_bps * floor(
+            elapsed / params.cover.step_s)
+        wake_at(out, state.cover_ns + <int64_t>(
+            (floor(elapsed / params.cover.step_s) + 1.0) * params.cover.step_s * 1e9), now_ns)
+
+
+cdef void wake_at(Stance* out, int64_t when_ns, int64_t now_ns) noexcept nogil:
+    if when_ns > now_ns and (out.wake_ns == 0 or when_ns < out.wake_ns):
+        out.wake_ns = when_ns
+
+
+cdef void hold(const Reaction* state, const ParamValues* params, int64_t now_ns,
+               Stance* out) noexcept nogil:
+    """While a fill is fresh: the other side gone, its own rung empty, then nothing adds."""
+    cdef int32_t filled = state.hold_side
+    if state.hold_ns > now_ns:
+        wake_at(out, state.hold_ns, now_ns)
+        out.removed_held[1 - filled] |= REMOVED_HOLD
+        if params.quote.refill < 0.5:
+            out.first[filled] = state.hold_level + 1
+        if state.momentum_ns[filled] > now_ns or state.sweep_ns[filled] > now_ns:
+            out.removed_held[filled] |= REMOVED_HOLD    # the deeper levels too
+    elif state.stagger_ns > now_ns:
+        wake_at(out, state.stagger_ns, now_ns)
+        out.removed_adding[SIDE_BID] |= REMOVED_HOLD
+        out.removed_adding[SIDE_ASK] |= REMOVED_HOLD
+
+
+cdef void stand_by_market(const SignalState* signal, const RegimeState* regime,
+                          const WindowTable* windows, const ParamValues* params,
+                          Stance* out) noexcept nogil:
+    """Regime, time of day, speed of the touch and strong signals."""
+    cdef int32_t side, strong
+    cdef double speed
+    out.regime = regime.regime
+    out.spread_factor = regime.spread_factor * windows.spread_factor
+    out.size_factor = regime.size_factor * windows.size_factor
+    strong = strong_signal(signal, &params.signals)
+    for side in range(2):
+        if not regime.adds[side]:
+            out.removed_adding[side] |= REMOVED_REGIME
+        if windows.pull:
+            out.removed[side] |= REMOVED_WINDOW
+        if regime.regime == REGIME_STAND_ASIDE:
+            if params.quote.wide_action > 0.5:
+                out.tiny = True
+            else:
+                out.removed_adding[side] |= REMOVED_VOL
+    if strong != 0:
+        out.removed_adding[SIDE_ASK if strong > 0 else SIDE_BID] |= REMOVED_SIGNAL
+    if params.signals.top_rate_max > 0.0:
+        speed = signal.top_rate / params.signals.top_rate_max
+        if speed >= 2.0:
+            out.removed[SIDE_BID] |= REMOVED_TOP_RATE
+            out.removed[SIDE_ASK] |= REMOVED_TOP_RATE
+        elif speed > 1.0:
+            out.spread_factor *= speed
+
+
+cdef void take_stance(Reaction* state, const SignalState* signal, const RegimeState* regime,
+                      const WindowTable* windows, const ParamValues* params, int64_t contracts,
+                      int64_t now_ns, Stance* out) noexcept nogil:
+    """Fill `out` with what may be quoted at this decision."""
+    cdef int32_t side
+    cdef int32_t shrink = <int32_t>params.inventory.fills_in_row_shrink
+    memset(out, 0, sizeof(Stance))
+    stand_by_market(signal, regime, windows, params, out)
+    settle_hold(state, signal, params, now_ns)
+    hold(state, params, now_ns, out)
+    cover(state, signal, params, contracts, now_ns, out)
+    for side in range(2):
+        out.row_factor[side] = 1.0
+        if state.momentum_ns[side] > now_ns:
+            out.removed[side] |= REMOVED_MOMENTUM
+            wake_at(out, state.momentum_ns[side], now_ns)
+        if state.sweep_ns[side] > now_ns:
+            out.removed[side] |= REMOVED_SWEEP
+            wake_at(out, state.sweep_ns[side], now_ns)
+        if state.follow_ns[side] > now_ns:
+            out.removed_adding[side] |= REMOVED_HOLD
+            wake_at(out, state.follow_ns[side], now_ns)
+        if state.row_pause_ns[side] > now_ns:
+            out.removed_adding[side] |= REMOVED_FILLS
+            wake_at(out, state.row_pause_ns[side], now_ns)
+    if state.row > 0 and 0 < shrink <= state.row:
+        out.row_factor[state.row_side] = 0.5

@@ -1,0 +1,1 @@
+"""The windows show nothing in Python; Signals.read() has their figures."""

@@ -1,0 +1,28 @@
+"""How a configuration key is described, and what every section of the file is."""
+
+from typing import Any
+
+from msgspec import UNSET, Meta, Struct
+
+
+def key(
+    unit: str,
+    effect: str,
+    low: float | None = None,
+    high: float | None = None,
+    *,
+    sim: Any = UNSET,
+    running: bool = False,
+    limit: bool = False,
+) -> Meta:
+    """Describe a key.
+
+    sim: the default on the embedded exchange where it differs. running: may change while
+    trading. limit: must be stated in the file on a live venue.
+    """
+    extra = {"unit": unit, "effect": effect, "sim": sim, "running": running, "limit": limit}
+    return Meta(ge=low, le=high, extra=extra)
+
+
+class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the file."""
