@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from statistics import median
+from typing import Any
 
 from connectors.deribit.encode import Encoder
 from connectors.deribit.feed import DeribitFeed
@@ -16,7 +17,7 @@ from connectors.replay.drive import Drive, PayloadSink
 from mmcore.engine import Engine
 from mmcore.params import Params
 from mmcore.types import ControlKind, InstrumentSpec, MarketState
-from runner.config_keys import table
+from runner.config_keys import engine_numbers, table
 
 NAME = "BTC-PERPETUAL"
 STEP_NS = 10_000_000
@@ -34,9 +35,12 @@ def spec() -> InstrumentSpec:
 def default_params(levels: int = 1) -> Params:
     """Return every default the core reads, with rates that never hold anything back."""
     params = Params()
-    defaults = table()
-    for name in sorted(Params.keys()):
-        params.set(name, float(defaults[name].default))
+    sections: dict[str, dict[str, Any]] = {}
+    for key in table().values():
+        section, _, name = key.name.partition(".")
+        sections.setdefault(section, {})[name] = key.default
+    for name, value in engine_numbers(sections).items():
+        params.set(name, value)
     params.set("quote.levels", levels)
     params.set("signals.warmup_s", 0.0)
     params.set("orders.max_updates_per_s", 1e9)
@@ -46,6 +50,11 @@ def default_params(levels: int = 1) -> Params:
     params.set("risk.book_silence_ms", 1e10)
     params.set("risk.stale_ms", 1e10)
     params.set("orders.unknown_ms", 1e10)
+    # a touch that jumps 5 bps a hundred times a second is no market: what pulls there is off
+    params.set("orders.momentum_bps", 0.0)
+    params.set("signals.top_rate_max", 1e9)
+    params.set("quote.stand_aside_vol", 0.0)
+    params.set("signals.volatile_vol", 0.0)
     return params
 
 

@@ -2,7 +2,7 @@
 from libc.stdint cimport uint64_t
 
 from mmcore.book cimport NO_ASK, NO_BID
-from mmcore.types cimport SIDE_ASK, SIDE_BID, price_usd, ticks_down, ticks_up
+from mmcore.types cimport SIDE_BID, price_usd, ticks_down, ticks_up
 
 
 cdef int64_t on_step(const Instrument* spec, int64_t ticks, int32_t side) noexcept nogil:

@@ -54,7 +54,6 @@ cdef class Market:
     cdef readonly uint64_t rejects
     cdef double fill_rate               # own fills a minute, decaying, as of fill_rate_ns
     cdef int64_t fill_rate_ns
-    cdef int64_t observed_ns
 
     cdef double price_for_limits(self) noexcept nogil
     cdef void measure(self) noexcept nogil
@@ -63,6 +62,6 @@ cdef class Market:
     cdef void on_quote_filled(self, const Fill* fill, int64_t now_ns) noexcept nogil
     cdef void decided(self, int64_t now_ns) noexcept nogil
     cdef void on_control(self, const Control* control) noexcept nogil
-    cdef double fills_per_min(self) noexcept nogil
+    cdef double fills_per_min(self, int64_t now_ns) noexcept nogil
     cdef void on_book_applied(self, const BookDelta* delta, int64_t now_ns,
                               int64_t wall_offset_ns) noexcept nogil

@@ -4,6 +4,7 @@ from typing import TypedDict, type_check_only
 
 from typing_extensions import disjoint_base
 
+from mmcore.alpha import TERM_NAMES as TERM_NAMES
 from mmcore.book import OrderBook
 from mmcore.ledger import Ledger
 from mmcore.orders import OrderTable

@@ -2,10 +2,11 @@
 from libc.math cimport exp2
 
 from mmcore.alpha import TERM_NAMES
-from mmcore.reaction cimport react_to_fill, react_to_mid, take_stance
+from mmcore.reaction cimport react_to_fill, react_to_mid, stance_of
 from mmcore.regime cimport regime_update
 from mmcore.types cimport (
-    CONTROL_FUNDING, CONTROL_MARKET_STATE, CONTROL_POSITION, CONTROL_UNKNOWN_RESOLVED, SIDE_ASK, SIDE_BID, SLOTS_MAX, Why, delta_btc, price_usd)
+    CONTROL_FUNDING, CONTROL_MARKET_STATE, CONTROL_POSITION, CONTROL_UNKNOWN_RESOLVED, SIDE_ASK,
+    SIDE_BID, SLOTS_MAX, Why, delta_btc, price_usd)
 # the Python class: a cimported enum has no name at run time
 from mmcore.regime import Regime
 
@@ -16,6 +17,7 @@ cdef enum:
     TAKER_PRIOR = 20            # maker fills the measured taker share starts from
 
 cdef double FILL_RATE_HALF_LIFE_S = 300.0
+cdef double LN_2 = 0.6931471805599453
 
 
 cdef dict explain(const Why* why):
@@ -92,13 +94,12 @@ cdef class Market:
         if self.book.valid:
             react_to_mid(&self.reaction, self.signals.s.mid_usd, &self.params.v.orders, now_ns)
         regime_update(&self.regime, &self.signals.windows, &self.params.v)
-        self.observed_ns = now_ns
 
     cdef void take_stance(self, const WindowTable* windows, int64_t now_ns) noexcept nogil:
         """Say what may be quoted at this decision, and what our own fills teach."""
         cdef int32_t side
-        take_stance(&self.reaction, &self.signals.s, &self.regime, windows, &self.params.v,
-                    self.position.contracts, now_ns, &self.stance)
+        stance_of(&self.reaction, &self.signals.s, &self.regime, windows, &self.params.v,
+                  self.position.contracts, now_ns, &self.stance)
         self.inventory.taker_share = <double>(self.ledger.fills - self.ledger.maker_fills) / (
             <double>(self.ledger.fills + TAKER_PRIOR))
         for side in range(2):
@@ -109,9 +110,7 @@ cdef class Market:
     cdef void on_quote_filled(self, const Fill* fill, int64_t now_ns) noexcept nogil:
         """React to a fill of one of our own slots; call it once the fill is booked there."""
         cdef double share = 1.0
-        self.fill_rate = self.fills_per_min() * exp2(
-            -<double>(now_ns - self.fill_rate_ns) * 1e-9 / FILL_RATE_HALF_LIFE_S)
-        self.fill_rate += 60.0 * 0.6931471805599453 / FILL_RATE_HALF_LIFE_S
+        self.fill_rate = self.fills_per_min(now_ns) + 60.0 * LN_2 / FILL_RATE_HALF_LIFE_S
         self.fill_rate_ns = now_ns
         if not 0 <= fill.slot < SLOTS_MAX:
             return
@@ -141,9 +140,10 @@ cdef class Market:
         elif control.kind == CONTROL_UNKNOWN_RESOLVED:
             self.orders.absent(<int32_t>control.value)
 
-    cdef double fills_per_min(self) noexcept nogil:
-        """Own fills a minute with a half-life of five, as of the last fill."""
-        return self.fill_rate
+    cdef double fills_per_min(self, int64_t now_ns) noexcept nogil:
+        """Own fills a minute, each fading with a half-life of five."""
+        return self.fill_rate * exp2(
+            -<double>(now_ns - self.fill_rate_ns) * 1e-9 / FILL_RATE_HALF_LIFE_S)
 
     @property
     def name(self):

@@ -57,6 +57,22 @@ cdef void total_up(Engine engine, Totals* totals) noexcept:
         add_totals(market, totals)
 
 
+cdef void publish_strategy(Market market, double* v, int64_t now_ns) noexcept nogil:
+    """What the last decision was made of."""
+    v[t.MARKET_REGIME] = market.approved.why.regime
+    v[t.MARKET_VOL_YEAR] = market.signals.s.vol_year
+    v[t.MARKET_CARRY_USD] = market.approved.why.carry_usd
+    v[t.MARKET_HALF_BASE_USD] = market.approved.why.half_base_usd
+    v[t.MARKET_HALF_VOL_USD] = market.approved.why.half_vol_usd
+    v[t.MARKET_PAD_USD] = market.approved.why.pad_usd
+    v[t.MARKET_SPREAD_FACTOR] = market.approved.why.spread_factor
+    v[t.MARKET_SIZE_FACTOR] = market.approved.why.size_factor
+    v[t.MARKET_TOP_RATE] = market.signals.s.top_rate
+    v[t.MARKET_FILLS_PER_MIN] = market.fills_per_min(now_ns)
+    v[t.MARKET_MARKOUT_BID_BPS] = market.inventory.markout_bps[0]
+    v[t.MARKET_MARKOUT_ASK_BPS] = market.inventory.markout_bps[1]
+
+
 cdef void publish_market(Market market, MarketBlock* block, int64_t now_ns) noexcept nogil:
     cdef double* v = block.values
     cdef LevelChange[SLOTS_MAX] rows
@@ -100,6 +116,7 @@ cdef void publish_market(Market market, MarketBlock* block, int64_t now_ns) noex
     v[t.MARKET_REJECTS_TOTAL] = <double>market.rejects
     v[t.MARKET_OPEN_ORDERS] = market.orders.open_count
     v[t.MARKET_FEED_LAG_SECONDS] = <double>market.health.lag_ns * 1e-9
+    publish_strategy(market, v, now_ns)
     v[t.MARKET_BOOK_AGE_SECONDS] = <double>(now_ns - market.health.book_ns) * 1e-9
     for side in range(2):
         memset(&block.book[side][0], 0, BOOK_ROWS * sizeof(PageRow))

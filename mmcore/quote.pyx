@@ -8,7 +8,7 @@ from mmcore.params cimport QuoteParams
 from mmcore.regime cimport REGIME_TRENDING, REGIME_VOLATILE
 from mmcore.signals cimport REFERENCE_LEAD
 from mmcore.types cimport (
-    LEVELS_MAX, REMOVED_REFERENCE, REMOVED_SIZE, REMOVED_WIDTH, SIDE_ASK, SIDE_BID, Why,
+    LEVELS_MAX, REMOVED_REFERENCE, REMOVED_SIZE, REMOVED_WIDTH, SIDE_BID, Why,
     contracts_of_btc, lots_down)
 from mmcore.width cimport Width, WidthInput, gamma_of, width_of
 

@@ -61,6 +61,6 @@ cdef void react_to_lead(Reaction* state, const Reaction* lead) noexcept nogil
 cdef void react_to_fill(Reaction* state, int32_t side, int32_t slot, uint32_t generation,
                         double filled_share, double fill_usd, double mid_usd,
                         const ParamValues* params, int64_t now_ns) noexcept nogil
-cdef void take_stance(Reaction* state, const SignalState* signal, const RegimeState* regime,
+cdef void stance_of(Reaction* state, const SignalState* signal, const RegimeState* regime,
                       const WindowTable* windows, const ParamValues* params, int64_t contracts,
                       int64_t now_ns, Stance* out) noexcept nogil

@@ -54,7 +54,6 @@ cdef void react_to_mid(Reaction* state, double mid_usd, const OrderParams* param
         state.momentum_ns[SIDE_BID] = now_ns + ns_of_ms(params.momentum_ms)
 
 
-
 cdef void react_to_trade(Reaction* state, int32_t bits, int32_t taker_side,
                          const OrderParams* params, int64_t now_ns) noexcept nogil:
     """A large taker order pulls the side it hits, a sweep both."""
@@ -203,9 +202,9 @@ cdef void stand_by_market(const SignalState* signal, const RegimeState* regime,
             out.spread_factor *= speed
 
 
-cdef void take_stance(Reaction* state, const SignalState* signal, const RegimeState* regime,
-                      const WindowTable* windows, const ParamValues* params, int64_t contracts,
-                      int64_t now_ns, Stance* out) noexcept nogil:
+cdef void stance_of(Reaction* state, const SignalState* signal, const RegimeState* regime,
+                    const WindowTable* windows, const ParamValues* params, int64_t contracts,
+                    int64_t now_ns, Stance* out) noexcept nogil:
     """Fill `out` with what may be quoted at this decision."""
     cdef int32_t side
     cdef int32_t shrink = <int32_t>params.inventory.fills_in_row_shrink

@@ -42,7 +42,7 @@ cdef struct SignalState:
     int64_t sample_ns           # 0: the next sample only sets the base
     bint seeded                 # variance holds at least one move's time
     double depth_contracts      # both sides over the imbalance levels
-    double mean_depth_contracts # its EWMA; 0 until seeded
+    double mean_depth_contracts     # its EWMA; 0 until seeded
     double flow                 # signed over whole taker volume, in [-1, 1]
     double ofi                  # order-flow imbalance in mean touch sizes, in [-1, 1]
     int32_t run                 # taker orders in a row with an up-tick (> 0) or down-tick

@@ -95,6 +95,18 @@ cdef enum:                      # MarketMetric; same order as its table in telem
     MARKET_OPEN_ORDERS
     MARKET_FEED_LAG_SECONDS
     MARKET_BOOK_AGE_SECONDS
+    MARKET_REGIME
+    MARKET_VOL_YEAR
+    MARKET_CARRY_USD
+    MARKET_HALF_BASE_USD
+    MARKET_HALF_VOL_USD
+    MARKET_PAD_USD
+    MARKET_SPREAD_FACTOR
+    MARKET_SIZE_FACTOR
+    MARKET_TOP_RATE
+    MARKET_FILLS_PER_MIN
+    MARKET_MARKOUT_BID_BPS
+    MARKET_MARKOUT_ASK_BPS
     MARKET_METRICS
 
 cdef enum:                      # HistogramMetric; same order as its table in telemetry.pyx

@@ -94,6 +94,18 @@ MARKET_TABLE = (
     ("open_orders", "gauge", "Orders that are not closed"),
     ("feed_lag_seconds", "gauge", "Arrival minus venue time of book messages, averaged"),
     ("book_age_seconds", "gauge", "Time since the last book message"),
+    ("regime", "gauge", "Regime of the market: normal, calm, volatile, trending, stand aside"),
+    ("vol_year", "gauge", "One-minute realised volatility, annualised"),
+    ("carry_usd", "gauge", "Shift of the fair value for funding or basis"),
+    ("half_base_usd", "gauge", "Half-spread of the model without risk"),
+    ("half_vol_usd", "gauge", "What volatility adds to the half-spread"),
+    ("pad_usd", "gauge", "Distance added for the round trip"),
+    ("spread_factor", "gauge", "Width factor of regime, time of day and speed of the touch"),
+    ("size_factor", "gauge", "Size factor of adding quotes"),
+    ("top_rate", "gauge", "Changes of the best prices in the last second"),
+    ("fills_per_min", "gauge", "Own fills a minute, half-life five minutes"),
+    ("markout_bid_bps", "gauge", "Recent mean 5 s markout of our bids"),
+    ("markout_ask_bps", "gauge", "Recent mean 5 s markout of our asks"),
 )
 HISTOGRAM_TABLE = (
     ("tick_to_order_ns", "First byte of a socket read to the write of its orders"),

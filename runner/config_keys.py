@@ -80,9 +80,10 @@ class Orders(Section, frozen=True):
         0.0, 1000000000.0, running=True)] = 200000.0
     post_fill_hold_ms: Annotated[int, key("ms",
         "After a fill the other side is pulled and nothing adds for this long; 0: off.",
-        0, 60000, running=True)] = 1000
+        0, 60000, sim=250, running=True)] = 1000
     run_bps: Annotated[float, key("bps",
-        "A price that ran this much during the hold holds again.", 0.0, 1000.0, running=True)] = 2.0
+        "A price that ran this much during the hold holds again.",
+        0.0, 1000.0, sim=10.0, running=True)] = 2.0
     reentry_stagger_ms: Annotated[int, key("ms",
         "After the hold the adding side waits this much longer.", 0, 60000, running=True)] = 250
     small_fill_share: Annotated[float, key("1",

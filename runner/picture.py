@@ -27,7 +27,16 @@ REMOVED_WORDS = {
     RemovedReason.REMOVED_SIZE: "size rounds to 0",
     RemovedReason.REMOVED_LAG: "feed lag",
     RemovedReason.REMOVED_KILLED: "killed",
+    RemovedReason.REMOVED_SIGNAL: "signal against it",
+    RemovedReason.REMOVED_REGIME: "regime",
+    RemovedReason.REMOVED_WINDOW: "time window",
+    RemovedReason.REMOVED_TOP_RATE: "touch too fast",
+    RemovedReason.REMOVED_FILLS: "fills in a row",
+    RemovedReason.REMOVED_COVER: "covering",
+    RemovedReason.REMOVED_VOL: "stand aside",
+    RemovedReason.REMOVED_SWEEP: "sweep",
 }
+REGIMES = ("normal", "calm", "volatile", "trending", "stand aside")
 COUNTED = ("book_updates", "decisions", "orders_new", "orders_edit", "orders_cancel", "fills")
 BOOK_ROWS = 5
 
@@ -163,11 +172,16 @@ def why_table(market: Reading) -> Table:
     table.add_row("quotes", f"{price(market['quote_bid_usd'])} / {price(market['quote_ask_usd'])}")
     table.add_row("reference", f"{price(market['reference_usd'])}  mark "
                   f"{price(market['mark_usd'])}  index {price(market['index_usd'])}")
-    table.add_row("half-spread", f"{market['half_spread_usd']:.2f} USD  (fee floor "
-                  f"{market['fee_floor_usd']:.2f})")
-    table.add_row("shift", f"inventory {market['skew_usd']:+.2f}  imbalance "
-                  f"{market['alpha_usd']:+.2f} USD")
-    table.add_row("volatility", f"{market['vol_usd']:.2f} USD/√s")
+    table.add_row("half-spread", f"{market['half_spread_usd']:.2f} USD = base "
+                  f"{market['half_base_usd']:.2f} + vol {market['half_vol_usd']:.2f}, "
+                  f"x{market['spread_factor']:.2f}  pad {market['pad_usd']:.2f}  fee floor "
+                  f"{market['fee_floor_usd']:.2f}")
+    table.add_row("shift", f"inventory {market['skew_usd']:+.2f}  signals "
+                  f"{market['alpha_usd']:+.2f}  carry {market['carry_usd']:+.2f} USD")
+    regime = int(market["regime"])
+    table.add_row("regime", f"{REGIMES[regime] if regime < len(REGIMES) else regime}  "
+                  f"{market['vol_usd']:.2f} USD/√s  {market['vol_year']:.0%} a year  touch "
+                  f"{market['top_rate']:.0f}/s")
     table.add_row("feed", f"lag {market['feed_lag_seconds'] * 1000:.0f} ms  book "
                   f"{market['book_age_seconds'] * 1000:.0f} ms old")
     for side in ("bid", "ask"):
