@@ -62,5 +62,5 @@ cdef void react_to_fill(Reaction* state, int32_t side, int32_t slot, uint32_t ge
                         double filled_share, double fill_usd, double mid_usd,
                         const ParamValues* params, int64_t now_ns) noexcept nogil
 cdef void stance_of(Reaction* state, const SignalState* signal, const RegimeState* regime,
-                      const WindowTable* windows, const ParamValues* params, int64_t contracts,
-                      int64_t now_ns, Stance* out) noexcept nogil
+                    const WindowTable* windows, const ParamValues* params, int64_t contracts,
+                    int64_t now_ns, Stance* out) noexcept nogil

@@ -12,8 +12,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct
 
-from runner.key_types import Section, key
-from runner.strategy_keys import Cover, Quote, Signals
+from runner.key_types import Section as Section
+from runner.key_types import key
+from runner.strategy_keys import Cover as Cover
+from runner.strategy_keys import Quote as Quote
+from runner.strategy_keys import Signals as Signals
 
 
 class Venue(Section, frozen=True):
