@@ -187,13 +187,15 @@ def synthetic_events(seed: int, regime: str, seconds: float) -> tuple[Events, In
 
 
 def report(seed: int, regime: str, seconds: float,
-           data: Sequence[Path | str] = ()) -> list[Row]:
+           data: Sequence[Path | str] = (), runs: int = 1) -> list[Row]:
     """Return the facts of a synthetic run, beside those of a recording where one is given.
 
+    runs: take the mean over this many runs, of the seed and those after it.
     Row.values is (synthetic,) or (synthetic, recorded); the recorded instrument is the one with
     the most book messages. Raises ValueError for a run too short and RecordingError for bad data.
     """
-    columns = [market_facts(*synthetic_events(seed, regime, seconds))]
+    found = [market_facts(*synthetic_events(seed + run, regime, seconds)) for run in range(runs)]
+    columns = [{key: float(np.mean([facts[key] for facts in found])) for key in found[0]}]
     if data:
         recording = open_recording(data)
         numbers = recording.events["instrument"][np.isin(recording.events["kind"], BOOK_KINDS)]

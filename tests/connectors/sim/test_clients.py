@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,6 +16,9 @@ from connectors.sim.market import SyntheticMarket
 from connectors.sim.wire.server import SimConfig, SimServer, serve
 
 PERP = "BTC/USD:BTC"
+# Their compiled parts are not ours to sanitize; the wire itself is, in test_wire.
+pytestmark = pytest.mark.skipif(os.environ.get("MM_BUILD") == "sanitize",
+                                reason="a stranger's client under sanitizers")
 NOW_NS = 1_790_000_000_000_000_000      # a date in September 2026
 
 
