@@ -139,11 +139,12 @@ def trade(config: Config, secrets: Credentials, options: RunOptions, folder: Sta
     except (HelperError, StateError) as error:
         return Outcome("error", EXIT_FAILURE, str(error))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(session(config, secrets, options, url, journal, page_memory))
+        return runner.run(session(config, secrets, options, url, journal, page_memory,
+                                  helpers))
 
 
 async def session(config: Config, secrets: Credentials, options: RunOptions, url: str,
-                  journal: Journal, page_memory: mmap.mmap) -> Outcome:
+                  journal: Journal, page_memory: mmap.mmap, helpers: Helpers) -> Outcome:
     """Assemble, connect, trade until told to leave, leave."""
     signals = Signals(asyncio.get_running_loop())
     signals.install()
@@ -160,7 +161,7 @@ async def session(config: Config, secrets: Credentials, options: RunOptions, url
     maker.reactor.start(spin=config.runtime.spin)
     keeping = asyncio.ensure_future(maker.client.run())
     try:
-        reason, fault = await until_the_end(maker, keeping, signals, options.duration_s)
+        reason, fault = await until_the_end(maker, keeping, signals, options.duration_s, helpers)
         if fault and not orders_sent(maker):
             maker.session.close()       # nothing to cancel, and perhaps no login to cancel with
             verified = False
@@ -175,7 +176,7 @@ async def session(config: Config, secrets: Credentials, options: RunOptions, url
 
 
 async def until_the_end(maker: Maker, keeping: "asyncio.Future[None]", signals: Signals,
-                        duration_s: float | None) -> tuple[str, str]:
+                        duration_s: float | None, helpers: Helpers) -> tuple[str, str]:
     """Wait for a signal, the duration, or a start that cannot be; return reason and fault."""
     loop = asyncio.get_running_loop()
     end_s = loop.time() + duration_s if duration_s is not None else None
@@ -189,6 +190,9 @@ async def until_the_end(maker: Maker, keeping: "asyncio.Future[None]", signals: 
             if keeping.done():
                 error = keeping.exception()
                 return "error", str(error) if error else "the connection's keeper ended"
+            broken = helpers.mend()
+            if broken:
+                return "error", broken
             # A refused login will be refused again; any other loss is worth another attempt.
             refused = maker.client.error
             if isinstance(refused, RpcError) and refused.method == AUTH_METHOD:

@@ -1,6 +1,7 @@
 """The helper processes of one session: exchange, recorder, view; and the order they leave in."""
 
 import json
+import logging
 import sys
 from pathlib import Path
 
@@ -16,6 +17,7 @@ RECORDER_LEAVE_S = 20.0
 EXCHANGE_LEAVE_S = 5.0
 # Leaves the alternate screen and shows the cursor, should the view have died inside it.
 RESTORE_TERMINAL = "\x1b[?1049l\x1b[?25h"
+log = logging.getLogger("mm.helpers")
 
 
 class HelperError(Exception):
@@ -31,6 +33,7 @@ class Helpers:
         self.exchange: Child | None = None
         self.recorder: Child | None = None
         self.view: Child | None = None
+        self.ring = Path()
 
     def start_exchange(self) -> str:
         """Start `mm sim` on a free port; return its WebSocket address."""
@@ -46,10 +49,25 @@ class Helpers:
 
     def start_recorder(self, ring: Path) -> None:
         """Start the journal's helper."""
+        self.ring = ring
         stated = self.config.journal.dir
         folder = Path(stated).expanduser() if stated else self.folder.path / "journal"
         self.recorder = Child("runner.recorder", str(ring), str(folder),
                               cpu=self.config.runtime.helper_cpu)
+
+    def mend(self) -> str:
+        """Start a recorder that died anew; say what cannot be mended, or nothing.
+
+        The ring holds what the recorder did not take, and the new one goes on from there.
+        """
+        if self.exchange is not None and not self.exchange.running():
+            return "the embedded exchange ended by itself"
+        if self.recorder is not None and not self.recorder.running():
+            log.warning("the journal's recorder ended (exit code %s); starting it again",
+                        self.recorder.process.returncode)
+            self.recorder.leave(0.0)
+            self.start_recorder(self.ring)
+        return ""
 
     def start_view(self, page: Path, title: str) -> None:
         telemetry = self.config.telemetry

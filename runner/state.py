@@ -42,11 +42,11 @@ class StateFolder:
     page of a disk file stalls its writer while the kernel writes it back.
     """
 
-    def __init__(self, path: Path, shared: Path, lock: int, *, temporary: bool) -> None:
+    def __init__(self, path: Path, shared: Path, locks: list[int], *, temporary: bool) -> None:
         self.path = path
         self.shared = shared
         self.temporary = temporary
-        self.lock = lock
+        self.locks = locks
 
     @classmethod
     def open(cls, config: Config, client_id: str) -> "StateFolder":
@@ -55,19 +55,29 @@ class StateFolder:
         Raises StateError where it cannot be written or another maker holds it.
         """
         temporary = config.embedded and not config.runtime.state_dir
+        locks: list[int] = []
         try:
+            if not config.embedded:
+                locks.append(acquire(account_lock(config, client_id),
+                                     f"trades {client_id} at this venue; cancel-all is "
+                                     "account-wide: stop it, or use a sub-account of its own"))
             if temporary:
                 path = Path(tempfile.mkdtemp(prefix="mm-"))
             else:
                 path = state_path(config, client_id)
                 path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = acquire(path / "lock")
+            locks.append(acquire(path / "lock", f"uses {path}; stop it, or give this one "
+                                 "another runtime.instance"))
             shared = shared_path(path)
             shared.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise StateError(f"cannot use the state folder {error.filename}: {error.strerror}; "
                              "set runtime.state_dir to a folder you can write") from None
-        return cls(path, shared, lock, temporary=temporary)
+        except StateError:
+            for lock in locks:
+                os.close(lock)
+            raise
+        return cls(path, shared, locks, temporary=temporary)
 
     def close(self, *, keep_shared: bool = False) -> None:
         """Release the lock; drop the pages unless they still hold something, and a temporary.
@@ -80,11 +90,23 @@ class StateFolder:
             self.shared.rmdir()
         if self.temporary:
             shutil.rmtree(self.path, ignore_errors=True)
-        os.close(self.lock)
+        for lock in self.locks:
+            os.close(lock)
 
 
-def acquire(path: Path) -> int:
-    """Lock a file for the life of this process and write our process id into it."""
+def account_lock(config: Config, client_id: str) -> Path:
+    """Return the lock file of one account at one venue, the same for every state folder."""
+    parts = urlsplit(config.venue.url)
+    mark = hashlib.sha256(f"{parts.hostname}:{parts.port}:{client_id}".encode()).hexdigest()[:12]
+    folder = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
+    return folder / f"mm-{os.getuid()}-account-{mark}.lock"
+
+
+def acquire(path: Path, conflict: str) -> int:
+    """Lock a file for the life of this process and write our process id into it.
+
+    conflict: what another holder does with it, and the remedy.
+    """
     # Not inherited by children: the lock must end with the reactor, not with its helpers.
     lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -92,9 +114,7 @@ def acquire(path: Path) -> int:
     except BlockingIOError:
         holder = os.read(lock, 32).decode(errors="replace").strip() or "unknown"
         os.close(lock)
-        raise StateError(
-            f"another maker (process {holder}) uses {path.parent}; stop it, or give this one "
-            "another runtime.instance") from None
+        raise StateError(f"another maker (process {holder}) {conflict}") from None
     os.ftruncate(lock, 0)
     os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
     return lock

@@ -44,6 +44,20 @@ def test_a_second_maker_is_kept_out_and_told_who_holds_the_lock(tmp_path: Path) 
     StateFolder.open(config_at(tmp_path), "maker").close()
 
 
+def test_one_maker_an_account_whatever_its_folder(tmp_path: Path) -> None:
+    """Start and stop cancel everything of the account: two makers would cancel each other."""
+    def config(place: str, port: int) -> Any:
+        return load(None, [f"runtime.state_dir='{tmp_path / place}'"], f"ws://127.0.0.1:{port}")
+
+    folder = StateFolder.open(config("one", 50123), "maker")
+    with pytest.raises(StateError, match=f"process {os.getpid()}.*sub-account"):
+        StateFolder.open(config("two", 50123), "maker")
+    StateFolder.open(config("two", 50123), "another").close()
+    StateFolder.open(config("two", 50124), "maker").close()
+    folder.close()
+    StateFolder.open(config("two", 50123), "maker").close()
+
+
 def test_the_lock_ends_with_its_process_whatever_kills_it(tmp_path: Path) -> None:
     code = ("import sys, time; from runner.config import load\n"
             "from runner.state import StateFolder\n"

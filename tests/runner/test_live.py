@@ -120,6 +120,35 @@ def test_a_session_trades_reports_and_leaves_nothing(processes: Processes, tmp_p
         assert compared["summary"][key] == figures[key], key
 
 
+def test_a_dead_recorder_is_replaced_and_nothing_is_lost(
+        processes: Processes, tmp_path: Path) -> None:
+    _, url, http_port = processes.exchange()
+    journal = tmp_path / "journal"
+    child = processes.mm("run", "--venue", url, "--headless", "--duration", "10s",
+                         "--set", f"journal.dir='{journal}'")
+    wait_for(lambda: len(open_orders(http_port)) == 2)
+    (recorder,) = children_of(child.pid)
+    os.kill(recorder, signal.SIGKILL)
+    wait_for(lambda: children_of(child.pid) not in ([], [recorder]))
+    _, err = child.communicate(timeout=60)
+    assert child.returncode == 0
+    assert "recorder ended" in err
+    again = processes.mm("replay", str(journal), "--json")
+    assert json.loads(again.communicate(timeout=60)[0])["identical"]
+
+
+def test_a_dead_exchange_of_our_own_ends_the_session_at_once(processes: Processes) -> None:
+    child = processes.mm("run", "--headless")
+    wait_for(lambda: len(children_of(child.pid)) == 2)          # exchange and recorder
+    time.sleep(4)
+    exchange = next(pid for pid in children_of(child.pid)
+                    if b"--child" in Path(f"/proc/{pid}/cmdline").read_bytes())
+    os.kill(exchange, signal.SIGKILL)
+    _, err = child.communicate(timeout=40)
+    assert child.returncode != 0
+    assert "exchange ended by itself" in err
+
+
 def test_more_orders_than_the_credits_carry_are_refused(processes: Processes) -> None:
     _, url, http_port = processes.exchange()
     child = processes.mm("run", "--venue", url, "--headless", "--set", "quote.levels=10",
