@@ -131,6 +131,7 @@ class EngineFace:
         now_ns: int,
         *,
         trade_seq: int = 0,
+        timestamp_ms: int = 0,
         excluded: bool = False,
     ) -> None: ...
     def ticker(

@@ -119,12 +119,14 @@ cdef class EngineFace:
         self.engine.on_malformed(market, now_ns)
 
     def trade(self, int32_t market, int32_t side, int64_t price_ticks, int64_t amount_contracts,
-              int64_t now_ns, *, int64_t trade_seq=0, bint excluded=False):
+              int64_t now_ns, *, int64_t trade_seq=0, int64_t timestamp_ms=0,
+              bint excluded=False):
         """A public print."""
         cdef TradePrint trade
         memset(&trade, 0, sizeof(trade))
         trade.side, trade.price_ticks, trade.amount_contracts = side, price_ticks, amount_contracts
         trade.trade_seq, trade.excluded = trade_seq, excluded
+        trade.timestamp_ms = timestamp_ms
         self.engine.on_trade(market, &trade, now_ns)
 
     def ticker(self, int32_t market, int64_t now_ns, *, double mark=0.0, double index=0.0,

@@ -46,6 +46,10 @@ cdef class RiskGate:
         if signal.mark_usd > 0.0 and fabs(signal.reference_usd - signal.mark_usd) > (
                 params.risk.max_mark_deviation_bps * 1e-4 * signal.mark_usd):
             bits |= REMOVED_REFERENCE
+        if params.risk.max_index_deviation_bps > 0.0 and signal.has_basis and fabs(
+                signal.reference_usd - signal.index_usd - signal.fair_basis_usd) > (
+                params.risk.max_index_deviation_bps * 1e-4 * signal.index_usd):
+            bits |= REMOVED_REFERENCE
         return bits
 
     cdef void begin(self, double net_limit_btc) noexcept nogil:

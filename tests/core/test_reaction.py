@@ -1,0 +1,251 @@
+"""What moves, the tape, own fills and the time of day pull, through a whole engine."""
+
+from typing import Any
+
+import pytest
+from desk import ASK, BID, SECOND, Desk, perpetual
+
+from mmcore.types import ControlKind, RemovedReason
+from mmcore.windows import TimeWindows
+
+DATED = perpetual("BTC-25DEC26", expiry_ms=1_798_185_600_000)
+MOMENTUM = {"orders.momentum_bps": 3.0, "orders.momentum_ms": 500}
+HOLD = {"orders.post_fill_hold_ms": 1000, "orders.run_bps": 2.0, "orders.small_fill_share": 0.2,
+        "orders.reentry_stagger_ms": 250}
+
+
+def removed(desk: Desk, market: int = 0) -> tuple[int, int]:
+    bits: tuple[int, int] = desk.engine.markets[market].why()["removed"]
+    return bits
+
+
+def quoting(changes: dict[str, float], **more: Any) -> tuple[Desk, list[dict[str, Any]]]:
+    desk = Desk(changes, **more)
+    actions = desk.turn()
+    desk.accept(actions)
+    return desk, actions
+
+
+def test_momentum_pulls_the_side_the_mid_moves_towards() -> None:
+    desk, _ = quoting({**MOMENTUM, "quote.max_half_spread_bps": 5000})
+    desk.wait(100)
+    desk.delta([(149_999, 0), (149_949, 10)], [(150_001, 0), (149_951, 10)])    # -25 USD: 3.3 bps
+    desk.turn()
+    assert removed(desk) == (RemovedReason.REMOVED_MOMENTUM, 0)
+    desk.wait(600)                                          # calm again
+    desk.timer()
+    assert removed(desk) == (0, 0)
+
+
+def test_a_slow_move_is_no_momentum() -> None:
+    desk, _ = quoting(MOMENTUM)
+    for i in range(10):
+        desk.wait(700)
+        desk.ticker()
+        desk.delta([(149_999 - 10 * i, 0), (149_989 - 10 * i, 10)],
+                   [(150_001 - 10 * i, 0), (149_991 - 10 * i, 10)])
+        desk.turn()
+        assert removed(desk) == (0, 0)
+
+
+def test_a_large_taker_pulls_the_side_it_hits_counting_all_its_prints() -> None:
+    desk, _ = quoting({"orders.pull_trade_usd": 200_000, **MOMENTUM})
+    for _ in range(2):                                      # 2 x 100,000 USD, one taker order
+        assert removed(desk) == (0, 0)
+        desk.face.trade(0, BID, 150_001, 10_000, desk.now_ns)
+        desk.turn()
+    assert removed(desk) == (0, RemovedReason.REMOVED_SWEEP)
+
+
+def test_a_sweep_pulls_both_sides_of_every_instrument() -> None:
+    desk, _ = quoting({"signals.sweep_bps": 2.0, **MOMENTUM}, specs=[perpetual(), DATED])
+    desk.face.trade(0, BID, 150_001, 10, desk.now_ns)
+    desk.face.trade(0, BID, 150_032, 10, desk.now_ns)       # 31 ticks: 2.07 bps
+    desk.turn()
+    assert removed(desk, 0) == (RemovedReason.REMOVED_SWEEP,) * 2
+    assert removed(desk, 1) == (RemovedReason.REMOVED_SWEEP,) * 2
+
+
+def test_block_prints_are_no_flow() -> None:
+    desk, _ = quoting({"orders.pull_trade_usd": 100.0, **MOMENTUM})
+    desk.face.trade(0, BID, 150_001, 10_000, desk.now_ns, excluded=True)
+    desk.turn()
+    assert removed(desk) == (0, 0)
+
+
+def test_a_strong_signal_removes_the_side_against_it() -> None:
+    desk, _ = quoting({"signals.imbalance_threshold": 0.3, "signals.run_trades": 3})
+    desk.delta([(149_999, 4000)], [])                       # imbalance 0.6
+    for i in range(3):
+        desk.turn()
+        assert removed(desk) == (0, 0)
+        for _ in range(2):              # two prints of one taker order are one event
+            desk.face.trade(0, BID, 150_001 + i, 1, desk.now_ns, timestamp_ms=1_000 + i)
+    desk.turn()
+    assert desk.market.signals.read()["run"] == 3
+    assert removed(desk) == (0, RemovedReason.REMOVED_SIGNAL)
+    desk.face.trade(0, ASK, 150_001, 1, desk.now_ns, timestamp_ms=2_000)
+    desk.turn()
+    assert removed(desk) == (0, 0)
+
+
+def test_touch_that_moves_too_fast_widens_then_pulls() -> None:
+    desk, _ = quoting({"signals.top_rate_max": 4.0, "quote.vol_k": 0.0})
+    factors = []
+    for i in range(5):
+        desk.wait(20)
+        up = i % 2 == 0
+        desk.delta([(150_000, 10 if up else 0)], [])
+        desk.turn()
+        factors.append(desk.market.why()["spread_factor"])
+    assert factors == pytest.approx([1.0, 1.0, 1.0, 1.0, 1.25])
+    for i in range(3):
+        desk.delta([(150_000, 0 if i % 2 == 0 else 10)], [])
+        desk.turn()
+    assert removed(desk) == (RemovedReason.REMOVED_TOP_RATE,) * 2
+    desk.wait(1200)
+    desk.timer()
+    assert removed(desk) == (0, 0)
+
+
+def test_a_fill_pulls_the_other_side_holds_and_staggers() -> None:
+    desk, actions = quoting(HOLD)
+    bid = next(a for a in actions if a["side"] == BID)
+    assert desk.fill(bid, 150)
+    desk.update(bid, filled=150, state=1)
+    desk.turn()
+    assert removed(desk)[ASK] == RemovedReason.REMOVED_HOLD
+    desk.wait(1001)
+    desk.timer()
+    assert removed(desk) == (RemovedReason.REMOVED_HOLD, 0)     # reducing first
+    desk.wait(251)
+    desk.timer()
+    assert removed(desk) == (0, 0)
+
+
+def test_dust_pulls_nothing() -> None:
+    desk, actions = quoting(HOLD)
+    desk.fill(next(a for a in actions if a["side"] == BID), 29)     # of 150: under a fifth
+    desk.turn()
+    assert removed(desk) == (0, 0)
+
+
+def test_a_price_that_runs_holds_longer() -> None:
+    desk, actions = quoting(HOLD)
+    desk.fill(next(a for a in actions if a["side"] == BID), 150)
+    desk.turn()
+    desk.wait(900)
+    desk.delta([(149_999, 0), (149_959, 10)], [(150_001, 0), (149_961, 10)])    # 2.7 bps
+    desk.wait(200)
+    desk.timer()
+    assert removed(desk)[ASK] == RemovedReason.REMOVED_HOLD
+    desk.wait(1001)
+    desk.timer()
+    assert removed(desk)[ASK] == 0
+
+
+def test_cover_mode_quotes_only_what_brings_the_fill_back() -> None:
+    desk, actions = quoting({**HOLD, "cover.trigger_bps": 5.0, "cover.step_bps": 1.0,
+                             "cover.step_s": 2.0, "cover.max_s": 10.0,
+                             "quote.max_half_spread_bps": 5000})
+    ask = next(a for a in actions if a["side"] == ASK)
+    desk.fill(ask, 150)                                     # sold at 75,019
+    desk.update(ask, filled=150, state=1)
+    desk.turn()
+    desk.delta([(149_999, 0), (150_199, 1000)], [(150_001, 0), (150_201, 1000)])
+    for _ in range(2):
+        desk.wait(1001)
+        desk.timer()
+    # the adding side also waits out its stagger
+    assert removed(desk) == (0, RemovedReason.REMOVED_COVER | RemovedReason.REMOVED_HOLD)
+    first = desk.market.quotes()[BID][0][0]
+    desk.wait(2100)
+    desk.ticker()
+    desk.delta([(150_190, 1)], [])
+    desk.turn()
+    assert desk.market.quotes()[BID][0][0] > first          # a step of 1 bp nearer
+    desk.wait(9000)
+    desk.ticker()
+    desk.delta([(150_190, 2)], [])
+    desk.turn()
+    assert removed(desk) == (0, 0)
+
+
+def test_fills_in_a_row_shrink_then_pause() -> None:
+    desk, actions = quoting({"inventory.fills_in_row_shrink": 2, "inventory.fills_in_row_pause": 3,
+                             "inventory.fills_in_row_pause_s": 30.0, "quote.size_btc": 0.002})
+    sizes = []
+    for _ in range(3):
+        bid = next(a for a in actions if a["side"] == BID)
+        sizes.append(bid["amount_contracts"])
+        desk.fill(bid, bid["amount_contracts"])
+        desk.update(bid, filled=bid["amount_contracts"], state=1)
+        desk.wait(400)
+        actions = desk.turn()
+        desk.accept(actions)
+    assert sizes[0] == 15
+    assert sizes[2] <= 7
+    assert removed(desk) == (RemovedReason.REMOVED_FILLS, 0)
+
+
+def test_dated_contract_is_priced_from_the_perpetual() -> None:
+    desk = Desk(specs=[perpetual(), DATED])
+    desk.snapshot(bid=76_000.0, ask=76_001.0, market=1)
+    desk.turn()
+    found = desk.engine.markets[1].signals.read()
+    assert found["reference_source"] == "REFERENCE_LEAD"
+    basis = found["lead_basis_usd"]
+    assert basis == pytest.approx(1000.5)
+    desk.wait(10)
+    desk.delta([(149_999, 0), (150_009, 1000)], [(150_001, 0), (150_011, 1000)])    # perp + 5
+    desk.turn()                                             # its own book has not moved
+    assert desk.engine.markets[1].signals.read()["reference_usd"] == pytest.approx(76_005.5)
+
+
+def test_stand_aside_resumes_lower_and_regime_off_turns_it_off() -> None:
+    keys = {"signals.regime": 1.0, "quote.stand_aside_vol": 1.5, "quote.resume_vol": 1.0}
+    for on, bits in ((1.0, RemovedReason.REMOVED_VOL), (0.0, 0)):
+        desk, _ = quoting({**keys, "signals.regime": on, "quote.max_half_spread_bps": 5000})
+        for i in range(15):                 # +-30 USD a second: 4 bps, 2.2 annualised
+            desk.wait(1001)
+            desk.ticker()
+            low, high = (149_999, 150_059) if i % 2 == 0 else (150_059, 149_999)
+            desk.delta([(low, 0), (high, 10)], [(low + 2, 0), (high + 2, 10)])
+            desk.turn()
+        assert 2.0 < desk.market.signals.read()["vol_year"] < 2.5
+        assert removed(desk) == (bits, bits)
+
+
+def test_time_windows() -> None:
+    windows = TimeWindows()
+    friday = 1 << 4
+    windows.replace([(127, -1, 5, 15, 1.2, 1.0, False),
+                     (friday, 8 * 3600, 1800, 60, 2.0, 0.5, True)])
+    day = 86_400 * SECOND                   # 2 January 1970 was a Friday
+    at = {"07:29:59": (1.0, 1.0, False), "07:30:00": (2.0, 0.5, True), "08:00:59": (2.0, 0.5, True),
+          "08:01:00": (1.0, 1.0, False), "09:00:14": (1.2, 1.0, False),
+          "09:59:54": (1.0, 1.0, False), "09:59:55": (1.2, 1.0, False)}
+    for text, expected in at.items():
+        h, m, s = (int(part) for part in text.split(":"))
+        assert windows.at(day + (h * 3600 + m * 60 + s) * SECOND) == expected, text
+    assert windows.at(2 * day + 8 * 3600 * SECOND) == (1.2, 1.0, False)        # Saturday
+    with pytest.raises(ValueError, match="at_s"):
+        windows.replace([(127, 90_000, 0, 0, 1.0, 1.0, False)])
+
+
+def test_a_window_that_pulls_reaches_the_quotes() -> None:
+    desk = Desk()
+    desk.engine.windows.replace([(127, 0, 0, 86_399, 1.0, 1.0, True)])
+    desk.control(ControlKind.CONTROL_WALL_OFFSET, value=86_400 * SECOND)
+    assert desk.turn() == []
+    assert removed(desk) == (RemovedReason.REMOVED_WINDOW,) * 2
+
+
+def test_a_reference_off_index_plus_basis_adds_nothing() -> None:
+    desk, _ = quoting({"risk.max_index_deviation_bps": 10, "risk.max_mark_deviation_bps": 500,
+                       "quote.max_half_spread_bps": 5000, "signals.basis_half_life_s": 86_400})
+    assert removed(desk) == (0, 0)
+    desk.wait(200)
+    desk.delta([(149_999, 0), (150_199, 10)], [(150_001, 0), (150_201, 10)])    # 13 bps
+    desk.turn()
+    assert removed(desk) == (RemovedReason.REMOVED_REFERENCE,) * 2
