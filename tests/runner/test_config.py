@@ -281,3 +281,22 @@ def test_a_config_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
         load(binary)
     assert "not UTF-8" in caught.value.lines[0]
     assert os.linesep not in caught.value.lines[0]
+
+
+def test_strategy_page_lists_every_key_of_the_strategy_with_its_default() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "strategy.md").read_text()
+    for spec in KEYS.values():
+        if spec.name.partition(".")[0] in ("signals", "quote", "cover"):
+            shown = spec.default if isinstance(spec.default, str) else f"{spec.default:g}"
+            if isinstance(spec.default, bool):
+                shown = str(spec.default).lower()
+            assert f"| `{spec.name}` | {shown} |" in page, spec.name
+
+
+def test_time_windows_of_a_file_replace_the_shipped_ones(folder: Path) -> None:
+    text = '[[quote.window]]\nat_utc = "12:30"\ndays = ["mon"]\nbefore_s = 60\npull = true\n'
+    config = load(written(folder, text))
+    assert [w.row() for w in config.windows] == [(1, 45_000, 60, 0, 1.0, 1.0, True)]
+    assert len(load(None).windows) == 5
+    with pytest.raises(ConfigError, match=r"quote\.window.*at_utc"):
+        load(written(folder, text.replace("12:30", "25:00")))
