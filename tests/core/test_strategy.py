@@ -1,6 +1,7 @@
 """Every rule of pricing with its figures by hand, and what more of something may never do."""
 
 import math
+from typing import Any
 
 import pytest
 from desk import params, perpetual
@@ -13,11 +14,11 @@ from mmcore.types import InstrumentSpec, RemovedReason
 from mmcore.width import as_half_spread, as_reservation, glft_c1, glft_c2
 
 # At 75,000 USD one bp is 7.5 USD, one tick 0.5 USD. Default half-spread 2.5 bps: 18.75 USD.
-BASE = {"reference": 75_000.0, "bid_ticks": 149_999, "ask_ticks": 150_001}
+BASE: dict[str, Any] = {"reference": 75_000.0, "bid_ticks": 149_999, "ask_ticks": 150_001}
 DATED = perpetual("BTC-25DEC26", expiry_ms=1_798_185_600_000)
 
 # name: keys, situation, field of the record, what it must be
-TERMS = {
+TERMS: dict[str, tuple[dict[str, float], dict[str, Any], str, float]] = {
     "funding 0.08 % for 1 h: 0.0008 / 8 * 75,000 = 7.5, under the cap of 1 bp": (
         {"quote.funding_hold_s": 3600.0, "quote.max_carry_bps": 5.0},
         {"current_funding": 0.0008}, "carry_usd", -7.5),
@@ -47,15 +48,15 @@ TERMS = {
 @pytest.mark.parametrize("name", TERMS)
 def test_term_by_hand(name: str) -> None:
     keys, situation, field, expected = TERMS[name]
-    quotes = compute_quotes(perpetual(), params(keys), **{**BASE, **situation})  # type: ignore[arg-type]
+    quotes = compute_quotes(perpetual(), params(keys), **{**BASE, **situation})
     assert quotes[field] == pytest.approx(expected)         # type: ignore[literal-required]
 
 
 def test_contango_is_normal_and_only_its_excess_reverts() -> None:
     fair = {"index_usd": 74_000.0, "fair_basis_usd": 1_000.0}
-    assert compute_quotes(DATED, params(), **BASE, **fair)["carry_usd"] == 0.0  # type: ignore[arg-type]
+    assert compute_quotes(DATED, params(), **BASE, **fair)["carry_usd"] == 0.0
     # 300 above its mean, 10 s of a half-life of 600 s: 5 USD down
-    rich = compute_quotes(DATED, params(), **BASE, index_usd=74_000.0,          # type: ignore[arg-type]
+    rich = compute_quotes(DATED, params(), **BASE, index_usd=74_000.0,
                           fair_basis_usd=700.0)
     assert rich["carry_usd"] == pytest.approx(-5.0)
 
@@ -63,7 +64,7 @@ def test_contango_is_normal_and_only_its_excess_reverts() -> None:
 def test_bad_markouts_widen_their_side_alone() -> None:
     keys = {"quote.markout_widen": 0.5, "quote.max_markout_bps": 3.0, "quote.markout_fills": 20.0}
     # bids: mean -1 bp where the floor is 2 bps: half of 3 bps; asks have too few fills
-    quotes = compute_quotes(perpetual(), params(keys), **BASE,                  # type: ignore[arg-type]
+    quotes = compute_quotes(perpetual(), params(keys), **BASE,
                             markout_bps=(-1.0, -9.0), markout_fills=(20, 19))
     assert quotes["markout_usd"] == pytest.approx((11.25, 0.0))
     assert quotes["asks"][0][0] == 150_038
@@ -94,12 +95,12 @@ def test_models_in_the_quote() -> None:
     keys = {"quote.gamma": 5.0, "quote.size_btc": 0.02, "quote.intensity_k": 0.1,
             "quote.intensity_a": 2.0, "quote.fee_floor": 0.0, "quote.min_half_spread_bps": 0.0,
             "quote.min_half_spread_usd": 0.0}
-    flat = compute_quotes(perpetual(), params({**keys, "quote.model": 1.0}), vol_usd=4.0, **BASE)  # type: ignore[arg-type]
+    flat = compute_quotes(perpetual(), params({**keys, "quote.model": 1.0}), vol_usd=4.0, **BASE)
     # gamma * size = 0.1 per USD: 0.5 * 0.1 * 16 * 10 + 10 ln 2
     assert flat["half_usd"] == pytest.approx(8.0 + 10 * math.log(2))
     assert flat["skew_usd"] == 0.0                                              # q = 0
     held = {"net_btc": 0.1, "contracts": 750}
-    long = compute_quotes(perpetual(), params({**keys, "quote.model": 2.0}), vol_usd=4.0,  # type: ignore[arg-type]
+    long = compute_quotes(perpetual(), params({**keys, "quote.model": 2.0}), vol_usd=4.0,
                           **BASE, **held)
     c2 = glft_c2(5.0, 2.0, 0.02, 0.1, 5.0)
     assert long["half_usd"] == pytest.approx(10 * math.log(2) + 0.01 * 4.0 * c2)
@@ -109,10 +110,10 @@ def test_models_in_the_quote() -> None:
 # ------------------------------------------------------------------ sides, sizes, placement
 def test_wide_pulls_or_shrinks_to_tiny() -> None:
     keys = {"quote.max_half_spread_bps": 2.0}
-    pulled = compute_quotes(perpetual(), params(keys), **BASE)                  # type: ignore[arg-type]
+    pulled = compute_quotes(perpetual(), params(keys), **BASE)
     assert pulled["removed"] == (RemovedReason.REMOVED_WIDTH,) * 2
     tiny = {**keys, "quote.wide_action": 1.0, "quote.tiny_size_btc": 0.001}
-    quotes = compute_quotes(perpetual(), params(tiny), **BASE)                  # type: ignore[arg-type]
+    quotes = compute_quotes(perpetual(), params(tiny), **BASE)
     assert (quotes["bids"][0][1], quotes["asks"][0][1]) == (7, 7)   # 75 USD in contracts of 10
 
 
@@ -122,15 +123,15 @@ def test_wide_pulls_or_shrinks_to_tiny() -> None:
     ({"quote.size_vol_k": 1.0}, {"vol_usd": 10.5}, 75),                 # twice the reference vol
     ({"quote.size_edge_k": 1.0}, {}, 187),                              # 18.75 / 15: a quarter more
     ({}, {"size_factor": 0.5}, 75)])
-def test_size_by_hand(keys: dict[str, float], situation: dict[str, float], contracts: int) -> None:
-    quotes = compute_quotes(perpetual(), params(keys), **{**BASE, **situation})  # type: ignore[arg-type]
+def test_size_by_hand(keys: dict[str, float], situation: dict[str, Any], contracts: int) -> None:
+    quotes = compute_quotes(perpetual(), params(keys), **{**BASE, **situation})
     assert quotes["bids"][0][1] == contracts
 
 
 def test_ladder_by_volatility_with_a_size_profile() -> None:
     keys = {"quote.levels": 3.0, "quote.spacing": 1.0, "quote.level_spacing_vol": 1.0,
             "quote.horizon_s": 4.0, "quote.level_size_factor": 0.5, "quote.vol_k": 0.0}
-    quotes = compute_quotes(perpetual(), params(keys), vol_usd=5.0, **BASE)     # type: ignore[arg-type]
+    quotes = compute_quotes(perpetual(), params(keys), vol_usd=5.0, **BASE)
     # 18.75 then 10 USD apart (5 * sqrt 4); 150, 75 and 37 contracts
     assert quotes["bids"] == [(149_962, 150), (149_942, 75), (149_922, 37)]
 
@@ -162,8 +163,8 @@ def test_jitter_goes_away_from_mid_and_repeats() -> None:
     seen = set()
     for seed in range(20):
         keys = params({"quote.jitter_ticks": 3.0, "quote.jitter_seed": float(seed)})
-        one = compute_quotes(perpetual(), keys, **BASE)     # type: ignore[arg-type]
-        assert one == compute_quotes(perpetual(), keys, **BASE)     # type: ignore[arg-type]
+        one = compute_quotes(perpetual(), keys, **BASE)
+        assert one == compute_quotes(perpetual(), keys, **BASE)
         assert 149_959 <= one["bids"][0][0] <= 149_962
         assert 150_038 <= one["asks"][0][0] <= 150_041
         seen.add(one["bids"][0][0])
@@ -173,7 +174,7 @@ def test_jitter_goes_away_from_mid_and_repeats() -> None:
 def test_hold_spares_the_reducing_side_beyond_two_thirds() -> None:
     held = RemovedReason.REMOVED_HOLD
     for share, removed in ((0.6, held), (0.7, 0)):
-        quotes = compute_quotes(perpetual(), params(), **BASE, net_btc=share * 0.3,     # type: ignore[arg-type]
+        quotes = compute_quotes(perpetual(), params(), **BASE, net_btc=share * 0.3,
                                 contracts=round(share * 2250), removed_held=(held, held))
         assert quotes["removed"] == (held, removed)
 
