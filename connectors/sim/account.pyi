@@ -3,6 +3,8 @@
 from enum import IntEnum
 from typing import Self, final
 
+from connectors.sim.mmp import MmpGroup
+
 class SelfTradeMode(IntEnum):
     SELF_TRADE_REJECT_TAKER = 0
     SELF_TRADE_CANCEL_MAKER = 1
@@ -13,6 +15,8 @@ class Account:
     client_id: str
     user_id: int
     created_ms: int
+    mmp_groups: list[MmpGroup]
+    mass_quotes: bool
     def __new__(cls, number: int, client_id: str, t_ns: int, tier: int) -> Self: ...
     @property
     def open_orders(self) -> int: ...

@@ -42,6 +42,15 @@ cdef int64_t fill_fee(const Instrument* spec, int64_t price_ticks, int64_t amoun
     return round_div(amount * spec.price_scale, price * spec.amount_scale)
 
 
+cdef int64_t entry_at(const Instrument* spec, int64_t price_cents,
+                      int64_t amount_contracts) noexcept nogil:
+    """Cost of contracts at a price in cents, in the units of Position.entry."""
+    cdef sim_wide_t amount = <sim_wide_t>amount_contracts * spec.contract_units
+    if spec.kind == INSTRUMENT_LINEAR:
+        return round_div(amount * price_cents * E8, <sim_wide_t>spec.amount_scale * 100)
+    return round_div(amount * 100 * E12, <sim_wide_t>price_cents * spec.amount_scale)
+
+
 cdef int64_t entry_to_e8(const Instrument* spec, int64_t entry) noexcept nogil:
     return entry if spec.kind == INSTRUMENT_LINEAR else round_div(entry, E4)
 
@@ -58,18 +67,18 @@ cdef double average_price_of(const Instrument* spec, int64_t contracts,
 
 
 cdef double profit_at(const Instrument* spec, const Position* position,
-                      double price_usd) noexcept nogil:
-    """Unrealised profit at a price, in the settlement currency."""
+                      int64_t entry, double price_usd) noexcept nogil:
+    """Unrealised profit since an entry at a price, in the settlement currency."""
     cdef int64_t size = position.size_contracts
     cdef double amount = <double>(size * spec.contract_units) / <double>spec.amount_scale
-    cdef double entry
+    cdef double paid
     if size == 0 or price_usd <= 0.0:
         return 0.0
     if spec.kind == INSTRUMENT_LINEAR:
-        entry = <double>position.entry * 1e-8
-        return amount * price_usd - (entry if size > 0 else -entry)
-    entry = <double>position.entry * 1e-12
-    return (entry if size > 0 else -entry) - amount / price_usd
+        paid = <double>entry * 1e-8
+        return amount * price_usd - (paid if size > 0 else -paid)
+    paid = <double>entry * 1e-12
+    return (paid if size > 0 else -paid) - amount / price_usd
 
 
 cdef int32_t currency_of(const Instrument* spec) noexcept nogil:
@@ -85,6 +94,8 @@ cdef class Account:
         self.user_id = 100000 + number
         self.created_ms = t_ns // 1000000
         self.open_head = -1
+        self.mmp_groups = []
+        self.mass_quotes = True
         credits_open(&self.credits, tier, t_ns)
 
     cdef int book_fill(self, const Instrument* spec, int32_t side, int64_t price_ticks,
@@ -102,6 +113,7 @@ cdef class Account:
         out.fee_e8 = fill_fee(spec, price_ticks, amount_contracts, fee_rate_e8)
         if size == 0 or (size > 0) == (signed > 0):
             position.entry += entry
+            position.cost += entry
         else:
             out.reduced = True
             closed = amount_contracts if amount_contracts < held else held
@@ -117,11 +129,56 @@ cdef class Account:
             self.rest[currency] += profit - out.profit_e8 * (
                 1 if spec.kind == INSTRUMENT_LINEAR else E4)
             position.entry = position.entry - entry_part + entry - exit_part
+            position.cost += entry - exit_part - round_div(
+                <sim_wide_t>position.cost * closed, held)
         position.size_contracts = size + signed
         position.realized_e8 += out.profit_e8
         self.session_e8[currency] += out.profit_e8
         self.balance_e8[currency] -= out.fee_e8
         self.fees_e8[currency] += out.fee_e8
+        return 0
+
+    cdef int64_t settle(self, const Instrument* spec, int64_t price_cents,
+                        bint deliver) except? -1:
+        """Move a position's profit at a price into the session; return what rounding left over.
+
+        deliver: the position ends there. Else it goes on, with that price as its entry.
+        """
+        cdef Position* position = &self.positions[spec.index]
+        cdef int64_t size = position.size_contracts
+        cdef int64_t entry, profit, profit_e8
+        cdef int32_t currency = currency_of(spec)
+        if size == 0:
+            return 0
+        entry = entry_at(spec, price_cents, size if size > 0 else -size)
+        profit = position.entry - entry
+        if (size > 0) == (spec.kind == INSTRUMENT_LINEAR):
+            profit = -profit
+        profit_e8 = entry_to_e8(spec, profit)
+        self.rest[currency] += profit - profit_e8 * (
+            1 if spec.kind == INSTRUMENT_LINEAR else E4)
+        position.realized_e8 += profit_e8
+        self.session_e8[currency] += profit_e8
+        position.entry = entry
+        if not deliver:
+            return 0
+        position.size_contracts = 0
+        position.entry = 0
+        position.cost = 0
+        return entry if size > 0 else -entry
+
+    cdef int book_delivery_fee(self, const Instrument* spec, int64_t price_cents,
+                               int64_t amount_contracts, int64_t fee_rate_e8) except -1:
+        """Pay for the delivery of so many contracts at a price in cents."""
+        cdef sim_wide_t amount = <sim_wide_t>amount_contracts * spec.contract_units * fee_rate_e8
+        cdef int32_t currency = currency_of(spec)
+        cdef int64_t fee_e8
+        if spec.kind == INSTRUMENT_LINEAR:
+            fee_e8 = round_div(amount * price_cents, <sim_wide_t>spec.amount_scale * 100)
+        else:
+            fee_e8 = round_div(amount * 100, <sim_wide_t>price_cents * spec.amount_scale)
+        self.balance_e8[currency] -= fee_e8
+        self.fees_e8[currency] += fee_e8
         return 0
 
     cdef int64_t book_funding(self, const Instrument* spec, int64_t funding_e18) except? -1:
@@ -144,7 +201,7 @@ cdef class Account:
 
     def position(self, int32_t market):
         """(signed contracts, entry, realised, funding) of a market; see account.pxd."""
-        if not 0 <= market < MARKETS_MAX:
+        if not 0 <= market < VENUE_MARKETS_MAX:
             raise IndexError(f"market {market}")
         return (self.positions[market].size_contracts, self.positions[market].entry,
                 self.positions[market].realized_e8, self.positions[market].funding_e8)

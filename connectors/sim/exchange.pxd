@@ -13,9 +13,8 @@ cimport cython
 from libc.stdint cimport int32_t, int64_t
 
 from connectors.sim.account cimport Account
-from connectors.sim.clearing cimport Outcome, SimError
 from connectors.sim.matching cimport MatchBook
-from connectors.sim.orders cimport OrderRequest, SimOrder
+from connectors.sim.orders cimport OrderRequest, Outcome
 from connectors.sim.registry cimport HOUSE_ACCOUNT
 from connectors.sim.timers cimport Timers
 
@@ -36,6 +35,12 @@ cdef class Exchange(Timers):
     cpdef int32_t cancel_all(self, int64_t t_ns, int32_t account, int32_t market,
                              int32_t currency, int32_t connection, bytes label,
                              int32_t reason) except -1
+    cdef int cancel_many(self, int64_t t_ns, int32_t account, int32_t market, int32_t currency,
+                         bytes label, Outcome* out) except -1
+    cdef int quote(self, int64_t t_ns, int32_t connection, int32_t account,
+                   const OrderRequest* request, Outcome* out) except -1
+    cpdef int32_t drop_quotes(self, int64_t t_ns, int32_t account, int32_t market,
+                              int32_t currency, bytes set_id, int64_t freeze_ns) except -1
 
     # ---- market interface: what takes part without an account
     cpdef int market_set_level(self, int64_t t_ns, int32_t market, int32_t side,
@@ -51,8 +56,3 @@ cdef class Exchange(Timers):
     cpdef int refresh_marks(self, int64_t t_ns) except -1
     cpdef int subscribe_book(self, int64_t t_ns, int32_t market, int32_t interval) except -1
     cpdef int unsubscribe_book(self, int32_t market, int32_t interval) except -1
-
-    # ---- private
-    cdef int place(self, int64_t t_ns, int32_t slot) except -1
-    cdef bint take(self, int64_t t_ns, int32_t slot) except -1
-    cdef int set_reduce_only(self, SimOrder* order, bint reduce_only) except -1

@@ -19,6 +19,10 @@ class Exchange(Timers):
         label: bytes | None,
         reason: int,
     ) -> int: ...
+    def drop_quotes(
+        self, t_ns: int, account: int, market: int, currency: int, set_id: bytes | None,
+        freeze_ns: int,
+    ) -> int: ...
     def market_set_level(
         self, t_ns: int, market: int, side: int, price_ticks: int, amount_contracts: int
     ) -> int: ...

@@ -1,18 +1,12 @@
 """The exchange; see exchange.pxd. Sessions, requests, then the market interface."""
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
-from connectors.sim.account cimport SELF_TRADE_REJECT_TAKER, Position, currency_of
-from connectors.sim.clearing cimport SIM_OK, SIM_POST_ONLY_REJECT
 from connectors.sim.marking cimport MarketData
-from connectors.sim.matching cimport TAKE_SELF
 from connectors.sim.orders cimport (
-    CANCEL_DISCONNECT, CANCEL_EDIT_POST_ONLY, CANCEL_OVERLAP, CANCEL_UNFILLED,
-    CANCEL_USER_REQUEST, LABEL_MAX, SIM_ORDER_MARKET, SLOT_NONE, TIF_GTD, TRADE_BLOCK,
-    TRADE_COMBO_LEG, TRADE_PLAIN, SimTrade,
+    CANCEL_DISCONNECT, CANCEL_USER_REQUEST, LABEL_MAX, SLOT_NONE, TRADE_BLOCK, TRADE_COMBO_LEG,
+    TRADE_PLAIN, SimTrade,
 )
-from mmcore.types cimport (
-    TIF_FOK, TIF_GTC, VENUE_ORDER_CANCELLED, VENUE_ORDER_FILLED,
-)
+from connectors.sim.waiting cimport WAIT_CANCEL, WAIT_CANCEL_ALL, WAIT_EDIT, WAIT_SUBMIT
 
 
 cdef class Exchange(Timers):
@@ -42,163 +36,79 @@ cdef class Exchange(Timers):
     # ---------------------------------------------------------------- requests
     cdef int submit(self, int64_t t_ns, int32_t connection, int32_t account,
                     const OrderRequest* request, Outcome* out) except -1:
-        """Place an order; `out` says what became of it."""
-        cdef SimOrder* order
-        cdef OrderRequest checked = request[0]
+        """Place an order; `out` says what became of it, or where its outcome will come."""
         self.run_timers(t_ns)
-        t_ns = self.now_ns
-        self.check(account, &checked, NULL, out)
-        if out.error != SIM_OK:
-            return 0
-        out.slot = self.pool.take()
-        order = &self.pool.items[out.slot]
-        order.account = account
-        order.connection = connection
-        order.market = checked.market
-        order.side = checked.side
-        order.kind = checked.kind
-        order.time_in_force = checked.time_in_force
-        order.price_ticks = checked.price_ticks
-        order.amount_contracts = checked.amount_contracts
-        order.post_only = checked.post_only
-        order.reject_post_only = checked.reject_post_only
-        order.reduce_only = checked.reduce_only
-        order.mmp = checked.mmp
-        order.label_size = checked.label_size
-        memcpy(order.label, checked.label, LABEL_MAX)
-        order.created_ns = t_ns
-        order.updated_ns = t_ns
-        self.open_link(out.slot)
-        self.place(t_ns, out.slot)
-        out.end_trade = self.trades.count
-        self.note_change(t_ns, checked.market)
-        return self.outputs.on_event_end(t_ns)
+        if self.queues(account):
+            return self.enqueue(self.now_ns, WAIT_SUBMIT, connection, account, 0, request, -1,
+                                False, out)
+        self.accept(self.now_ns, connection, account, request, 0, out)
+        return self.outputs.on_event_end(self.now_ns)
 
     cdef int edit(self, int64_t t_ns, int32_t account, int64_t order_id,
                   const OrderRequest* request, Outcome* out) except -1:
         """Change price, amount (the new total) or flags of an open order."""
-        cdef OrderRequest checked = request[0]
-        cdef int32_t slot
-        cdef SimOrder* order
-        cdef MatchBook book
-        cdef Position* position
         self.run_timers(t_ns)
-        t_ns = self.now_ns
-        slot = self.open_slot(account, order_id, out)
-        if out.error != SIM_OK:
-            return 0
-        order = &self.pool.items[slot]
-        checked.market = order.market
-        checked.side = order.side
-        checked.kind = order.kind
-        checked.time_in_force = order.time_in_force
-        self.check(account, &checked, order, out)
-        out.slot = slot
-        if out.error == SIM_POST_ONLY_REJECT:
-            self.close_order(t_ns, slot, VENUE_ORDER_CANCELLED, CANCEL_EDIT_POST_ONLY)
-            self.note_change(t_ns, order.market)
-            return self.outputs.on_event_end(t_ns)
-        if out.error != SIM_OK:
-            return 0
-        book = self.books[order.market]
-        position = &(<Account>self.accounts[account]).positions[order.market]
-        position.open_contracts[order.side] += checked.amount_contracts - order.amount_contracts
-        order.replaced = True
-        order.updated_ns = t_ns
-        order.post_only = checked.post_only
-        order.reject_post_only = checked.reject_post_only
-        self.set_reduce_only(order, checked.reduce_only)
-        if (checked.price_ticks == order.price_ticks
-                and checked.amount_contracts <= order.amount_contracts):
-            book.shrink(slot, checked.amount_contracts)
-            self.tell_order(t_ns, slot)
-        else:
-            book.remove(slot)
-            order.price_ticks = checked.price_ticks
-            order.amount_contracts = checked.amount_contracts
-            self.place(t_ns, slot)
-        out.end_trade = self.trades.count
-        self.note_change(t_ns, checked.market)
-        return self.outputs.on_event_end(t_ns)
+        if self.queues(account):
+            return self.enqueue(self.now_ns, WAIT_EDIT, -1, account, order_id, request, -1,
+                                False, out)
+        self.change(self.now_ns, account, order_id, request, 0, out)
+        return self.outputs.on_event_end(self.now_ns)
 
     cdef int cancel(self, int64_t t_ns, int32_t account, int64_t order_id, Outcome* out) except -1:
-        cdef int32_t slot
+        cdef OrderRequest request
         self.run_timers(t_ns)
-        slot = self.open_slot(account, order_id, out)
-        if out.error != SIM_OK:
-            return 0
-        self.close_order(self.now_ns, slot, VENUE_ORDER_CANCELLED, CANCEL_USER_REQUEST)
-        self.note_change(self.now_ns, self.pool.items[slot].market)
+        if self.queues(account):
+            memset(&request, 0, sizeof(request))
+            return self.enqueue(self.now_ns, WAIT_CANCEL, -1, account, order_id, &request, -1,
+                                False, out)
+        self.withdraw(self.now_ns, account, order_id, out)
         return self.outputs.on_event_end(self.now_ns)
+
+    cdef int cancel_many(self, int64_t t_ns, int32_t account, int32_t market, int32_t currency,
+                         bytes label, Outcome* out) except -1:
+        """A user's request to cancel what matches; -1 and None match all. out.count: how many."""
+        cdef OrderRequest request
+        self.run_timers(t_ns)
+        if not self.queues(account):
+            self.withdraw_all(self.now_ns, account, market, currency, -1, label,
+                              CANCEL_USER_REQUEST, out)
+            return self.outputs.on_event_end(self.now_ns)
+        memset(&request, 0, sizeof(request))
+        request.market = market
+        if label is not None:
+            request.label_size = <int32_t>min(LABEL_MAX, len(label))
+            memcpy(request.label, <const char*>label, request.label_size)
+        return self.enqueue(self.now_ns, WAIT_CANCEL_ALL, -1, account, 0, &request, currency,
+                            label is not None, out)
 
     cpdef int32_t cancel_all(self, int64_t t_ns, int32_t account, int32_t market,
                              int32_t currency, int32_t connection, bytes label,
                              int32_t reason) except -1:
-        """Cancel an account's orders that match; -1 and None match all. Return how many."""
-        cdef int32_t slot, behind
-        cdef int32_t count = 0
-        cdef SimOrder* order
+        """Cancel an account's orders that match at once; return how many.
+
+        -1 and None match all; reason: a CancelReason.
+        """
+        cdef Outcome out
         self.run_timers(t_ns)
-        slot = (<Account>self.accounts[account]).open_head
-        while slot != SLOT_NONE:
-            order = &self.pool.items[slot]
-            behind = order.account_next
-            if ((market < 0 or order.market == market)
-                    and (connection < 0 or order.connection == connection)
-                    and (currency < 0 or currency_of(
-                        &(<MatchBook>self.books[order.market]).spec) == currency)
-                    and (label is None or order.label[:order.label_size] == label)):
-                self.close_order(self.now_ns, slot, VENUE_ORDER_CANCELLED, reason)
-                self.note_change(self.now_ns, order.market)
-                count += 1
-            slot = behind
+        self.withdraw_all(self.now_ns, account, market, currency, connection, label, reason, &out)
+        self.outputs.on_event_end(self.now_ns)
+        return out.count
+
+    cdef int quote(self, int64_t t_ns, int32_t connection, int32_t account,
+                   const OrderRequest* request, Outcome* out) except -1:
+        """One side of a mass quote; it is not queued."""
+        self.run_timers(t_ns)
+        self.quote_side(self.now_ns, connection, account, request, out)
+        return self.outputs.on_event_end(self.now_ns)
+
+    cpdef int32_t drop_quotes(self, int64_t t_ns, int32_t account, int32_t market,
+                              int32_t currency, bytes set_id, int64_t freeze_ns) except -1:
+        """Cancel quotes that match, and let no new ones in for a time; return how many."""
+        cdef int32_t count
+        self.run_timers(t_ns)
+        count = self.cancel_quotes(self.now_ns, account, market, currency, set_id, freeze_ns)
         self.outputs.on_event_end(self.now_ns)
         return count
-
-    cdef int set_reduce_only(self, SimOrder* order, bint reduce_only) except -1:
-        (<Account>self.accounts[order.account]).reduce_only_open += reduce_only - order.reduce_only
-        order.reduce_only = reduce_only
-        return 0
-
-    cdef int place(self, int64_t t_ns, int32_t slot) except -1:
-        """Match an order, then queue or end what is left of it."""
-        cdef SimOrder* order = &self.pool.items[slot]
-        cdef MatchBook book = self.books[order.market]
-        cdef Account owner = self.accounts[order.account]
-        cdef int64_t rest = order.amount_contracts - order.filled_contracts
-        cdef bint overlap = False
-        if order.time_in_force == TIF_FOK and rest > book.available(
-                order.side, order.price_ticks, rest, order.account,
-                owner.self_trade == SELF_TRADE_REJECT_TAKER):
-            return self.close_order(t_ns, slot, VENUE_ORDER_CANCELLED, CANCEL_UNFILLED)
-        if not order.post_only:
-            overlap = self.take(t_ns, slot)
-        if order.filled_contracts == order.amount_contracts:
-            return self.close_order(t_ns, slot, VENUE_ORDER_FILLED, 0)
-        if overlap:
-            return self.close_order(t_ns, slot, VENUE_ORDER_CANCELLED, CANCEL_OVERLAP)
-        if order.kind == SIM_ORDER_MARKET or not (
-                order.time_in_force == TIF_GTC or order.time_in_force == TIF_GTD):
-            return self.close_order(t_ns, slot, VENUE_ORDER_CANCELLED, CANCEL_UNFILLED)
-        book.rest(slot)
-        return self.tell_order(t_ns, slot)
-
-    cdef bint take(self, int64_t t_ns, int32_t slot) except -1:
-        """Trade an order against the book; True where an own order stopped it."""
-        cdef SimOrder* order = &self.pool.items[slot]
-        cdef MatchBook book = self.books[order.market]
-        cdef Account owner = self.accounts[order.account]
-        cdef int32_t own
-        while book.take(order.side, order.price_ticks,
-                        order.amount_contracts - order.filled_contracts,
-                        order.account) == TAKE_SELF:
-            self.book_fills(t_ns, order.market, order.side, slot, TRADE_PLAIN)
-            if owner.self_trade == SELF_TRADE_REJECT_TAKER:
-                return True
-            own = book.levels.find(book.levels.best_ticks[1 - order.side]).head
-            self.close_order(t_ns, own, VENUE_ORDER_CANCELLED, CANCEL_OVERLAP)
-        self.book_fills(t_ns, order.market, order.side, slot, TRADE_PLAIN)
-        return False
 
     # ---------------------------------------------------------------- the market interface
     cpdef int market_set_level(self, int64_t t_ns, int32_t market, int32_t side,
@@ -287,11 +197,7 @@ cdef class Exchange(Timers):
     cpdef int market_state(self, int64_t t_ns, int32_t market, int32_t state) except -1:
         """Set a market's state (types.MarketState): only an open one takes orders."""
         self.run_timers(t_ns)
-        if self.data[market].state != state:
-            self.data[market].state = state
-            self.data[market].ticker_changed = True
-            self.outputs.on_market_state(self.now_ns, market)
-        return 0
+        return self.set_state(self.now_ns, market, state)
 
     cpdef int refresh_marks(self, int64_t t_ns) except -1:
         """Give every market that has none a mark now: its first state has just been put in."""

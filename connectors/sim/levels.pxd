@@ -18,6 +18,7 @@ cdef enum:
 cdef struct Level:
     int64_t total_contracts     # what the venue shows: liquidity + rest of the queued orders
     int64_t liquidity_contracts  # recorded participants, without identity
+    int64_t printed_contracts   # of it, printed and not yet seen in its amount
     int64_t published[INTERVALS]    # last shown per interval; negative: shown as an ask
     int32_t head                # first queued order
     int32_t tail

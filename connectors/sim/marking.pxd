@@ -1,7 +1,7 @@
 """Mark price, index and funding of one market, and the statistics its ticker shows.
 
-Mark = index + the 30 s mean of (mid - index) clamped to 0.5 % of the index. An index nobody records
-follows the mid of its first perpetual. Funding accrues all the time: premium = mark / index - 1,
+Mark = index + the 30 s mean of (mid - index); of a perpetual the difference is clamped to 0.5 % of
+the index. An index nobody records follows the mid of its first instrument. Funding accrues all the time: premium = mark / index - 1,
 damped by 0.025 %, capped at 0.5 % per 8 h.
 """
 from libc.stdint cimport int32_t, int64_t
@@ -18,12 +18,18 @@ cdef struct IndexState:
     double price_usd            # 0: none yet
     bint recorded               # set from outside; else it follows the mid of `market`
     int32_t market
-    int64_t published_ns
+    double twap_sum_usd         # of the samples of the last half hour before 08:00 UTC
+    int32_t twap_count
 
 cdef struct MarketData:
     int32_t index               # place in the exchange's indexes
     int32_t state               # MarketState
     bint perpetual
+    int32_t legs[2]             # of a spread: bought, sold; both 0 where it is none
+    int64_t expiry_ns           # 0: never
+    int64_t bump_ns             # what would trade at once waits so long
+    double delivery_usd         # 0: not delivered
+    int32_t trigger_head        # first untriggered order's slot + 1; 0: none
     bint mark_recorded          # mark comes from outside
     bint funding_recorded
     double mark_usd             # 0: none yet
@@ -56,6 +62,6 @@ cdef void funding_step(MarketData* data, const Instrument* spec, double index_us
                        int64_t t_ns) noexcept nogil
 cdef double band_price(double mark_usd, int32_t side) noexcept nogil
 cdef void note_trade(MarketData* data, const Instrument* spec, int64_t price_ticks,
-                     int64_t contracts) noexcept nogil
-cdef double initial_margin(const Instrument* spec, double mark_usd, int64_t contracts,
-                           double rate, double slope) noexcept nogil
+                     int64_t contracts, double at_usd) noexcept nogil
+cdef double delivery_estimate(const IndexState* index) noexcept nogil
+cdef double round_cents(double price_usd) noexcept nogil

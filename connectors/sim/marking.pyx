@@ -33,7 +33,9 @@ cdef void mark_step(MarketData* data, double mid_usd, double index_usd, int64_t 
     if data.mark_recorded or index_usd <= 0.0:
         return
     if mid_usd > 0.0:
-        basis = min(CLAMP * index_usd, max(-CLAMP * index_usd, mid_usd - index_usd))
+        basis = mid_usd - index_usd
+        if data.perpetual:
+            basis = min(CLAMP * index_usd, max(-CLAMP * index_usd, basis))
         if before <= 0.0:
             data.basis_usd = basis
         else:
@@ -69,10 +71,9 @@ cdef double band_price(double mark_usd, int32_t side) noexcept nogil:
 
 
 cdef void note_trade(MarketData* data, const Instrument* spec, int64_t price_ticks,
-                     int64_t contracts) noexcept nogil:
-    """Last price, tick direction, range and volume."""
-    cdef double price = <double>(price_ticks * spec.tick_units) / <double>spec.price_scale
-    if data.last_ticks == 0:
+                     int64_t contracts, double at_usd) noexcept nogil:
+    """Last price, tick direction, range and volume, the latter in BTC at a price."""
+    if data.volume_contracts == 0:
         data.last_direction = 0
         data.first_ticks = price_ticks
         data.high_ticks = price_ticks
@@ -90,18 +91,12 @@ cdef void note_trade(MarketData* data, const Instrument* spec, int64_t price_tic
     data.last_ticks = price_ticks
     data.trade_seq += 1
     data.volume_contracts += contracts
-    data.volume_btc += delta_btc(spec, contracts, price)
+    data.volume_btc += delta_btc(spec, contracts, at_usd)
     data.ticker_changed = True
 
 
-cdef double initial_margin(const Instrument* spec, double mark_usd, int64_t contracts,
-                           double rate, double slope) noexcept nogil:
-    """Margin of a position of that many contracts, in the settlement currency.
-
-    Standard margin until August 2026: rate + slope per BTC of size (0.02 and 0.00005 initial).
-    """
-    cdef double size_btc = delta_btc(spec, contracts, mark_usd)
-    cdef double margin = size_btc * (rate + slope * size_btc)
-    if spec.kind == INSTRUMENT_LINEAR:
-        return margin * mark_usd
-    return margin
+cdef double delivery_estimate(const IndexState* index) noexcept nogil:
+    """What a contract expiring next would deliver at: the mean so far, else the index."""
+    if index.twap_count > 0:
+        return round_cents(index.twap_sum_usd / index.twap_count)
+    return round_cents(index.price_usd)

@@ -5,6 +5,7 @@ from libc.stdint cimport int32_t, int64_t
 from connectors.sim.levels cimport Level, LevelMap
 from connectors.sim.orders cimport OrderPool
 from connectors.sim.publish cimport BookFeed
+from connectors.sim.queue cimport QueueModel
 from mmcore.types cimport Instrument
 
 cpdef enum TakeEnd:
@@ -24,6 +25,7 @@ cdef class MatchBook:
     cdef LevelMap levels
     cdef OrderPool pool
     cdef BookFeed feed
+    cdef QueueModel queue       # how orders move up behind recorded liquidity
     cdef MatchFill* fills       # of the last walk
     cdef int32_t fill_count
     cdef int32_t fill_capacity

@@ -2,7 +2,7 @@
 from libc.stdlib cimport free, malloc, realloc
 
 from connectors.sim.orders cimport SLOT_NONE, SimOrder
-from connectors.sim.queue cimport queue_join, queue_level_changed, queue_traded
+from connectors.sim.queue cimport QUEUE_POWER, queue_join, queue_level_changed, queue_traded
 from mmcore.types cimport SIDE_BID, InstrumentSpec
 
 cdef enum:
@@ -16,10 +16,11 @@ cdef int64_t rest_of(const SimOrder* order) noexcept nogil:
 cdef class MatchBook:
     """The book of one instrument."""
 
-    def __cinit__(self, InstrumentSpec spec not None, OrderPool pool not None):
+    def __cinit__(self, InstrumentSpec spec not None, OrderPool pool not None,
+                  int64_t base_ticks=0):
         self.spec = spec.c
         self.pool = pool
-        self.levels = LevelMap.__new__(LevelMap, 0)
+        self.levels = LevelMap.__new__(LevelMap, base_ticks)
         self.feed = BookFeed.__new__(BookFeed, self.levels)
         self.fill_capacity = FIRST_CAPACITY
         self.fills = <MatchFill*>malloc(FIRST_CAPACITY * sizeof(MatchFill))
@@ -218,8 +219,10 @@ cdef class MatchBook:
         slot = level.head
         while slot != SLOT_NONE:
             self.pool.items[slot].ahead_contracts = queue_level_changed(
-                self.pool.items[slot].ahead_contracts, contracts)
+                &self.queue, self.pool.items[slot].ahead_contracts, known, contracts,
+                level.printed_contracts)
             slot = self.pool.items[slot].next
+        level.printed_contracts = 0
         return self.change_total(level, side, price_ticks, contracts - known)
 
     cdef int clear_crossed(self, int32_t side, int64_t price_ticks) except -1:
@@ -280,6 +283,7 @@ cdef class MatchBook:
         cdef Level* level = self.levels.find(price_ticks)
         if level == NULL or level.side != 1 - side:
             return traded
+        level.printed_contracts += left
         slot = level.head
         while slot != SLOT_NONE and left > 0:
             behind = self.pool.items[slot].next
@@ -302,6 +306,13 @@ cdef class MatchBook:
         return traded
 
     # ---- for Python
+    def set_queue_model(self, int32_t kind, double power=1.0):
+        """Choose how a shrinking level moves queued orders up: a queue.QueueKind."""
+        if not 0 <= kind <= QUEUE_POWER or not 0.0 < power <= 10.0:
+            raise ValueError(f"queue model {kind} with power {power}: 0 to 2, power above 0 to 10")
+        self.queue.kind = kind
+        self.queue.power = power
+
     def counters(self):
         """What recorded changes were dropped, and why."""
         return {"crossed_cleared": self.crossed_cleared, "unknown_deletes": self.unknown_deletes,

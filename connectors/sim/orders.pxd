@@ -11,7 +11,9 @@ cdef enum:
     ORDER_SLOT_BITS = 20
     SIDE_NONE = -1
     SLOT_NONE = -1
+    QUOTE_ID_MAX = 32
     TIF_GTD = 3                 # beyond types.TimeInForce: expires 08:00 UTC
+    ORDER_TRIGGERED = 5         # beyond types.VenueOrderState: its successor trades
 
 cpdef enum SimOrderType:
     SIM_ORDER_LIMIT = 0
@@ -26,6 +28,25 @@ cpdef enum CancelReason:
     CANCEL_SETTLEMENT = 5
     CANCEL_UNFILLED = 6         # rest of an immediate order: the venue states user_request
     CANCEL_LIQUIDATION = 7
+    CANCEL_MMP = 8
+    CANCEL_DELIVERY = 9         # the contract expired: the venue states none
+
+cpdef enum TriggerKind:
+    TRIGGER_NONE = 0
+    TRIGGER_STOP = 1            # a buy above, a sell below
+    TRIGGER_TAKE = 2            # a buy below, a sell above
+
+cpdef enum TriggerBy:
+    TRIGGER_BY_MARK = 0
+    TRIGGER_BY_INDEX = 1
+    TRIGGER_BY_LAST = 2
+
+# Names a maker gives his quotes; shown, never looked at.
+cdef struct QuoteNames:
+    int32_t id_size
+    int32_t set_size
+    char id[QUOTE_ID_MAX]
+    char set_id[QUOTE_ID_MAX]
 
 # What a client asks for. Amounts are totals, the filled part included.
 cdef struct OrderRequest:
@@ -40,6 +61,14 @@ cdef struct OrderRequest:
     bint reject_post_only
     bint reduce_only
     bint mmp
+    bint quote                  # of a mass quote
+    bint liquidation
+    int32_t mmp_group           # number in the account's groups, from 1; 0: the index's own
+    int32_t trigger             # TriggerKind
+    int32_t trigger_by
+    int64_t trigger_ticks
+    int64_t parent_id           # trigger order this one comes from
+    QuoteNames names
     int32_t label_size
     char label[LABEL_MAX]
 
@@ -70,12 +99,35 @@ cdef struct SimOrder:
     bint mmp
     bint replaced
     bint resting                # in a level's queue
+    bint held                   # by the speed bump
+    bint quote
+    bint liquidation
+    int32_t mmp_group
+    int32_t trigger
+    int32_t trigger_by
+    int64_t trigger_ticks
+    int64_t parent_id
+    QuoteNames names
     int32_t label_size
     char label[LABEL_MAX]
+
+# What a request came to. The trades are trades.at(first_trade) .. trades.at(end_trade - 1).
+cdef struct Outcome:
+    int32_t error               # checks.SimError
+    int32_t slot                # of the order; SLOT_NONE where the request made none
+    int32_t market
+    int32_t count               # orders cancelled by cancel_all
+    int32_t kind                # of a ticket: waiting.WAIT_*
+    int32_t account             # of a ticket
+    int64_t ticket              # of SIM_PENDING
+    int64_t limit_ticks         # of SIM_PRICE_TOO_LOW and SIM_PRICE_TOO_HIGH
+    int64_t first_trade
+    int64_t end_trade
 
 # One participant's side of a trade.
 cdef struct TradeLeg:
     int64_t order_id            # 0: recorded liquidity
+    int64_t parent_id           # order in the combo's book whose leg this is
     int64_t fee_e8              # paid; negative is a rebate
     int64_t profit_e8           # realised by this trade
     int32_t slot                # SLOT_NONE: recorded liquidity
@@ -95,6 +147,8 @@ cdef struct SimTrade:
     int32_t side                # of the taker
     int32_t tick_direction
     int32_t flags               # TradeFlag
+    int32_t combo               # 1 + market of the spread this is a leg of; 0: none
+    int64_t combo_trade_id
     TradeLeg taker
     TradeLeg maker
 

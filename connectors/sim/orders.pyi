@@ -16,6 +16,18 @@ class CancelReason(IntEnum):
     CANCEL_SETTLEMENT = 5
     CANCEL_UNFILLED = 6
     CANCEL_LIQUIDATION = 7
+    CANCEL_MMP = 8
+    CANCEL_DELIVERY = 9
+
+class TriggerKind(IntEnum):
+    TRIGGER_NONE = 0
+    TRIGGER_STOP = 1
+    TRIGGER_TAKE = 2
+
+class TriggerBy(IntEnum):
+    TRIGGER_BY_MARK = 0
+    TRIGGER_BY_INDEX = 1
+    TRIGGER_BY_LAST = 2
 
 class TradeFlag(IntFlag):
     TRADE_PLAIN = 0

@@ -5,7 +5,7 @@ are valid during the call only, and an implementation must not call back into th
 """
 from libc.stdint cimport int32_t, int64_t
 
-from connectors.sim.orders cimport SimOrder, SimTrade, TradeLeg
+from connectors.sim.orders cimport Outcome, SimOrder, SimTrade, TradeLeg
 
 cpdef enum ChangeAction:
     CHANGE_NEW = 0
@@ -41,4 +41,8 @@ cdef class Outputs:
     cdef int on_order(self, int64_t t_ns, const SimOrder* order) except -1
     cdef int on_user_trade(self, int64_t t_ns, const SimOrder* order, const SimTrade* trade,
                            const TradeLeg* leg) except -1
+    cdef int on_outcome(self, int64_t t_ns, const Outcome* outcome) except -1
+    cdef int on_mmp(self, int64_t t_ns, int32_t account, int32_t index, str group,
+                    int64_t frozen_until_ns) except -1
+    cdef int on_listed(self, int64_t t_ns, int32_t market) except -1
     cdef int on_event_end(self, int64_t t_ns) except -1

@@ -33,5 +33,18 @@ cdef class Outputs:
                            const TradeLeg* leg) except -1:
         return 0
 
+    cdef int on_outcome(self, int64_t t_ns, const Outcome* outcome) except -1:
+        """What a request that had to wait came to."""
+        return 0
+
+    cdef int on_mmp(self, int64_t t_ns, int32_t account, int32_t index, str group,
+                    int64_t frozen_until_ns) except -1:
+        """A quote protection has frozen; until 0: until it is reset."""
+        return 0
+
+    cdef int on_listed(self, int64_t t_ns, int32_t market) except -1:
+        """A market was added while the exchange runs."""
+        return 0
+
     cdef int on_event_end(self, int64_t t_ns) except -1:
         return 0

@@ -1,5 +1,5 @@
 """Python face of the timers: nothing but the class."""
 
-from connectors.sim.clearing import Clearing
+from connectors.sim.pending import Pending
 
-class Timers(Clearing): ...
+class Timers(Pending): ...

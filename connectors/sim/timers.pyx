@@ -1,11 +1,9 @@
 """What happens by itself as time passes; see timers.pxd."""
-from connectors.sim.account cimport Account
 from connectors.sim.levels cimport INTERVAL_100MS, INTERVAL_AGG2, INTERVAL_RAW
-from connectors.sim.marking cimport IndexState, MarketData, funding_step, mark_step
+from connectors.sim.marking cimport IndexState, MarketData, funding_step, mark_step, round_cents
 from connectors.sim.matching cimport MatchBook
-from connectors.sim.orders cimport CANCEL_SETTLEMENT, SLOT_NONE, TIF_GTD
 from connectors.sim.outputs cimport BookUpdate
-from mmcore.types cimport VENUE_ORDER_CANCELLED, price_usd
+from mmcore.types cimport MARKET_DELIVERED, price_usd
 
 cdef int64_t MS = 1000000
 cdef int64_t TENTH = 100 * MS
@@ -15,7 +13,7 @@ cdef int64_t DAY = 24 * HOUR
 cdef int64_t TICKER_QUIET = 5 * SECOND
 
 
-cdef class Timers(Clearing):
+cdef class Timers(Pending):
     """Marks, funding, publication and expiry on the exchange's clock."""
 
     cdef int run_timers(self, int64_t t_ns) except -1:
@@ -30,22 +28,32 @@ cdef class Timers(Clearing):
         while self.due_ns <= t_ns:
             at = self.due_ns
             self.now_ns = at
+            self.run_waiting(at)
             for market in range(self.market_count):
                 book = self.books[market]
                 if 0 < book.feed.raw_due_ns <= at:
                     self.flush_raw(at, market)
             if self.next_expiry_ns <= at:
+                self.begin_settlement(at)
                 self.next_expiry_ns += DAY
-                self.expire_day_orders(at)
+            if 0 < self.settled_ns <= at:
+                self.end_settlement(at)
             if self.next_100ms_ns <= at:
                 self.next_100ms_ns += TENTH
                 self.tick_100ms(at)
-            self.due_ns = self.next_100ms_ns
-            for market in range(self.market_count):
-                book = self.books[market]
-                if book.feed.raw_due_ns > 0:
-                    self.due_ns = min(self.due_ns, book.feed.raw_due_ns)
+            self.set_due()
         self.now_ns = max(self.now_ns, t_ns)
+        return 0
+
+    cdef int set_due(self) noexcept:
+        """Find the earliest timer."""
+        cdef int32_t market
+        cdef MatchBook book
+        self.due_ns = min(self.next_100ms_ns, self.waits.due_ns())
+        for market in range(self.market_count):
+            book = self.books[market]
+            if book.feed.raw_due_ns > 0:
+                self.due_ns = min(self.due_ns, book.feed.raw_due_ns)
         return 0
 
     cdef int tick_100ms(self, int64_t t_ns) except -1:
@@ -53,7 +61,10 @@ cdef class Timers(Clearing):
         cdef int32_t market, i
         cdef bint second = self.next_second_ns <= t_ns
         for market in range(self.market_count):
+            if self.data[market].state >= MARKET_DELIVERED:
+                continue
             self.update_mark(t_ns, market, TENTH)
+            self.check_triggers(t_ns, market)
             self.flush_trades(t_ns, market, INTERVAL_100MS)
             self.flush_book(t_ns, market, INTERVAL_100MS)
             self.outputs.on_window(t_ns, market, INTERVAL_100MS)
@@ -62,7 +73,9 @@ cdef class Timers(Clearing):
                 self.flush_book(t_ns, market, INTERVAL_AGG2)
                 self.outputs.on_window(t_ns, market, INTERVAL_AGG2)
             self.tell_ticker(t_ns, market)
+        self.check_margins(t_ns)
         if second:
+            self.sample_indexes(t_ns)
             self.next_second_ns += SECOND
             for i in range(self.index_count):
                 if self.indexes[i].price_usd > 0.0:
@@ -74,6 +87,10 @@ cdef class Timers(Clearing):
         cdef IndexState* index = &self.indexes[data.index]
         cdef MatchBook book = self.books[market]
         cdef double mid = 0.0
+        if self.is_spread(market):
+            data.mark_usd = round_cents(self.data[data.legs[0]].mark_usd
+                                        - self.data[data.legs[1]].mark_usd)
+            return 0
         if book.levels.count[0] > 0 and book.levels.count[1] > 0:
             mid = 0.5 * (price_usd(&book.spec, book.levels.best_ticks[0])
                          + price_usd(&book.spec, book.levels.best_ticks[1]))
@@ -124,6 +141,7 @@ cdef class Timers(Clearing):
             self.update_mark(t_ns, market, 0)
         self.flush_trades(t_ns, market, INTERVAL_RAW)
         self.flush_book(t_ns, market, INTERVAL_RAW)
+        self.check_triggers(t_ns, market)
         for side in range(2):
             touch[2 * side] = 0
             touch[2 * side + 1] = 0
@@ -139,16 +157,3 @@ cdef class Timers(Clearing):
             self.outputs.on_quote(t_ns, market)
             self.outputs.on_ticker(t_ns, market, INTERVAL_RAW)
         return 0
-
-    cdef int expire_day_orders(self, int64_t t_ns) except -1:
-        """08:00 UTC: good-til-day orders end."""
-        cdef int32_t i, slot, behind
-        for i in range(self.account_count):
-            slot = (<Account>self.accounts[i]).open_head
-            while slot != SLOT_NONE:
-                behind = self.pool.items[slot].account_next
-                if self.pool.items[slot].time_in_force == TIF_GTD:
-                    self.close_order(t_ns, slot, VENUE_ORDER_CANCELLED, CANCEL_SETTLEMENT)
-                    self.note_change(t_ns, self.pool.items[slot].market)
-                slot = behind
-        return self.outputs.on_event_end(t_ns)

@@ -68,11 +68,20 @@ RANKS = {
     "connectors.sim.marking": 82,
     "connectors.sim.publish": 83,
     "connectors.sim.matching": 84,
+    "connectors.sim.margin": 84,
+    "connectors.sim.mmp": 81,
+    "connectors.sim.waiting": 82,
     "connectors.sim.registry": 85,
-    "connectors.sim.margin": 85,
-    "connectors.sim.funding": 85,
-    "connectors.sim.settlement": 85,
-    "connectors.sim.clearing": 86,
+    # The exchange is one class in layers, each adding what the next needs.
+    "connectors.sim.checks": 86,
+    "connectors.sim.clearing": 86.1,
+    "connectors.sim.spreads": 86.2,
+    "connectors.sim.trading": 86.3,
+    "connectors.sim.quotes": 86.4,
+    "connectors.sim.triggers": 86.5,
+    "connectors.sim.liquidation": 86.6,
+    "connectors.sim.settlement": 86.7,
+    "connectors.sim.pending": 86.8,
     "connectors.sim.timers": 87,
     "connectors.sim.exchange": 88,
     "connectors.sim.faults": 88,
@@ -142,7 +151,7 @@ NEVER_IN_CORE = {
 }
 
 
-def rank_of(module: str) -> int | None:
+def rank_of(module: str) -> float | None:
     if module in RANKS:
         return RANKS[module]
     return next((r for k, r in RANKS.items() if "*" in k and fnmatch.fnmatchcase(module, k)), None)

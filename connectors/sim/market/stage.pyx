@@ -1,8 +1,8 @@
 """Maker slots and the orders in them; see stage.pxd."""
 from libc.string cimport memset
 
-from connectors.sim.clearing cimport SIM_OK, Outcome
-from connectors.sim.orders cimport SIM_ORDER_LIMIT, OrderRequest, SimOrder
+from connectors.sim.checks cimport SIM_OK
+from connectors.sim.orders cimport SIM_ORDER_LIMIT, OrderRequest, Outcome, SimOrder
 from mmcore.types cimport SIDE_BID, TIF_GTC, TIF_IOC, VENUE_ORDER_OPEN
 
 

@@ -1,0 +1,5 @@
+"""Python face of liquidation: nothing but the class."""
+
+from connectors.sim.triggers import Triggers
+
+class Liquidation(Triggers): ...

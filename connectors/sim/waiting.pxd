@@ -1,0 +1,39 @@
+"""Requests that are under way inside the exchange: in the matching queue, or held by a speed bump."""
+cimport cython
+from libc.stdint cimport int32_t, int64_t
+
+from connectors.sim.orders cimport OrderRequest
+
+cdef enum:
+    WAIT_SUBMIT = 0
+    WAIT_EDIT = 1
+    WAIT_CANCEL = 2
+    WAIT_CANCEL_ALL = 3
+    HELD_SUBMIT = 4
+    HELD_EDIT = 5
+
+cdef struct Waiting:
+    int64_t ticket
+    int64_t due_ns
+    int64_t order_id            # of an edit, a cancel, a held order
+    int32_t kind
+    int32_t account
+    int32_t connection
+    int32_t currency            # whose queue it stands in
+    int32_t only_currency       # of cancel_all: -1 all
+    bint labelled               # cancel_all goes by the request's label
+    bint too_late               # it could not start within the lock time
+    OrderRequest request
+
+
+@cython.final
+cdef class WaitList:
+    """Few entries, in the order they are due; equal times in the order they came."""
+    cdef Waiting* items
+    cdef int32_t count
+    cdef int32_t capacity
+
+    cdef int64_t due_ns(self) noexcept nogil
+    cdef int add(self, const Waiting* entry) except -1
+    cdef void remove(self, int32_t place) noexcept nogil
+    cdef int32_t queued(self, int32_t account, int32_t currency, int64_t* free_ns) noexcept nogil
