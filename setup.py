@@ -68,6 +68,8 @@ EXPECTED: tuple[str, ...] = (
     "connectors.sim.waiting",
     "connectors.sim.wire.broadcast",
     "connectors.sim.wire.desk",
+    "connectors.sim.wire.quote_desk",
+    "connectors.sim.wire.replies",
     "connectors.sim.wire.views",
     "connectors.sim.wire.prints",
     "connectors.sim.wire.writer",

@@ -7,9 +7,10 @@ cpdef enum CreditClass:
     CREDIT_OTHER = 2            # everything else
     CREDIT_SUBSCRIBE = 3
     CREDIT_INSTRUMENTS = 4
+    CREDIT_QUOTES = 5           # one of a mass quote
 
 cdef enum:
-    CREDIT_CLASSES = 5
+    CREDIT_CLASSES = 6
 
 cdef struct CreditPool:
     int64_t rate                # credits a second

@@ -134,5 +134,6 @@ cdef class Quotes(Trading):
             return 0, None
         if len(owner.mmp_groups) == MMP_GROUPS_MAX:
             raise ValueError(f"more than {MMP_GROUPS_MAX} groups of quote protection")
-        owner.mmp_groups.append(MmpGroup(name, index))
-        return len(owner.mmp_groups), owner.mmp_groups[-1]
+        group = MmpGroup(name, index)
+        owner.mmp_groups.append(group)
+        return len(owner.mmp_groups), group

@@ -48,7 +48,6 @@ cdef class Registry:
     cpdef int32_t add_market(self, object spec, str index_name, bint perpetual) except -1:
         """List an InstrumentSpec; return its market number."""
         cdef InstrumentSpec checked = spec
-        cdef MatchBook book
         cdef int32_t market = self.market_count
         if market == VENUE_MARKETS_MAX:
             raise ValueError(f"more than {VENUE_MARKETS_MAX} instruments: list fewer")

@@ -31,6 +31,8 @@ cdef class Broadcast(Outputs):
     cdef object encode
     cdef dict public                # (kind, market, interval) -> list of Channel
     cdef dict by_account            # account -> list of Channel
+    cdef public object on_reply     # called with a ticket and its reply
+    cdef public object on_listing   # called with a market number
     cdef list events                # of the event going on: (account, market, order, trade)
 
     cdef list at(self, str kind, int32_t market, int32_t interval)

@@ -1,5 +1,6 @@
 """Python face of the fan-out to subscribers."""
 
+from collections.abc import Callable
 from typing import Any, Protocol, final
 
 from connectors.sim.exchange import Exchange
@@ -40,6 +41,8 @@ class Channel:
 @final
 class Broadcast(Outputs):
     exchange: Exchange
+    on_reply: Callable[[int, tuple[int, float | None, Any]], None] | None
+    on_listing: Callable[[int], None] | None
     def __init__(self, exchange: Exchange) -> None: ...
     def open(self, channel: Channel) -> None: ...
     def close(self, channel: Channel) -> None: ...

@@ -3,8 +3,9 @@ import msgspec
 
 from connectors.sim.levels cimport INTERVAL_RAW
 from connectors.sim.matching cimport MatchBook
-from connectors.sim.orders cimport SimOrder, SimTrade, TradeLeg
+from connectors.sim.orders cimport Outcome, SimOrder, SimTrade, TradeLeg
 from connectors.sim.outputs cimport BookChange
+from connectors.sim.wire.replies cimport outcome_reply
 from connectors.sim.wire.views cimport (
     merged, order_view, portfolio_view, position_view, print_view, ticker_view, trade_view,
     window_of,
@@ -272,6 +273,28 @@ cdef class Broadcast(Outputs):
         if leg.account in self.by_account:
             self.events.append((leg.account, trade.market, None,
                                 trade_view(self.exchange, order, trade, leg)))
+        return 0
+
+    cdef int on_outcome(self, int64_t t_ns, const Outcome* outcome) except -1:
+        if self.on_reply is not None:
+            self.on_reply(outcome.ticket, outcome_reply(self.exchange, outcome))
+        return 0
+
+    cdef int on_mmp(self, int64_t t_ns, int32_t account, int32_t index, str group,
+                    int64_t frozen_until_ns) except -1:
+        cdef Channel channel
+        cdef dict data = {"index_name": self.exchange.index_names[index],
+                          "frozen_until": frozen_until_ns // 1000000, "block_rfq": False}
+        if group:
+            data["mmp_group"] = group
+        for channel in self.by_account.get(account, ()):
+            if channel.kind == "user.mmp_trigger" and channel.market in (-1, index):
+                self.give_object(channel, data)
+        return 0
+
+    cdef int on_listed(self, int64_t t_ns, int32_t market) except -1:
+        if self.on_listing is not None:
+            self.on_listing(market)
         return 0
 
     cdef int on_event_end(self, int64_t t_ns) except -1:

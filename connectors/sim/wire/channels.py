@@ -100,6 +100,10 @@ class Subscriptions:
         if parts[1] == "portfolio" and len(parts) == 3 and parts[2].lower() in CURRENCIES:
             return {"kind": "user.portfolio", "account": account,
                     "currency": CURRENCIES[parts[2].lower()]}
+        if parts[1] == "mmp_trigger" and len(parts) == 3 and (
+                parts[2] == "any" or parts[2] in self.indexes):
+            return {"kind": "user.mmp_trigger", "account": account,
+                    "market": self.indexes.get(parts[2], -1)}
         if parts[1] not in ("orders", "trades", "changes") or parts[-1] not in INTERVALS:
             return None
         found: dict[str, Any] | None = None

@@ -5,7 +5,7 @@ from typing import Any, final
 from connectors.sim.exchange import Exchange
 from mmcore.types import InstrumentSpec
 
-_Reply = tuple[int, float | None, dict[str, Any] | None]
+_Reply = tuple[int, float | None, Any]
 _View = dict[str, Any]
 
 @final
@@ -30,6 +30,9 @@ class Desk:
         reduce_only: bool = False,
         mmp: bool = False,
         valid_until_ms: int = 0,
+        trigger: int = 0,
+        trigger_by: int = 0,
+        trigger_ticks: int = 0,
     ) -> _Reply: ...
     def edit(
         self,
@@ -42,9 +45,14 @@ class Desk:
         post_only: bool | None = None,
         reject_post_only: bool | None = None,
         reduce_only: bool | None = None,
+        trigger_ticks: int | None = None,
         valid_until_ms: int = 0,
     ) -> _Reply: ...
     def cancel(self, t_ns: int, account: int, order_id: int) -> _Reply: ...
+    def cancel_many(
+        self, t_ns: int, account: int, market: int = -1, currency: int = -1,
+        label: bytes | None = None,
+    ) -> _Reply: ...
     def order_market(self, order_id: int, account: int) -> int | None: ...
     def order(self, order_id: int, account: int) -> _View | None: ...
     def open_orders(

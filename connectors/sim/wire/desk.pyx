@@ -4,19 +4,20 @@ from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy, memset
 
 from connectors.sim.account cimport Account, currency_of
-from connectors.sim.clearing cimport SIM_OK, Outcome
+from connectors.sim.checks cimport SIM_OK
 from connectors.sim.exchange cimport Exchange
-from connectors.sim.marking cimport band_price, initial_margin
+from connectors.sim.margin cimport initial_margin
 from connectors.sim.matching cimport MatchBook
 from connectors.sim.orders cimport (
-    LABEL_MAX, SLOT_NONE, OrderRequest, SimOrder, SimTrade, TradeLeg,
+    LABEL_MAX, SLOT_NONE, OrderRequest, Outcome, SimOrder, SimTrade, TradeLeg,
 )
+from connectors.sim.waiting cimport WAIT_CANCEL, WAIT_CANCEL_ALL
+from connectors.sim.wire.replies cimport outcome_reply
 from connectors.sim.wire.views cimport (
     order_view, portfolio_view, position_view, print_view, ticker_view, trade_view, window_of,
 )
 from mmcore.types cimport (
-    SIDE_ASK, SIDE_BID, InstrumentSpec, delta_btc, price_usd, ticks_down,
-    ticks_up,
+    SIDE_ASK, SIDE_BID, InstrumentSpec, delta_btc, price_usd,
 )
 
 
@@ -28,35 +29,16 @@ cdef class Desk:
     def __init__(self, Exchange exchange not None):
         self.exchange = exchange
 
-    cdef tuple reply(self, const Outcome* outcome, int32_t account):
-        cdef const SimTrade* trade
-        cdef const TradeLeg* leg
-        cdef const SimOrder* order
-        cdef list trades = []
-        cdef int64_t i
-        cdef object limit = None
-        if outcome.error != SIM_OK:
-            if outcome.limit_ticks:
-                limit = self.limit_price(outcome)
-            return outcome.error, limit, None
-        order = &self.exchange.pool.items[outcome.slot]
-        for i in range(outcome.first_trade, outcome.end_trade):
-            trade = self.exchange.trades.at(i)
-            leg = &trade.taker
-            if leg.order_id == order.order_id:
-                trades.append(trade_view(self.exchange, order, trade, leg))
-        return SIM_OK, None, {"order": order_view(self.exchange, order), "trades": trades}
-
-    cdef double limit_price(self, const Outcome* outcome) except? -1.0:
-        return price_usd(&(<MatchBook>self.exchange.books[outcome.market]).spec,
-                         outcome.limit_ticks)
-
     def place(self, int64_t t_ns, int32_t connection, int32_t account, int32_t market,
               int32_t side, int32_t kind, int32_t time_in_force, int64_t price_ticks,
               int64_t amount_contracts, *, bytes label=b"", bint post_only=False,
               bint reject_post_only=False, bint reduce_only=False, bint mmp=False,
-              int64_t valid_until_ms=0):
-        """Place an order; see Exchange.submit."""
+              int64_t valid_until_ms=0, int32_t trigger=0, int32_t trigger_by=0,
+              int64_t trigger_ticks=0):
+        """Place an order; see Exchange.submit. trigger, trigger_by: TriggerKind, TriggerBy.
+
+        A reply with SIM_PENDING has a ticket in place of the result.
+        """
         cdef OrderRequest request
         cdef Outcome outcome
         if len(label) > LABEL_MAX:
@@ -73,20 +55,24 @@ cdef class Desk:
         request.reduce_only = reduce_only
         request.mmp = mmp
         request.valid_until_ms = valid_until_ms
+        request.trigger = trigger
+        request.trigger_by = trigger_by
+        request.trigger_ticks = trigger_ticks
         request.label_size = <int32_t>len(label)
         memcpy(request.label, <const char*>label, len(label))
         self.exchange.submit(t_ns, connection, account, &request, &outcome)
-        return self.reply(&outcome, account)
+        return outcome_reply(self.exchange, &outcome)
 
     def edit(self, int64_t t_ns, int32_t account, int64_t order_id, *, price_ticks=None,
              amount_contracts=None, post_only=None, reject_post_only=None, reduce_only=None,
-             int64_t valid_until_ms=0):
+             trigger_ticks=None, int64_t valid_until_ms=0):
         """Edit an order; what is None stays as it is."""
         cdef OrderRequest request
         cdef Outcome outcome
         cdef const SimOrder* order = self.exchange.order(order_id)
         memset(&request, 0, sizeof(request))
         request.valid_until_ms = valid_until_ms
+        request.trigger_ticks = 0 if trigger_ticks is None else trigger_ticks
         if order != NULL:
             request.price_ticks = order.price_ticks if price_ticks is None else price_ticks
             request.amount_contracts = (
@@ -96,15 +82,24 @@ cdef class Desk:
                 order.reject_post_only if reject_post_only is None else reject_post_only)
             request.reduce_only = order.reduce_only if reduce_only is None else reduce_only
         self.exchange.edit(t_ns, account, order_id, &request, &outcome)
-        return self.reply(&outcome, account)
+        return outcome_reply(self.exchange, &outcome)
 
     def cancel(self, int64_t t_ns, int32_t account, int64_t order_id):
         """Cancel an order; the result is the order alone."""
         cdef Outcome outcome
         self.exchange.cancel(t_ns, account, order_id, &outcome)
-        if outcome.error != SIM_OK:
-            return outcome.error, None, None
-        return SIM_OK, None, order_view(self.exchange, &self.exchange.pool.items[outcome.slot])
+        if outcome.error == SIM_OK:
+            outcome.kind = WAIT_CANCEL
+        return outcome_reply(self.exchange, &outcome)
+
+    def cancel_many(self, int64_t t_ns, int32_t account, int32_t market=-1, int32_t currency=-1,
+                    bytes label=None):
+        """Cancel what matches, -1 and None match all; the result is how many."""
+        cdef Outcome outcome
+        self.exchange.cancel_many(t_ns, account, market, currency, label, &outcome)
+        if outcome.error == SIM_OK:
+            outcome.kind = WAIT_CANCEL_ALL
+        return outcome_reply(self.exchange, &outcome)
 
     # ---------------------------------------------------------------- orders and trades
     def order_market(self, int64_t order_id, int32_t account):
@@ -224,13 +219,12 @@ cdef class Desk:
     def margins(self, int32_t market, int64_t amount_contracts, double price):
         """private/get_margins: initial margin of an order at a price, and the price band."""
         cdef MatchBook book = self.exchange.books[market]
-        cdef double mark = self.exchange.data[market].mark_usd
-        cdef double margin = initial_margin(&book.spec, price, amount_contracts, 0.02, 0.00005)
+        cdef double margin = initial_margin(&book.spec, price, amount_contracts)
         cdef double size = delta_btc(&book.spec, amount_contracts, price)
         return {
             "buy": round(margin, 8), "sell": round(margin, 8),
-            "min_price": price_usd(&book.spec, ticks_down(&book.spec, band_price(mark, SIDE_ASK))),
-            "max_price": price_usd(&book.spec, ticks_up(&book.spec, band_price(mark, SIDE_BID))),
+            "min_price": price_usd(&book.spec, self.exchange.band_ticks(market, SIDE_ASK)),
+            "max_price": price_usd(&book.spec, self.exchange.band_ticks(market, SIDE_BID)),
             "buy_taker_fee": round(size * book.spec.taker_fee_e8 * 1e-8, 8),
             "buy_maker_fee": round(size * book.spec.maker_fee_e8 * 1e-8, 8),
             "sell_taker_fee": round(size * book.spec.taker_fee_e8 * 1e-8, 8),

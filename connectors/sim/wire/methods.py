@@ -11,11 +11,15 @@ from connectors.sim.wire.auth import allows
 from connectors.sim.wire.caller import Caller
 from connectors.sim.wire.data import PublicData
 from connectors.sim.wire.errors import RpcError
+from connectors.sim.wire.later import Later, Tickets
+from connectors.sim.wire.maker import NAMES as MAKER
+from connectors.sim.wire.maker import Maker
 from connectors.sim.wire.params import Params
 from connectors.sim.wire.public import Public
 from connectors.sim.wire.records import Records
 from connectors.sim.wire.trading import Trading
 from connectors.sim.wire.venue import Venue
+from connectors.sim.wire.writer import frame as as_frame
 
 REQUEST_MAX = 32 * 1024
 MAINTENANCE = b'{"jsonrpc":"2.0","error":{"message":"system_maintenance","code":11051}}'
@@ -23,7 +27,7 @@ CREDIT_MATCHING, CREDIT_CANCEL_ALL, CREDIT_OTHER, CREDIT_SUBSCRIBE, CREDIT_INSTR
 MATCHING = frozenset({
     "private/buy", "private/sell", "private/edit", "private/edit_by_label", "private/cancel",
     "private/cancel_all_by_instrument", "private/cancel_all_by_currency",
-    "private/close_position"})
+    "private/close_position", "private/mass_quote", "private/cancel_quotes"})
 WEBSOCKET_ONLY = frozenset({
     "public/hello", "public/set_heartbeat", "public/disable_heartbeat", "public/subscribe",
     "public/unsubscribe", "public/unsubscribe_all", "private/subscribe", "private/unsubscribe",
@@ -46,6 +50,10 @@ class Methods:
         self.handlers: dict[str, Handler] = {
             f"public/{n}": getattr(public, n) for n in PUBLIC}
         self.handlers |= {f"private/{n}": getattr(trading, n) for n in PRIVATE}
+        maker = Maker(venue)
+        self.handlers |= {f"private/{n}": getattr(maker, n) for n in MAKER}
+        self.tickets = Tickets()
+        venue.subscriptions.broadcast.on_reply = self.tickets.on_reply
         self.handlers |= {f"private/{n}": getattr(public, n) for n in BOTH}
         self.handlers |= {f"public/{n}": getattr(public, n) for n in BOTH}
         self.handlers["private/logout"] = public.logout
@@ -74,6 +82,10 @@ class Methods:
             if values is not None and not isinstance(values, dict):
                 raise RpcError(-32602, data={"reason": "must be an object", "param": "params"})
             outcome: Any = self.call(caller, method, Params(values or {}), t_ns)
+        except Later as later:
+            self.tickets.wait(later.ticket, lambda found: caller.send_frame(
+                as_frame(self.envelope(request_id, found, clock, t_ns))))
+            return b""
         except RpcError as error:
             outcome = error
         if caller.leaving:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from connectors.sim.wire.errors import invalid
 
 AMOUNT_MAX = 1e12
 STAMP_MAX = 10**14
+TRIGGER_ID = re.compile("(SL|TP)[MIT][BS]")
 
 
 class Params(msgspec.Struct):
@@ -89,6 +91,9 @@ class Params(msgspec.Struct):
 
     def order_id(self) -> int:
         value = self.text("order_id")
-        if not value.isascii() or not value.isdigit() or len(value) > 18:
+        # A trigger order's id says what it is before the number: SLIS-12.
+        kind, _, number = value.rpartition("-")
+        if not number.isascii() or not number.isdigit() or len(number) > 18 or (
+                kind and TRIGGER_ID.fullmatch(kind) is None):
             raise invalid("order_id", "invalid_order_id")
-        return int(value)
+        return int(number)

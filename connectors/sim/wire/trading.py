@@ -6,12 +6,13 @@ from typing import Any
 
 from connectors.sim.wire.caller import Caller
 from connectors.sim.wire.errors import RpcError, invalid, refused
+from connectors.sim.wire.later import settled
 from connectors.sim.wire.params import Params
+from connectors.sim.wire.stops import order_kind, trigger_of, trigger_ticks
 from connectors.sim.wire.venue import CURRENCIES, Venue
 
 BUY, SELL = 0, 1
 LIMIT, MARKET = 0, 1
-USER_REQUEST = 1
 TIMES_IN_FORCE = ("good_til_cancelled", "immediate_or_cancel", "fill_or_kill", "good_til_day")
 SELF_TRADE_MODES = ("reject_taker", "cancel_maker")
 LABEL_MAX = 64
@@ -28,7 +29,7 @@ class Trading:
     # ---- orders
     def place(self, caller: Caller, params: Params, t_ns: int, side: int) -> Any:
         market = self.venue.market(params)
-        kind = MARKET if params.choice("type", ("limit", "market"), "limit") == "market" else LIMIT
+        kind, trigger = order_kind(params)
         tif = TIMES_IN_FORCE.index(
             params.choice("time_in_force", TIMES_IN_FORCE, "good_til_cancelled"))
         post_only = bool(params.flag("post_only"))
@@ -45,7 +46,8 @@ class Trading:
             t_ns, caller.connection, caller.account, market, side, kind, tif, price, amount,
             label=self.label(params), post_only=post_only, reject_post_only=reject,
             reduce_only=bool(params.flag("reduce_only")), mmp=bool(params.flag("mmp")),
-            valid_until_ms=params.integer("valid_until", 0, 0, 10**14)))
+            valid_until_ms=params.integer("valid_until", 0, 0, 10**14),
+            **trigger_of(self.venue, params, market, trigger)))
 
     def buy(self, caller: Caller, params: Params, t_ns: int) -> Any:
         return self.place(caller, params, t_ns, BUY)
@@ -65,7 +67,7 @@ class Trading:
         found = self.desk.open_orders(caller.account, market=market, label=self.label(params))
         if len(found) != 1:
             raise RpcError(13032 if found else 10004)
-        return self.edit_order(caller, params, t_ns, int(found[0]["order_id"]), market)
+        return self.edit_order(caller, params, t_ns, int(found[0]["order_id"].rpartition("-")[2]), market)
 
     def edit_order(self, caller: Caller, params: Params, t_ns: int, order_id: int,
                    market: int) -> Any:
@@ -77,6 +79,7 @@ class Trading:
             post_only=params.flag("post_only"),
             reject_post_only=params.flag("reject_post_only"),
             reduce_only=params.flag("reduce_only"),
+            trigger_ticks=trigger_ticks(self.venue, params, market),
             valid_until_ms=params.integer("valid_until", 0, 0, 10**14)))
 
     def cancel(self, caller: Caller, params: Params, t_ns: int) -> Any:
@@ -98,8 +101,9 @@ class Trading:
 
     def cancel_some(self, caller: Caller, t_ns: int, market: int = -1, currency: int = -1,
                     label: bytes | None = None) -> int:
-        return self.exchange.cancel_all(
-            t_ns, caller.account, market, currency, -1, label, USER_REQUEST)
+        count: int = self.answer(self.desk.cancel_many(
+            t_ns, caller.account, market, currency, label))
+        return count
 
     def close_position(self, caller: Caller, params: Params, t_ns: int) -> Any:
         market = self.venue.market(params)
@@ -115,10 +119,7 @@ class Trading:
             price, abs(size), reduce_only=True))
 
     def answer(self, reply: tuple[int, float | None, Any]) -> Any:
-        error, limit, result = reply
-        if error:
-            raise refused(error, limit)
-        return result
+        return settled(reply)
 
     def label(self, params: Params) -> bytes:
         label = params.text("label", "").encode("utf-8", "replace")

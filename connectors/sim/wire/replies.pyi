@@ -1,0 +1,1 @@
+"""Python face of replies: nothing; the module is for the desk and the broadcast."""
