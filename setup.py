@@ -66,6 +66,7 @@ EXPECTED: tuple[str, ...] = (
     "connectors.sim.trading",
     "connectors.sim.triggers",
     "connectors.sim.waiting",
+    "connectors.sim.wire.book_frames",
     "connectors.sim.wire.broadcast",
     "connectors.sim.wire.desk",
     "connectors.sim.wire.quote_desk",

@@ -39,6 +39,7 @@ cdef struct MarketData:
     double funding_8h           # realised over the last 8 h
     int64_t funding_e18         # paid since the start by one long contract, 1e-18 of the currency
     int64_t funding_ns          # up to when
+    double funding_rest         # of funding_e18, below one
     int64_t last_ticks          # 0: no trade yet
     int32_t last_direction      # tick_direction of the last trade
     int64_t trade_seq

@@ -51,14 +51,17 @@ cdef void funding_step(MarketData* data, const Instrument* spec, double index_us
                        int64_t t_ns) noexcept nogil:
     """Accrue funding since the last step at the rate that held since."""
     cdef double share = <double>(t_ns - data.funding_ns) / EIGHT_HOURS_NS
-    cdef double notional
+    cdef double notional, paid
     if not data.perpetual or data.mark_usd <= 0.0:
         data.funding_ns = t_ns
         return
     if data.funding_ns > 0 and share > 0.0:
         notional = data.mark_usd * spec.contract_size if spec.kind == INSTRUMENT_LINEAR else (
             spec.contract_size / data.mark_usd)
-        data.funding_e18 += <int64_t>(data.current_funding * share * notional * 1e18)
+        # A step is some 1e4 units: without the rest, truncation alone would show.
+        paid = data.current_funding * share * notional * 1e18 + data.funding_rest
+        data.funding_rest = paid - floor(paid)
+        data.funding_e18 += <int64_t>floor(paid)
         data.funding_8h += (data.current_funding - data.funding_8h) * (1.0 - exp(-share))
     data.funding_ns = t_ns
     if not data.funding_recorded:

@@ -38,7 +38,6 @@ cdef class Broadcast(Outputs):
     cdef list at(self, str kind, int32_t market, int32_t interval)
     cdef int give(self, Channel channel, bytes frame) except -1
     cdef int give_object(self, Channel channel, object data) except -1
-    cdef bytes levels_frame(self, Channel channel, const BookUpdate* update)
     cdef int put_window(self, Channel channel, int64_t t_ns) except -1
     cdef int put_quote(self, Channel channel, int64_t t_ns, int32_t market) except -1
     cdef int user_event(self, int32_t account, int32_t market, list orders,

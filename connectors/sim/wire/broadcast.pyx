@@ -4,16 +4,15 @@ import msgspec
 from connectors.sim.levels cimport INTERVAL_RAW
 from connectors.sim.matching cimport MatchBook
 from connectors.sim.orders cimport Outcome, SimOrder, SimTrade, TradeLeg
-from connectors.sim.outputs cimport BookChange
+from connectors.sim.wire.book_frames cimport change_frame, snapshot_frame
 from connectors.sim.wire.replies cimport outcome_reply
 from connectors.sim.wire.views cimport (
     merged, order_view, portfolio_view, position_view, print_view, ticker_view, trade_view,
     window_of,
 )
 from connectors.sim.account cimport currency_of
-from mmcore.types cimport INSTRUMENT_INVERSE, SIDE_ASK, SIDE_BID, Instrument, InstrumentSpec
+from mmcore.types cimport SIDE_ASK, SIDE_BID, InstrumentSpec
 
-cdef tuple ACTIONS = (b'["new",', b'["change",', b'["delete",')
 STATES = ("open", "settlement", "locked", "halted", "inactive", "delivered", "archivized",
           "unknown")
 
@@ -92,77 +91,20 @@ cdef class Broadcast(Outputs):
         return self.give(channel, self.writer.end())
 
     # ---------------------------------------------------------------- public outputs
-    cdef bytes levels_frame(self, Channel channel, const BookUpdate* update):
-        cdef Instrument* spec = &(<MatchBook>self.exchange.books[update.market]).spec
-        cdef Writer out = self.writer
-        cdef const BookChange* change
-        cdef int32_t side, i
-        cdef bint whole = spec.kind == INSTRUMENT_INVERSE
-        out.begin(channel.raw_name)
-        out.text(b'{"timestamp":')
-        out.integer(update.t_ns // 1000000)
-        out.text(b',"type":"change","change_id":')
-        out.integer(update.change_id)
-        out.text(b',"instrument_name":"')
-        out.raw(spec.name, spec.name_size)
-        for side in range(2):
-            out.text(b'","bids":[' if side == 0 else b'],"asks":[')
-            for i in range(update.count[side]):
-                change = &update.changes[side][i]
-                if i > 0:
-                    out.raw(b",", 1)
-                out.text(ACTIONS[change.action])
-                out.price(spec, change.price_ticks)
-                out.raw(b",", 1)
-                out.amount(spec, change.amount_contracts, whole)
-                out.raw(b"]", 1)
-        out.text(b'],"prev_change_id":')
-        out.integer(update.prev_change_id)
-        out.raw(b"}", 1)
-        return out.end()
-
     cdef int on_book(self, const BookUpdate* update) except -1:
         cdef list channels = self.at("book", update.market, update.interval)
         cdef Channel channel
         if channels is not None:
             for channel in channels:
-                self.give(channel, self.levels_frame(channel, update))
+                self.give(channel, change_frame(
+                    self.writer, channel.raw_name, self.exchange.books[update.market], update))
         return 0
 
     def book_snapshot(self, Channel channel not None, int64_t t_ns):
         """The frame a new subscriber of a book starts with."""
-        cdef MatchBook book = self.exchange.books[channel.market]
-        cdef Instrument* spec = &book.spec
-        cdef Writer out = self.writer
-        cdef bint whole = spec.kind == INSTRUMENT_INVERSE
-        cdef int64_t ticks = 0
-        cdef int32_t side
-        cdef bint first
         self.exchange.subscribe_book(t_ns, channel.market, channel.interval)
-        out.begin(channel.raw_name)
-        out.text(b'{"timestamp":')
-        out.integer(t_ns // 1000000)
-        out.text(b',"type":"snapshot","change_id":')
-        out.integer(book.feed.dirty[channel.interval].last_change_id)
-        out.text(b',"instrument_name":"')
-        out.raw(spec.name, spec.name_size)
-        for side in range(2):
-            out.text(b'","bids":[' if side == 0 else b'],"asks":[')
-            first = True
-            ticks = book.levels.best_ticks[side]
-            while book.levels.count[side] > 0:
-                if not first:
-                    out.raw(b",", 1)
-                first = False
-                out.text(b'["new",')
-                out.price(spec, ticks)
-                out.raw(b",", 1)
-                out.amount(spec, book.levels.find(ticks).total_contracts, whole)
-                out.raw(b"]", 1)
-                if not book.levels.worse(side, &ticks):
-                    break
-        out.text(b"]}")
-        return out.end()
+        return snapshot_frame(self.writer, channel.raw_name, self.exchange.books[channel.market],
+                              channel.interval, t_ns)
 
     cdef int on_window(self, int64_t t_ns, int32_t market, int32_t interval) except -1:
         cdef list channels = self.at("window", market, interval)

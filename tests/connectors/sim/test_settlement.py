@@ -86,9 +86,9 @@ def test_a_dated_contract_delivers_at_the_mean_of_the_index() -> None:
     floor.trade(floor.a, floor.b, NEAR, 120_000, 600)
     fee = floor.money(floor.a)[2]
     resting = floor.placed(floor.a, NEAR, BUY, 99_000, 10)
-    floor.until(EXPIRY - 1800 * SECOND)       # what was before does not count
+    floor.until(EXPIRY - 1800 * SECOND - 1)   # what was before does not count
     floor.exchange.market_index(floor.t, "btc_usd", 60_000.0)
-    floor.until(EXPIRY - 900 * SECOND)
+    floor.until(EXPIRY - 900 * SECOND - 1)
     floor.exchange.market_index(floor.t, "btc_usd", 62_000.0)
     floor.until(EXPIRY - SECOND // 2)
     estimate = floor.desk.ticker(NEAR, floor.t)["estimated_delivery_price"]

@@ -1,0 +1,1 @@
+"""Python face of book frames: nothing; the module is for the broadcast."""
