@@ -3,9 +3,9 @@
 Amounts of money are integers in 1e-8 of the settlement currency. `Position.entry` is the exact
 cost of the open position: inverse, the sum of amount / price in 1e-12 BTC (the average price is
 harmonic); linear, the sum of amount * price in 1e-8 USDC. A settlement moves it to the settlement
-price and the difference into cash; `Position.cost` stays what the position was opened at. Every trade's profit and fee is rounded
-to 1e-8, half away from zero; what that takes is kept in `rest`, so the sum over all accounts is
-conserved.
+price and the difference into cash; `Position.cost` stays what the position was opened at. Every
+trade's profit and fee is rounded to 1e-8, half away from zero; what that takes is kept in `rest`,
+so the sum over all accounts is conserved.
 """
 cimport cython
 from libc.stdint cimport int32_t, int64_t

@@ -8,3 +8,4 @@ class CreditClass(IntEnum):
     CREDIT_OTHER = 2
     CREDIT_SUBSCRIBE = 3
     CREDIT_INSTRUMENTS = 4
+    CREDIT_QUOTES = 5

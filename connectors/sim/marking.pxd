@@ -1,8 +1,8 @@
 """Mark price, index and funding of one market, and the statistics its ticker shows.
 
 Mark = index + the 30 s mean of (mid - index); of a perpetual the difference is clamped to 0.5 % of
-the index. An index nobody records follows the mid of its first instrument. Funding accrues all the time: premium = mark / index - 1,
-damped by 0.025 %, capped at 0.5 % per 8 h.
+the index. An index nobody records follows the mid of its first instrument. Funding accrues all the
+time: premium = mark / index - 1, damped by 0.025 %, capped at 0.5 % per 8 h.
 """
 from libc.stdint cimport int32_t, int64_t
 

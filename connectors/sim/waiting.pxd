@@ -1,4 +1,4 @@
-"""Requests that are under way inside the exchange: in the matching queue, or held by a speed bump."""
+"""Requests under way inside the exchange: in the matching queue, or held by a speed bump."""
 cimport cython
 from libc.stdint cimport int32_t, int64_t
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import ssl
@@ -13,6 +14,7 @@ from aiohttp import web
 
 from connectors.sim.wire.caller import Caller
 from connectors.sim.wire.errors import RpcError
+from connectors.sim.wire.later import AnswerLaterError
 from connectors.sim.wire.methods import Methods
 from connectors.sim.wire.params import Params
 
@@ -52,7 +54,7 @@ class HttpFront:
 
     async def on_get(self, request: web.Request) -> web.Response:
         params = Params(dict(request.query), lenient=True)
-        return self.answer(request, None, request.match_info["method"], params)
+        return await self.answer(request, None, request.match_info["method"], params)
 
     async def on_post(self, request: web.Request) -> web.Response:
         body = await request.read()
@@ -66,11 +68,11 @@ class HttpFront:
         method = message.get("method") or request.match_info.get("method", "")
         if not isinstance(method, str) or not isinstance(values, dict | None):
             return self.respond(message.get("id"), RpcError(11050, data="invalid request"))
-        return self.answer(request, message.get("id"), method, Params(values or {}),
+        return await self.answer(request, message.get("id"), method, Params(values or {}),
                            body)
 
-    def answer(self, request: web.Request, request_id: Any, method: str, params: Params,
-               body: bytes = b"") -> web.Response:
+    async def answer(self, request: web.Request, request_id: Any, method: str, params: Params,
+                     body: bytes = b"") -> web.Response:
         server = self.server
         t_ns = server.clock()
         server.advance(t_ns)
@@ -78,6 +80,11 @@ class HttpFront:
         try:
             self.authorise(caller, request, body, t_ns)
             outcome = server.methods.call(caller, method, params, t_ns)
+        except AnswerLaterError as later:
+            waiting: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            server.methods.tickets.wait(later.ticket, waiting.set_result)
+            server.on_read_end()
+            outcome = await waiting
         except RpcError as error:
             outcome = error
         response = self.respond(request_id, outcome, t_ns)

@@ -12,8 +12,8 @@ Reply = tuple[int, float | None, Any]
 Finish = Callable[[Any], None]
 
 
-class Later(Exception):
-    """A handler's way to say that the result comes under a ticket."""
+class AnswerLaterError(Exception):
+    """A handler's way to say that the result comes under a ticket; no failure."""
 
     def __init__(self, ticket: int) -> None:
         super().__init__(ticket)
@@ -42,10 +42,10 @@ class Tickets:
 
 
 def settled(reply: Reply) -> Any:
-    """Return a reply's result; raise what the venue answers otherwise, Later while it is open."""
+    """Return a reply's result; raise what the venue answers otherwise, AnswerLaterError while it is open."""
     error, limit, result = reply
     if error == PENDING:
-        raise Later(result)
+        raise AnswerLaterError(result)
     if error:
         raise refused(error, limit)
     return result

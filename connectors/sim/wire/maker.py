@@ -6,7 +6,7 @@ from typing import Any
 
 from connectors.sim.wire.caller import Caller
 from connectors.sim.wire.errors import RpcError, invalid, refused
-from connectors.sim.wire.later import Later, settled
+from connectors.sim.wire.later import AnswerLaterError, settled
 from connectors.sim.wire.params import Params
 from connectors.sim.wire.quote_desk import QuoteDesk
 from connectors.sim.wire.venue import Venue
@@ -59,7 +59,7 @@ class Maker:
                     if not self.exchange.take_credit(t_ns, caller.account, CREDIT_QUOTES):
                         raise RpcError(13903)
                     result = self.put(caller, params, quote, values, market, side, number, t_ns)
-                except Later:
+                except AnswerLaterError:
                     pending.append({"instrument_name": quote.text("instrument_name"),
                                     "side": SIDES[side][0]})
                 except RpcError as error:

@@ -11,7 +11,7 @@ from connectors.sim.wire.auth import allows
 from connectors.sim.wire.caller import Caller
 from connectors.sim.wire.data import PublicData
 from connectors.sim.wire.errors import RpcError
-from connectors.sim.wire.later import Later, Tickets
+from connectors.sim.wire.later import AnswerLaterError, Tickets
 from connectors.sim.wire.maker import NAMES as MAKER
 from connectors.sim.wire.maker import Maker
 from connectors.sim.wire.params import Params
@@ -82,7 +82,7 @@ class Methods:
             if values is not None and not isinstance(values, dict):
                 raise RpcError(-32602, data={"reason": "must be an object", "param": "params"})
             outcome: Any = self.call(caller, method, Params(values or {}), t_ns)
-        except Later as later:
+        except AnswerLaterError as later:
             self.tickets.wait(later.ticket, lambda found: caller.send_frame(
                 as_frame(self.envelope(request_id, found, clock, t_ns))))
             return b""

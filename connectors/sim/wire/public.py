@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from connectors.sim.wire.broadcast import STATES
 from connectors.sim.wire.caller import Caller
 from connectors.sim.wire.errors import RpcError, invalid
 from connectors.sim.wire.params import Params
-from connectors.sim.wire.venue import Venue
+from connectors.sim.wire.venue import Venue, kind_of
 
 VERSION = "1.2.26"
 DEPTHS = (1, 5, 10, 20, 50, 100, 1000, 10000)
 FOREVER_MS = 32503708800000
+DELIVERED = 5   # MarketState: this one and the later ones are over
 
 
 class Public:
@@ -95,13 +97,16 @@ class Public:
         listing = self.listings[market]
         spec = listing.spec
         base = "BTC"
+        state = self.venue.exchange.market_state_of(market)
         return {
-            "price_index": listing.index_name, "kind": "future", "instrument_name": spec.name,
+            "price_index": listing.index_name,
+            "kind": kind_of(spec.name),
+            "instrument_name": spec.name,
             "max_leverage": 50, "maker_commission": spec.maker_fee,
             "taker_commission": spec.taker_fee,
             "instrument_type": "reversed" if spec.inverse else "linear",
             "expiration_timestamp": spec.expiry_ms or FOREVER_MS,
-            "creation_timestamp": listing.creation_ms, "is_active": True,
+            "creation_timestamp": listing.creation_ms, "is_active": state < DELIVERED,
             "tick_size": spec.tick_usd, "contract_size": spec.contract_size,
             "instrument_id": listing.instrument_id,
             "min_trade_amount": spec.lot_contracts * spec.contract_size,
@@ -117,16 +122,16 @@ class Public:
             "product_group": "inverse" if spec.inverse else "linear",
             "lot_size": spec.lot_contracts,
             "qty_tick_size": spec.lot_contracts * spec.contract_size,
-            "state": "open",
+            "state": STATES[state],
         }
 
     def get_instrument(self, caller: Caller, params: Params, t_ns: int) -> Any:
         return self.instrument_view(self.venue.market(params))
 
     def get_instruments(self, caller: Caller, params: Params, t_ns: int) -> Any:
-        if params.flag("expired"):
-            return []
-        return [self.instrument_view(m) for m in self.venue.covered(params)]
+        expired = bool(params.flag("expired"))
+        return [self.instrument_view(m) for m in self.venue.covered(params)
+                if (self.venue.exchange.market_state_of(m) >= DELIVERED) == expired]
 
     def get_order_book(self, caller: Caller, params: Params, t_ns: int) -> Any:
         market = self.venue.market(params)

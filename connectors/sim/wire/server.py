@@ -25,6 +25,7 @@ from connectors.sim.wire.history import History
 from connectors.sim.wire.http import HttpFront
 from connectors.sim.wire.methods import REQUEST_MAX, Methods
 from connectors.sim.wire.platform import Platform
+from connectors.sim.wire.roll import Roll, add_spread
 from connectors.sim.wire.secondly import Secondly
 from connectors.sim.wire.session import Session
 from connectors.sim.wire.venue import Settings, Venue
@@ -59,6 +60,8 @@ class SimConfig(msgspec.Struct, kw_only=True):
     send_queue_max: int = 16 * 1024 * 1024  # bytes a client may be behind
     heartbeat_min_s: float = 10.0
     faults: FaultPlan | None = None
+    processing_us: tuple[int, int] = (0, 0)  # a request's time in the matching engine, by lot
+    spread: bool = True  # list the spread of the nearest dated contract and the perpetual
     token_expiry_s: int = 31536000  # of access tokens; clients may ask for less
     idle_s: float = 60.5  # a socket with no login, heartbeat, channel or request is dropped
     idle_login_s: float = 600.0  # the same of one logged in; 0 never drops
@@ -81,11 +84,15 @@ class SimServer:
                 raise ValueError(f"fault plan: the venue has no error code {fault.code}")
         self.clock = clock
         self.market = config.market
-        self.listings: list[Listing] = config.market.instruments()
+        self.listings: list[Listing] = list(config.market.instruments())
         self.exchange = Exchange(config.seed, config.tier)
         for listing in self.listings:
             self.exchange.add_market(
                 listing.spec, listing.index_name, listing.settlement_period == "perpetual")
+        spread = add_spread(self.exchange, self.listings) if config.spread else None
+        if spread is not None:
+            self.listings.append(spread)
+        self.exchange.set_processing(*(us * 1000 for us in config.processing_us))
         self.broadcast = Broadcast(self.exchange)
         self.desk = Desk(self.exchange)
         self.auth = Auth(config.client_id, config.client_secret, config.seed,
@@ -116,6 +123,7 @@ class SimServer:
         self.tell: Callable[[str, Session | None, bytes], None] | None = None
         self.session_count = 0
         self.timers = True  # False where a trace says when time passes
+        self.roll = Roll(venue)
         self.send_queue_max = config.send_queue_max
         self.terminate_on_limit = config.terminate_on_limit
         self.request_max = REQUEST_MAX

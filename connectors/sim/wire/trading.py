@@ -67,7 +67,8 @@ class Trading:
         found = self.desk.open_orders(caller.account, market=market, label=self.label(params))
         if len(found) != 1:
             raise RpcError(13032 if found else 10004)
-        return self.edit_order(caller, params, t_ns, int(found[0]["order_id"].rpartition("-")[2]), market)
+        number = int(found[0]["order_id"].rpartition("-")[2])
+        return self.edit_order(caller, params, t_ns, number, market)
 
     def edit_order(self, caller: Caller, params: Params, t_ns: int, order_id: int,
                    market: int) -> Any:

@@ -30,6 +30,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     heartbeat_min_s: float
 
 
+def kind_of(name: str) -> str:
+    """Return the venue's kind of an instrument of that name."""
+    return "future_combo" if "-FS-" in name else "future"
+
+
 class Venue:
     """One exchange as its methods see it."""
 
@@ -75,14 +80,18 @@ class Venue:
     def covered(self, params: Params) -> list[int]:
         """Return the markets of the `currency` and `kind` asked for."""
         currency = self.currency(params, "any")
-        if params.text("kind", "any") not in ("future", "any"):
+        kind = params.text("kind", "any")
+        if kind not in ("future", "future_combo", "any"):
             return []
-        return [m for m in range(len(self.listings))
-                if currency in (-1, self.desk.settles_in(m))]
+        return [m for m, listing in enumerate(self.listings)
+                if currency in (-1, self.desk.settles_in(m))
+                and kind in ("any", kind_of(listing.spec.name))]
 
     def delivery_prices(self, index_name: str) -> list[tuple[int, float]]:
         """Return (time in ms, price) of the past deliveries on an index, newest first."""
-        return []
+        number = self.exchange.index_names.index(index_name)
+        return [(t_ms, price) for t_ms, index, price in reversed(self.exchange.deliveries)
+                if index == number]
 
     def page(self, params: Params, trades: list[dict[str, Any]]) -> dict[str, Any]:
         """Cut a list of trades (oldest first) to what was asked for."""

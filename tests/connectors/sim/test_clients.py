@@ -54,7 +54,7 @@ def test_rest_public() -> None:
         assert (perpetual["id"], perpetual["inverse"], perpetual["contractSize"]) == (
             "BTC-PERPETUAL", True, 10.0)
         assert (perpetual["maker"], perpetual["taker"]) == (0.00015, 0.00035)
-        assert sum(m["future"] for m in markets.values()) == 2
+        assert sum(m["future"] for m in markets.values()) == 3   # two dated ones, and their spread
         assert {"BTC", "USDC"} <= set(await client.fetch_currencies())
         assert abs(await client.fetch_time() - client.milliseconds()) < 5_000
         assert (await client.fetch_status())["status"] == "ok"

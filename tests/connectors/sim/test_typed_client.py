@@ -53,7 +53,7 @@ def test_public_answers_fit_the_schemas(monkeypatch: pytest.MonkeyPatch, transpo
         now = datetime.fromtimestamp(server.clock() / 1e9, tz=UTC)
         span = {"start_timestamp": now - timedelta(minutes=1), "end_timestamp": now}
         one = {"instrument_name": PERP}
-        assert len(await data.get_instruments(currency="BTC", **by)) == 3
+        assert len(await data.get_instruments(currency="BTC", **by)) == 4
         assert await data.get_instruments(currency="ETH", **by) == []
         assert (await data.get_instrument(**one, **by))["tick_size"] == 0.5
         assert len((await data.get_order_book(**{**one, "depth": 10}, **by))["bids"]) == 10
