@@ -42,7 +42,7 @@ class Tickets:
 
 
 def settled(reply: Reply) -> Any:
-    """Return a reply's result; raise what the venue answers otherwise, AnswerLaterError while it is open."""
+    """Return a reply's result; raise the venue's error, or AnswerLaterError while it is open."""
     error, limit, result = reply
     if error == PENDING:
         raise AnswerLaterError(result)

@@ -1,4 +1,4 @@
-"""Contracts listed while the exchange runs, and the spread listed from its start."""
+"""What a server sets up beside its market: queue models, a spread, contracts listed later."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from mmcore.types import InstrumentSpec
 
 FIRST_ID = 220_000
 PERPETUAL = "BTC-PERPETUAL"
+QUEUE_MODELS = ("pessimistic", "proportional", "power")     # QueueKind, by number
 
 
 def dated(name: str, ends_ms: int, like: InstrumentSpec) -> InstrumentSpec:
@@ -18,6 +19,14 @@ def dated(name: str, ends_ms: int, like: InstrumentSpec) -> InstrumentSpec:
         name, tick_size=like.tick_usd, contract_size=like.contract_size,
         min_amount=like.lot_contracts * like.contract_size, maker_fee=like.maker_fee,
         taker_fee=like.taker_fee, expiry_ms=ends_ms)
+
+
+def set_queues(exchange: Exchange, model: str, power: float) -> None:
+    """Choose how orders move up behind recorded liquidity, in every book."""
+    if model not in QUEUE_MODELS:
+        raise ValueError(f"queue_model {model!r}: one of {', '.join(QUEUE_MODELS)}")
+    for book in exchange.books:
+        book.set_queue_model(QUEUE_MODELS.index(model), power)
 
 
 def add_spread(exchange: Exchange, listings: list[Listing]) -> Listing | None:

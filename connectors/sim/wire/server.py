@@ -25,7 +25,7 @@ from connectors.sim.wire.history import History
 from connectors.sim.wire.http import HttpFront
 from connectors.sim.wire.methods import REQUEST_MAX, Methods
 from connectors.sim.wire.platform import Platform
-from connectors.sim.wire.roll import Roll, add_spread
+from connectors.sim.wire.roll import Roll, add_spread, set_queues
 from connectors.sim.wire.secondly import Secondly
 from connectors.sim.wire.session import Session
 from connectors.sim.wire.venue import Settings, Venue
@@ -61,6 +61,8 @@ class SimConfig(msgspec.Struct, kw_only=True):
     heartbeat_min_s: float = 10.0
     faults: FaultPlan | None = None
     processing_us: tuple[int, int] = (0, 0)  # a request's time in the matching engine, by lot
+    queue_model: str = "pessimistic"  # of orders behind recorded liquidity: see sim/queue.pxd
+    queue_power: float = 2.0  # of the model "power"
     spread: bool = True  # list the spread of the nearest dated contract and the perpetual
     token_expiry_s: int = 31536000  # of access tokens; clients may ask for less
     idle_s: float = 60.5  # a socket with no login, heartbeat, channel or request is dropped
@@ -89,6 +91,7 @@ class SimServer:
         for listing in self.listings:
             self.exchange.add_market(
                 listing.spec, listing.index_name, listing.settlement_period == "perpetual")
+        set_queues(self.exchange, config.queue_model, config.queue_power)
         spread = add_spread(self.exchange, self.listings) if config.spread else None
         if spread is not None:
             self.listings.append(spread)

@@ -6,12 +6,13 @@ import asyncio
 import json
 from typing import Any
 
+import pytest
 from exchange_floor import at
 from test_wire import PERP, StillMarket, Venue, played
 
 from connectors.sim.exchange import Exchange
 from connectors.sim.market import Listing
-from connectors.sim.wire.server import SimConfig, serve
+from connectors.sim.wire.server import SimConfig, SimServer, serve
 from mmcore.types import InstrumentSpec
 
 SPREAD = "BTC-FS-25DEC26_PERP"
@@ -177,3 +178,25 @@ def test_expiry_and_the_next_contracts() -> None:
         finally:
             await server.stop()
     asyncio.run(main())
+
+
+def test_the_queue_model_is_a_setting() -> None:
+    def refused() -> str:
+        with pytest.raises(ValueError, match="queue_model 'hopeful'") as caught:
+            SimServer(SimConfig(market=StillMarket(), queue_model="hopeful"), lambda: 1)
+        return str(caught.value)
+
+    assert "pessimistic, proportional, power" in refused()
+    ahead = []
+    for model in ("pessimistic", "proportional"):
+        server = SimServer(SimConfig(market=StillMarket(), queue_model=model, tier=0),
+                           lambda: at(2026, 11, 22))
+        exchange, t_ns = server.exchange, at(2026, 11, 22)
+        account = exchange.open_account("me", t_ns, 10**9, 0, False)
+        exchange.market_set_level(t_ns, 0, 0, 120_000, 100)
+        assert server.desk.place(t_ns, -1, account, 0, 0, 0, 0, 120_000, 10)[0] == 0
+        for shown in (200, 150):
+            exchange.market_set_level(t_ns, 0, 0, 120_000, shown)
+        exchange.market_trade(t_ns, 0, 1, 120_000, 90, 0)
+        ahead.append(exchange.accounts[account].position(0)[0])
+    assert ahead == [0, 10]
