@@ -60,7 +60,7 @@ def test_public_answers_fit_the_schemas(monkeypatch: pytest.MonkeyPatch, transpo
         assert (await data.ticker(**one, **by))["state"] == "open"
         assert (await data.get_contract_size(**one, **by))["contract_size"] == 10
         assert len(await data.get_book_summary_by_instrument(**one, **by)) == 1
-        assert len(await data.get_book_summary_by_currency(currency="BTC", **by)) == 3
+        assert len(await data.get_book_summary_by_currency(currency="BTC", **by)) == 4
         for get, scope in ((data.get_last_trades_by_instrument, one),
                            (data.get_last_trades_by_currency, {"currency": "BTC"}),
                            (data.get_last_trades_by_instrument_and_time, {**one, **span}),
