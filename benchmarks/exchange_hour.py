@@ -1,9 +1,10 @@
 """One simulated hour through the direct front: 70 book updates and 8 trades a second.
 
-    python -m benchmarks.exchange_hour      # or: python benchmarks/exchange_hour.py
+    python benchmarks/exchange_hour.py
 
 Recorded liquidity moves, two accounts trade against it, prints pass through, the book is flushed
-as a raw subscriber sees it. Prints seconds of processor time; the bar is 5.
+as a raw subscriber sees it. Prints the seconds it took by the clock, which on a busy machine are
+more than the processor's; the bar is 5.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def script(seconds: int, seed: int) -> list[Step]:
 
 
 def play(steps: list[Step]) -> tuple[float, Exchange]:
-    """Run the steps; return seconds of processor time and the exchange."""
+    """Run the steps; return the seconds it took and the exchange."""
     exchange = Exchange(1, 0)
     exchange.add_market(InstrumentSpec(
         "BTC-PERPETUAL", tick_size=0.5, contract_size=10, min_amount=10, maker_fee=0.00015,
@@ -56,7 +57,7 @@ def play(steps: list[Step]) -> tuple[float, Exchange]:
     accounts = [exchange.open_account(name, START, 10**12, 0, False) for name in "ab"]
     exchange.market_index(START, "btc_usd", 60_000.0)
     exchange.subscribe_book(START, 0, 0)
-    begin = time.process_time()
+    begin = time.perf_counter()
     for at, kind, side, ticks, contracts in steps:
         if kind == LEVEL:
             exchange.market_set_level(at, 0, side, ticks, contracts)
@@ -65,15 +66,15 @@ def play(steps: list[Step]) -> tuple[float, Exchange]:
         else:
             desk.place(at, -1, accounts[side], 0, side, 0, 1, ticks, contracts)
     exchange.advance(START + 3600 * SECOND)
-    return time.process_time() - begin, exchange
+    return time.perf_counter() - begin, exchange
 
 
 def main() -> int:
     steps = script(3600, 1)
     seconds, exchange = play(steps)
-    fills = sum(exchange.accounts[n].position(0)[0] != 0 for n in (1, 2))
-    sys.stdout.write(f"one hour, {len(steps)} events, positions {fills}: {seconds:.2f} s of "
-                     f"processor time (bar {BAR_S:.0f} s)\n")
+    held = [exchange.accounts[n].position(0)[0] for n in (1, 2)]
+    sys.stdout.write(f"one hour, {len(steps)} events, positions {held} contracts: {seconds:.2f} s "
+                     f"(bar {BAR_S:.0f} s)\n")
     return 0 if seconds <= BAR_S else 1
 
 
