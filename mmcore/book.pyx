@@ -124,7 +124,15 @@ cdef class OrderBook:
             elif price_ticks < self.best[SIDE_ASK]:
                 self.best[SIDE_ASK] = price_ticks
         elif price_ticks == self.best[side]:
-            self.best[side] = self.scan(side, price_ticks)
+            if self.level_count[side] == 0:
+                self.best[side] = NO_BID if side == SIDE_BID else NO_ASK
+            # the next one is mostly in the same word; what is left there lies behind the old best
+            elif 0 <= offset < WINDOW_TICKS and self.occupied[side][offset >> 6] != 0:
+                self.best[side] = self.window_base + (offset & ~<int64_t>63) + (
+                    mm_high_bit(self.occupied[side][offset >> 6]) if side == SIDE_BID
+                    else mm_low_bit(self.occupied[side][offset >> 6]))
+            else:
+                self.best[side] = self.scan(side, price_ticks)
 
     cdef void set_outside(self, int32_t side, int64_t price_ticks, int64_t amount) noexcept nogil:
         cdef LevelChange* levels = self.outside[side]

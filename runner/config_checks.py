@@ -35,6 +35,11 @@ def width_faults(config: Config) -> list[str]:
                 f"{at(config, f'quote.{name}', 'quote.max_half_spread_bps')}: quote.{name} = "
                 f"{value:g} exceeds quote.max_half_spread_bps = {quote.max_half_spread_bps:g}, "
                 "so nothing would ever be quoted; lower the first or raise the second")
+    if quote.resume_vol > quote.stand_aside_vol > 0:
+        faults.append(
+            f"{at(config, 'quote.resume_vol', 'quote.stand_aside_vol')}: quote.resume_vol = "
+            f"{quote.resume_vol:g} exceeds quote.stand_aside_vol = {quote.stand_aside_vol:g}; "
+            "lower the first")
     if quote.gamma > 0 and config.origin["quote.skew_usd_at_limit"] not in (
             "default", "sim profile"):
         faults.append(
@@ -52,7 +57,14 @@ def width_faults(config: Config) -> list[str]:
 
 def size_faults(config: Config) -> list[str]:
     limit = config.inventory.limit_btc
+    inventory = config.inventory
     faults = []
+    if inventory.fills_in_row_shrink > inventory.fills_in_row_pause > 0:
+        faults.append(
+            f"{at(config, 'inventory.fills_in_row_shrink', 'inventory.fills_in_row_pause')}: "
+            f"inventory.fills_in_row_shrink = {inventory.fills_in_row_shrink} is over "
+            f"inventory.fills_in_row_pause = {inventory.fills_in_row_pause}, so nothing would "
+            "ever shrink; lower the first")
     if config.quote.size_btc > limit:
         faults.append(
             f"{at(config, 'quote.size_btc', 'inventory.limit_btc')}: quote.size_btc = "
