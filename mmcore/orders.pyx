@@ -28,7 +28,7 @@ cdef int[ORDER_STATES][SIGNALS] NEXT = [
 ]
 
 cdef bint is_unsure(int32_t code) noexcept nogil:
-    """Errors after which the request may have had effect (SPEC 3.3)."""
+    """Errors after which the request may have had effect."""
     return (code == 10001 or code == 10040 or code == 10050 or code == 11051
             or code == 11094 or code == 13028 or code == 13888)
 

@@ -1,4 +1,4 @@
-"""Inverse and linear position arithmetic; FORMULAS: harmonic entry for inverse contracts."""
+"""Inverse and linear position arithmetic; the entry of an inverse contract is harmonic."""
 from libc.math cimport llround
 
 from mmcore.types cimport (

@@ -1,4 +1,4 @@
-"""Fair value, width, ladder and sizes (SPEC 2); each term is kept in TargetQuotes.why."""
+"""Fair value, width, ladder and sizes; each term is kept in TargetQuotes.why."""
 from libc.math cimport fabs, sqrt
 
 from mmcore.alpha cimport set_alpha
