@@ -152,11 +152,11 @@ async def session(config: Config, secrets: Credentials, options: RunOptions, url
         maker = await assemble(
             config, secrets, url=url, journal=journal, page_memory=page_memory,
             rng=random.Random(), build=product_build())
-    except ValueError as error:
-        return Outcome("error", EXIT_USAGE, str(error))
-    except START_ERRORS as error:
+    except START_ERRORS as error:       # first: an untrusted certificate is a ValueError too
         return Outcome("error", EXIT_FAILURE,
                        f"{url}: {str(error) or type(error).__name__}; run mm doctor")
+    except ValueError as error:
+        return Outcome("error", EXIT_USAGE, str(error))
     freeze_garbage()
     maker.reactor.start(spin=config.runtime.spin)
     keeping = asyncio.ensure_future(maker.client.run())

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from connectors.replay.journal import read_journal
 from mmcore.journal import JournalKind
@@ -118,6 +119,29 @@ def test_a_session_trades_reports_and_leaves_nothing(processes: Processes, tmp_p
     assert compared["payloads"] > 0
     for key in ("book_updates", "decisions", "fills", "position_usd", "fees_btc"):
         assert compared["summary"][key] == figures[key], key
+
+
+def test_a_session_over_tls_and_an_authority_nobody_trusts(
+        processes: Processes, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    served = authority.issue_cert("127.0.0.1")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    served.private_key_pem.write_to_path(str(key))
+    for pem in served.cert_chain_pems:
+        pem.write_to_path(str(certificate), append=True)
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    _, url, _ = processes.exchange("--tls-cert", str(certificate), "--tls-key", str(key))
+    secure = url.replace("ws://", "wss://")
+    trusted = processes.mm("run", "--venue", secure, "--headless", "--duration", "5s", "--set",
+                           f"venue.ca_file='{tmp_path / 'authority.pem'}'")
+    out, err = trusted.communicate(timeout=60)
+    assert trusted.returncode == 0, err
+    assert "ended by duration" in out
+    stranger = processes.mm("run", "--venue", secure, "--headless", "--duration", "5s")
+    _, err = stranger.communicate(timeout=60)
+    assert stranger.returncode == 1
+    assert len(err.splitlines()) == 1
+    assert "certificate" in err
 
 
 def test_a_dead_recorder_is_replaced_and_nothing_is_lost(
