@@ -124,9 +124,10 @@ cdef double flow_top_rate(const FlowState* flow, int64_t now_ns, double* upward)
     cdef int64_t bucket
     cdef int32_t total = 0, up = 0
     upward[0] = 0.0
-    if newest - flow.bucket >= TOP_BUCKETS:
+    if newest - flow.bucket >= TOP_BUCKETS or newest < flow.bucket:
         return 0.0
-    for bucket in range(newest - TOP_BUCKETS + 1, flow.bucket + 1):
+    # no bucket before the clock's zero: a remainder in C keeps the sign
+    for bucket in range(max(newest - TOP_BUCKETS + 1, <int64_t>0), flow.bucket + 1):
         total += flow.changes[bucket % TOP_BUCKETS]
         up += flow.rises[bucket % TOP_BUCKETS]
     upward[0] = <double>(2 * up - total)

@@ -33,8 +33,8 @@ cdef void react_to_mid(Reaction* state, double mid_usd, const OrderParams* param
     if bucket - state.move_bucket >= MOVE_BUCKETS or bucket < state.move_bucket:
         for i in range(MOVE_BUCKETS):
             state.high_usd[i] = state.low_usd[i] = mid_usd
-    for i in range(state.move_bucket + 1, bucket + 1):
-        if bucket - i < MOVE_BUCKETS:
+    else:
+        for i in range(state.move_bucket + 1, bucket + 1):
             state.high_usd[i % MOVE_BUCKETS] = state.low_usd[i % MOVE_BUCKETS] = mid_usd
     state.move_bucket = bucket
     if mid_usd > state.high_usd[bucket % MOVE_BUCKETS]:
