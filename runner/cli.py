@@ -22,7 +22,7 @@ SetOption = Annotated[
 
 def main() -> None:
     """Entry point of the installed command."""
-    app()
+    app(prog_name="mm")
 
 
 def fail(lines: list[str], code: int = 2) -> NoReturn:
