@@ -82,6 +82,7 @@ EXPECTED: tuple[str, ...] = (
     "mmcore.face",
     "mmcore.faults",
     "mmcore.flow",
+    "mmcore.intake",
     "mmcore.journal",
     "mmcore.ladder",
     "mmcore.ledger",

@@ -1,89 +1,19 @@
-"""Engine: owner of the machine. The venue edge calls on_*; turn() decides."""
-from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+"""Engine: the machine. The venue edge feeds Intake's on_*; turn() decides."""
+from libc.stdint cimport int32_t, int64_t, uint32_t
 
-from mmcore.budget cimport Budget
-from mmcore.faults cimport Faults
-from mmcore.journal cimport Journal
+from mmcore.intake cimport Intake
 from mmcore.market cimport Market
-from mmcore.params cimport Params
-from mmcore.risk cimport RiskGate
-from mmcore.sink cimport OrderSink
-from mmcore.stats cimport LogHistogram
-from mmcore.types cimport (
-    MARKETS_MAX, ActionBatch, BookDelta, Control, Fill, OrderEvent, TickerUpdate, TradePrint)
-from mmcore.windows cimport TimeWindows
+from mmcore.types cimport Control
 
-cpdef enum EngineFlag:
-    """Cold work the turn asks of its runner; the bits of Engine.flags."""
-    FLAG_RESYNC = 1             # markets in resync_mask need a fresh snapshot
-    FLAG_RECONCILE = 2          # an order is unknown: ask the venue
-    FLAG_KILLED = 4
-    FLAG_DEFERRED = 8           # wanted to send more than the credits allow
 
-cdef struct EngineCounters:
-    uint64_t frames
-    uint64_t malformed
-    uint64_t book_updates       # change messages applied
-    uint64_t book_snapshots
-    uint64_t book_gaps
-    uint64_t book_crossed
-    uint64_t book_off_grid
-    uint64_t trades
-    uint64_t tickers
-    uint64_t decisions          # pipeline runs
-    uint64_t batches            # decisions that sent something
-    uint64_t orders_new
-    uint64_t orders_edit
-    uint64_t orders_cancel
-    uint64_t rejects
-    uint64_t post_only_rejects
-    uint64_t refused_by_risk    # actions the gate held back
-    uint64_t deferred           # actions put off for want of credits
-    uint64_t unknown_ids        # answers to requests we do not know
-    uint64_t timeouts
-    uint64_t duplicate_fills
-    uint64_t foreign_fills
-
-cdef class Engine:
-    cdef readonly Params params
-    cdef readonly Faults faults
-    cdef readonly Budget budget
-    cdef readonly RiskGate risk
-    cdef readonly Journal journal
-    cdef readonly list markets          # of Market, by instrument index
-    cdef readonly int32_t market_count
-    cdef readonly uint32_t flags        # EngineFlag; cleared by take_flags()
-    cdef readonly uint32_t resync_mask
-    cdef readonly int64_t wall_offset_ns
-    cdef OrderSink sink
-    cdef EngineCounters counters
-    cdef ActionBatch batch
-    cdef LogHistogram tick_to_order_ns
-    cdef int64_t last_frame_ns
-    cdef int32_t lead                       # the perpetual others are priced from; -1: none
-    cdef readonly TimeWindows windows
-    cdef readonly double equity_btc         # as the venue last said
-    cdef readonly double equity_start_btc
-    cdef readonly double max_abs_delta_btc
-    cdef uint64_t journal_lost          # losses that were acted upon
-
-    # apply: cheap, per frame
-    cdef int on_frame(self, int64_t now_ns) noexcept
-    cdef int on_book(self, int32_t market, const BookDelta* delta, int64_t now_ns) noexcept
-    cdef int on_trade(self, int32_t market, const TradePrint* trade, int64_t now_ns) noexcept
-    cdef int on_ticker(self, int32_t market, const TickerUpdate* ticker, int64_t now_ns) noexcept
-    cdef int on_order(self, const OrderEvent* event, int64_t now_ns) noexcept
-    cdef int on_fill(self, const Fill* fill, int64_t now_ns) noexcept
-    cdef int on_malformed(self, int32_t market, int64_t now_ns) noexcept
+cdef class Engine(Intake):
+    # the operator, the connection, reconciliation
     cdef int on_control(self, const Control* control, int64_t now_ns) noexcept
     # decide: once per socket read
     cdef int turn(self, int64_t now_ns) except -1
     cdef int on_timer(self, int64_t now_ns) except -1
     # its own steps
-    cdef bint any_dirty(self) noexcept
-    cdef void all_dirty(self) noexcept
     cdef void tick(self, int64_t now_ns) noexcept
     cdef void plan_market(self, Market market, int64_t now_ns) noexcept
     cdef void count_actions(self, Market market, int32_t first) noexcept
-    cdef void lose_book(self, Market market) noexcept
     cdef void disconnected(self) noexcept

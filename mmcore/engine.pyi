@@ -1,63 +1,8 @@
 """Python face of the engine."""
 
-from collections.abc import Collection
-from enum import IntFlag
+from mmcore.intake import Intake
 
-from typing_extensions import disjoint_base
-
-from mmcore.budget import Budget
-from mmcore.faults import Faults
-from mmcore.journal import Journal
-from mmcore.market import Market
-from mmcore.params import Params
-from mmcore.risk import RiskGate
-from mmcore.sink import OrderSink
-from mmcore.types import InstrumentSpec
-from mmcore.windows import TimeWindows
-
-class EngineFlag(IntFlag):
-    FLAG_RESYNC = 1
-    FLAG_RECONCILE = 2
-    FLAG_KILLED = 4
-    FLAG_DEFERRED = 8
-
-@disjoint_base
-class Engine:
-    def __init__(
-        self,
-        params: Params,
-        instruments: Collection[InstrumentSpec],
-        journal: Journal | None = None,
-    ) -> None: ...
-    @property
-    def params(self) -> Params: ...
-    @property
-    def faults(self) -> Faults: ...
-    @property
-    def budget(self) -> Budget: ...
-    @property
-    def risk(self) -> RiskGate: ...
-    @property
-    def journal(self) -> Journal: ...
-    @property
-    def markets(self) -> list[Market]: ...
-    @property
-    def windows(self) -> TimeWindows: ...
-    @property
-    def market_count(self) -> int: ...
-    @property
-    def flags(self) -> int: ...
-    @property
-    def resync_mask(self) -> int: ...
-    @property
-    def wall_offset_ns(self) -> int: ...
-    @property
-    def equity_btc(self) -> float: ...
-    @property
-    def equity_start_btc(self) -> float: ...
-    @property
-    def max_abs_delta_btc(self) -> float: ...
-    def attach(self, sink: OrderSink) -> None: ...
+class Engine(Intake):
     def control(
         self, kind: int, now_ns: int, market: int = 0, value: int = 0, real: float = 0.0
     ) -> None: ...

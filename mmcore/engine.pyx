@@ -2,50 +2,25 @@
 from libc.math cimport fabs
 from libc.string cimport memset
 
-from mmcore.budget cimport Budget
 from mmcore.diff cimport Clock, PlanResult, plan
-from mmcore.faults cimport FAULT_INVARIANT, FAULT_OPERATOR
+from mmcore.faults cimport FAULT_OPERATOR
+from mmcore.intake cimport FLAG_DEFERRED, FLAG_KILLED, FLAG_RECONCILE, Intake
 from mmcore.journal cimport JOURNAL_CONTROL, JOURNAL_TIMER, JOURNAL_TURN, JOURNAL_WHY
-from mmcore.observation cimport lead_of, observe_markets, react_to_taker
-from mmcore.orders cimport (
-    OUTCOME_INVALID, OUTCOME_POST_ONLY, OUTCOME_REJECTED, OUTCOME_STRAY, OUTCOME_UNKNOWN)
+from mmcore.observation cimport observe_markets
 from mmcore.quote cimport quote_compute
 from mmcore.risk cimport RISK_ACTIVE, RISK_KILLED, RISK_PAUSED, RISK_STOPPED
-from mmcore.book cimport BOOK_APPLIED, BOOK_CROSSED, BOOK_GAP, BOOK_SNAPSHOT
 from mmcore.types cimport (
-    ACTION_CANCEL_ALL, ACTION_CANCEL_INSTRUMENT, ACTION_EDIT, ACTION_NEW,
+    ACTION_EDIT, ACTION_NEW,
     CONTROL_CONNECTED, CONTROL_CREDITS, CONTROL_DISCONNECTED, CONTROL_EQUITY, CONTROL_FUNDING,
     CONTROL_KILL, CONTROL_MARKET_STATE, CONTROL_PAUSE, CONTROL_POSITION, CONTROL_RECONCILED,
     CONTROL_RESUME, CONTROL_ROUND_TRIP, CONTROL_STOP, CONTROL_SUBSCRIBED,
-    CONTROL_UNKNOWN_RESOLVED, CONTROL_WALL_OFFSET, MARKET_UNKNOWN, ORDER_EVENT_REFUSED, SLOTS_MAX,
-    Why, price_usd)
-from mmcore.windows cimport TimeWindows
+    CONTROL_UNKNOWN_RESOLVED, CONTROL_WALL_OFFSET, Why)
 
 cdef int64_t JOURNAL_PAUSE_NS = 5_000_000_000    # quiet this long after a record was lost
 
 
-cdef class Engine:
-    """Owner of markets, position and risk. One state, one owner; time is an argument."""
-
-    def __init__(self, Params params not None, instruments not None, Journal journal=None):
-        if not 0 < len(instruments) <= MARKETS_MAX:
-            raise ValueError(f"1 to {MARKETS_MAX} instruments, not {len(instruments)}")
-        self.params = params
-        self.faults = Faults()
-        self.budget = Budget()
-        self.risk = RiskGate()
-        self.journal = journal if journal is not None else Journal()
-        self.sink = OrderSink()
-        self.markets = [Market(spec, params, i) for i, spec in enumerate(instruments)]
-        self.market_count = <int32_t>len(self.markets)
-        for i in range(self.market_count):
-            (<Market>self.markets[i]).health.state = MARKET_UNKNOWN
-        self.lead = lead_of(self.markets)
-        self.windows = TimeWindows()
-
-    def attach(self, OrderSink sink not None):
-        """Set where decisions leave the core."""
-        self.sink = sink
+cdef class Engine(Intake):
+    """Decide on what Intake holds: a turn per socket read, deadlines, the operator's word."""
 
     # ------------------------------------------------------------------ decide
     cdef int turn(self, int64_t now_ns) except -1:
@@ -97,13 +72,6 @@ cdef class Engine:
             self.counters.batches += 1
             self.sink.submit(&self.batch, now_ns)
         return self.batch.count
-
-    cdef bint any_dirty(self) noexcept:
-        cdef int32_t i
-        for i in range(self.market_count):
-            if (<Market>self.markets[i]).dirty:
-                return True
-        return False
 
     cdef void plan_market(self, Market market, int64_t now_ns) noexcept:
         """Plan one market into the batch; state is in flight before anything is sent."""
@@ -174,129 +142,6 @@ cdef class Engine:
             self.all_dirty()
         if self.risk.resume_when_due(now_ns):
             self.all_dirty()
-
-    cdef void all_dirty(self) noexcept:
-        cdef int32_t i
-        for i in range(self.market_count):
-            (<Market>self.markets[i]).dirty = True
-
-    # ------------------------------------------------------------------ apply
-    cdef int on_frame(self, int64_t now_ns) noexcept:
-        """Any frame proves the connection alive."""
-        cdef int32_t i
-        self.counters.frames += 1
-        self.last_frame_ns = now_ns
-        for i in range(self.market_count):
-            (<Market>self.markets[i]).health.frame_ns = now_ns
-        return 0
-
-    cdef int on_book(self, int32_t index, const BookDelta* delta, int64_t now_ns) noexcept:
-        """Apply one book message; an invalid book asks for a fresh snapshot."""
-        cdef Market market = <Market>self.markets[index]
-        cdef int result = market.book.apply(delta)
-        market.dirty = True
-        if result == BOOK_APPLIED or result == BOOK_SNAPSHOT:
-            market.on_book_applied(delta, now_ns, self.wall_offset_ns)
-            if result == BOOK_APPLIED:
-                self.counters.book_updates += 1
-            else:
-                self.counters.book_snapshots += 1
-                self.resync_mask &= ~(<uint32_t>1 << index)
-        elif result == BOOK_GAP or result == BOOK_CROSSED:
-            if result == BOOK_GAP:
-                self.counters.book_gaps += 1
-                market.book_gaps += 1
-            else:
-                self.counters.book_crossed += 1
-                market.book_crossed += 1
-            self.lose_book(market)
-        return result
-
-    cdef void lose_book(self, Market market) noexcept:
-        market.book.invalidate()
-        market.health.synced_ns = 0
-        market.dirty = True
-        self.resync_mask |= <uint32_t>1 << market.spec.index
-        self.flags |= FLAG_RESYNC
-
-    cdef int on_trade(self, int32_t index, const TradePrint* trade, int64_t now_ns) noexcept:
-        """Take one public print into the tape."""
-        cdef Market market = <Market>self.markets[index]
-        cdef int32_t bits
-        self.counters.trades += 1
-        bits = market.signals.on_trade(&market.spec, trade, &market.params.v, now_ns)
-        market.dirty = True
-        if bits:
-            react_to_taker(self.markets, market, bits, trade.side, now_ns)
-        return 0
-
-    cdef int on_ticker(self, int32_t index, const TickerUpdate* ticker, int64_t now_ns) noexcept:
-        """Take mark, index, band, funding and state."""
-        cdef Market market = <Market>self.markets[index]
-        self.counters.tickers += 1
-        market.signals.on_ticker(ticker, now_ns)
-        market.health.state = ticker.state
-        market.dirty = True
-        return 0
-
-    cdef int on_order(self, const OrderEvent* event, int64_t now_ns) noexcept:
-        """Apply the venue's word about one of our orders."""
-        cdef Market market
-        cdef int outcome
-        if event.request_id != 0:
-            self.budget.answered(event.request_id)
-        if event.market < 0 or event.market >= self.market_count or not (
-                0 <= event.slot < SLOTS_MAX):
-            self.counters.unknown_ids += 1
-            return 0
-        market = <Market>self.markets[event.market]
-        market.dirty = True
-        if event.request == ACTION_CANCEL_INSTRUMENT or event.request == ACTION_CANCEL_ALL:
-            market.orders.pull_answered(event.request_id, event.kind == ORDER_EVENT_REFUSED)
-            return 0                    # a count; each order reports for itself
-        outcome = market.orders.on_event(event, now_ns)
-        if outcome & OUTCOME_INVALID:
-            self.faults.check(False, FAULT_INVARIANT)
-        if outcome & OUTCOME_STRAY:
-            self.counters.unknown_ids += 1
-        if outcome & OUTCOME_UNKNOWN:
-            self.flags |= FLAG_RECONCILE
-        if outcome & OUTCOME_REJECTED:
-            self.counters.rejects += 1
-            market.rejects += 1
-            self.counters.post_only_rejects += (outcome & OUTCOME_POST_ONLY) != 0
-            if self.risk.on_reject(&self.params.v.risk, now_ns):
-                self.all_dirty()
-        return outcome
-
-    cdef int on_fill(self, const Fill* fill, int64_t now_ns) noexcept:
-        """Book one trade of ours, once; a late one too."""
-        cdef Market market
-        if fill.market < 0 or fill.market >= self.market_count:
-            self.counters.foreign_fills += 1
-            return 0
-        market = <Market>self.markets[fill.market]
-        if market.ledger.is_duplicate(fill.trade_id):
-            self.counters.duplicate_fills += 1
-            return 0
-        market.position.apply(&market.spec, fill.side, fill.price_ticks, fill.amount_contracts,
-                              fill.fee_e8)
-        market.ledger.record(fill.side, price_usd(&market.spec, fill.price_ticks), fill.maker,
-                             now_ns)
-        if not 0 <= fill.slot < SLOTS_MAX or not market.orders.book_fill(
-                fill.slot, fill.generation, fill.amount_contracts):
-            self.counters.foreign_fills += 1
-        else:
-            market.on_quote_filled(fill, now_ns)
-        self.all_dirty()                # net delta moved: every market's skew did
-        return 1
-
-    cdef int on_malformed(self, int32_t index, int64_t now_ns) noexcept:
-        """Count a message that cannot be trusted; a broken book message costs the book."""
-        self.counters.malformed += 1
-        if 0 <= index < self.market_count:
-            self.lose_book(<Market>self.markets[index])
-        return 0
 
     # ------------------------------------------------------------------ control
     cdef int on_control(self, const Control* control, int64_t now_ns) noexcept:

@@ -18,7 +18,7 @@ from connectors.deribit.messages import AuthResult, CancelOnDisconnectResult, In
 from connectors.deribit.reconcile import Reconciler, StartRefusedError
 from connectors.deribit.rpc import Rpc, RpcClosedError, RpcError
 from connectors.deribit.session import CONNECT_ERRORS, DeribitSession, open_connection
-from mmcore.engine import EngineFlag
+from mmcore.intake import EngineFlag
 from mmcore.types import ControlKind, InstrumentSpec
 
 log = logging.getLogger("mm.deribit")

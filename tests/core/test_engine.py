@@ -3,8 +3,8 @@
 import pytest
 from desk import ASK, BID, Desk, Sent, perpetual
 
-from mmcore.engine import EngineFlag
 from mmcore.faults import FaultCode
+from mmcore.intake import EngineFlag
 from mmcore.journal import Journal
 from mmcore.types import ControlKind, OrderEventKind, RemovedReason, VenueOrderState
 

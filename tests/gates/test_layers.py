@@ -36,6 +36,7 @@ RANKS = {
     "mmcore.diff": 50,
     "mmcore.market": 60,
     "mmcore.observation": 65,
+    "mmcore.intake": 68,
     "mmcore.engine": 70,
     "mmcore.publish": 71,
     "mmcore.face": 71,
