@@ -102,6 +102,9 @@ def sim(
         "--maker-fee-bps", help="Maker fee of every instrument; negative is a rebate.")] = 1.5,
     taker_fee_bps: Annotated[float, typer.Option(
         "--taker-fee-bps", help="Taker fee of every instrument.")] = 3.5,
+    now: Annotated[str | None, typer.Option(
+        metavar="TIME", help="Start the exchange's clock at this UTC date and time, like "
+        "2026-09-25T07:55.")] = None,
     client_id: Annotated[str | None, typer.Option(
         "--client-id", help="Accept this client id only.")] = None,
     client_secret: Annotated[str | None, typer.Option(
@@ -145,7 +148,8 @@ def sim(
         data=(*(data or ()), *(more_data or ())), speed=speed, once=once, regime=regime,
         maker_fee=maker_fee_bps * 1e-4, taker_fee=taker_fee_bps * 1e-4,
         client_id=client_id, client_secret=client_secret, tls_cert=tls_cert,
-        tls_key=tls_key, child=child, tls=tls, faults=faults, trace=trace)))
+        tls_key=tls_key, child=child, tls=tls, faults=faults, trace=trace,
+        now=now)))
 
 
 @app.command()

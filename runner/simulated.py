@@ -8,6 +8,8 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,8 @@ from connectors.sim.wire.trace import Tracer, read_trace, replay, serve_traced
 from runner.certificate import make_certificate
 from runner.credentials import SecretError, read_secret
 from runner.options import EXIT_CLEAN, EXIT_FAILURE, EXIT_USAGE
+
+FIRST_YEAR, LAST_YEAR = 2016, 2100      # of --now
 
 
 class SimOptions(Struct, frozen=True, kw_only=True):
@@ -44,7 +48,8 @@ class SimOptions(Struct, frozen=True, kw_only=True):
     tls: bool = False
     faults: Path | None = None
     trace: Path | None = None
-    now_ns: int | None = None   # date of the synthetic contracts; None: today
+    now: str | None = None      # ISO 8601: the exchange's clock starts there
+    now_ns: int | None = None   # the same, and the date of the synthetic contracts
 
 
 def serve(options: SimOptions) -> int:
@@ -56,7 +61,8 @@ def serve(options: SimOptions) -> int:
         if options.tls:
             certificate, key = make_certificate()
             options = structs.replace(options, tls_cert=certificate, tls_key=key)
-        options = structs.replace(options, now_ns=time.time_ns())
+        clock = wall_clock() if options.now is None else clock_from(options.now)
+        options = structs.replace(options, now_ns=clock())
         config = exchange_config(options, market_of(options))
     except SecretError as error:
         return refuse(f"--client-secret: {error}")
@@ -65,7 +71,20 @@ def serve(options: SimOptions) -> int:
     except ValueError as error:
         return refuse(str(error))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(run(config, options))
+        return runner.run(run(config, options, clock))
+
+
+def clock_from(text: str) -> Callable[[], int]:
+    """Return a clock that shows `text` now and runs in real time; UTC where it names no zone."""
+    try:
+        shown = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"--now {text!r} is no date and time; write 2026-09-25T07:55") from None
+    shown = shown if shown.tzinfo is not None else shown.replace(tzinfo=UTC)
+    if not FIRST_YEAR <= shown.year <= LAST_YEAR:
+        raise ValueError(f"--now {text!r} is outside {FIRST_YEAR} to {LAST_YEAR}")
+    offset = int(shown.timestamp()) * 1_000_000_000 - time.monotonic_ns()
+    return lambda: time.monotonic_ns() + offset
 
 
 def market_of(options: SimOptions) -> Market:
@@ -127,7 +146,7 @@ def exchange_config(options: SimOptions, market: Market) -> SimConfig:
         tls_key=str(options.tls_key) if options.tls_key else None)
 
 
-async def run(config: SimConfig, options: SimOptions) -> int:
+async def run(config: SimConfig, options: SimOptions, clock: Callable[[], int]) -> int:
     """Serve; print the ports as one JSON line first. Return the exit code."""
     loop = asyncio.get_running_loop()
     leave = asyncio.Event()
@@ -137,9 +156,9 @@ async def run(config: SimConfig, options: SimOptions) -> int:
     try:
         if options.trace is not None:
             server, tracer = await serve_traced(
-                config, options.trace, facts_of(options), wall_clock())
+                config, options.trace, facts_of(options), clock)
         else:
-            server = await serve_exchange(config)
+            server = await serve_exchange(config, clock)
     except OSError as error:
         sys.stderr.write(f"mm sim: cannot listen on port {config.port}: {error.strerror}; "
                          "give another --port, or 0 for a free one\n")

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import picows
+import pytest
 
 from connectors.sim.wire.server import SimConfig, SimServer
 from runner.virtual import START_NS, VirtualLoop
 
-EPOCH_NS = 1_790_000_000_000_000_000
+EPOCH_NS = 1_790_000_000_000_000_000    # 2026-09-21 14:13:20 UTC
 PERP = "BTC-PERPETUAL"
 
 
@@ -65,6 +67,23 @@ class Client(picows.WSListener):
         """Data of every notification of a channel so far."""
         return [m["params"]["data"] for m in self.messages()
                 if m.get("params", {}).get("channel") == channel]
+
+
+def daytime_clock() -> Callable[[], int]:
+    """Return a clock that runs in real time from EPOCH_NS on, 13 minutes past an hour."""
+    offset = EPOCH_NS - time.monotonic_ns()
+    return lambda: time.monotonic_ns() + offset
+
+
+def machine_shows_daytime(patch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """Let the machine's clock show what `daytime_clock` does, and return that clock.
+
+    For clients that nobody here wrote: they sign with their machine's time.
+    """
+    clock = daytime_clock()
+    patch.setattr(time, "time_ns", clock)
+    patch.setattr(time, "time", lambda: clock() / 1e9)
+    return clock
 
 
 def virtual_clock(loop: VirtualLoop) -> Callable[[], int]:

@@ -49,7 +49,9 @@ class Processes:
         return child
 
     def exchange(self, *arguments: str) -> tuple[subprocess.Popen[str], str, int]:
-        child = self.mm("sim", "--port", "0", "--regime", "volatile", *arguments)
+        # Far from any full hour: no settlement, whenever the tests run.
+        child = self.mm("sim", "--port", "0", "--regime", "volatile", "--now",
+                        "2026-09-21T14:13:20", *arguments)
         assert child.stdout is not None
         ports = json.loads(child.stdout.readline())
         return child, f"ws://127.0.0.1:{ports['ws']}/ws/api/v2", ports["http"]

@@ -56,6 +56,13 @@ def test_tls_with_a_certificate_made_for_the_run() -> None:
     assert not path.exists()
 
 
+def test_the_clock_starts_where_it_is_told() -> None:
+    with sim("--now", "2026-09-25T07:59:57") as ports:
+        url = f"ws://127.0.0.1:{ports['ws']}/ws/api/v2"
+        (time,) = asyncio.run(ask(url, "public/get_time"))
+        assert 0 <= time["result"] - 1_790_323_197_000 < 20_000
+
+
 def test_faults_from_a_file(tmp_path: Path) -> None:
     plan = tmp_path / "plan.toml"
     plan.write_text('[[fault]]\nkind = "error"\nmethod = "public/test"\ncode = 13028\n')
@@ -85,6 +92,8 @@ def test_a_trace_runs_again(tmp_path: Path) -> None:
     (("--tls", "--tls-cert", "a", "--tls-key", "b"), "leave out"),
     (("--trace", "x", "--http-port", "0"), "leave out --http-port"),
     (("--regime", "wild"), "flash_crash"),
+    (("--now", "tomorrow"), "write 2026-09-25T07:55"),
+    (("--now", "1999-01-01"), "outside 2016 to 2100"),
     (("--maker-fee-bps", "500"), "maker fee 500 bps"),
 ])
 def test_contradictions_are_named(options: tuple[str, ...], said: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import trustme
 from deribit_wire import LABELS
+from exchange_client import daytime_clock
 
 from connectors.deribit.client import DeribitClient
 from connectors.deribit.connection import ClientConfig, fetch_instruments
@@ -114,7 +115,7 @@ def with_maker(body: Callable[[Maker], Awaitable[None]], *, tls: dict[str, Any] 
     """Run a body with an exchange and a client that is already quoting or trying to."""
     async def main() -> None:
         server = await serve(SimConfig(market=SmallMarket(), http=False, host="localhost",
-                                       **(tls or {})))
+                                       **(tls or {})), daytime_clock())
         maker = Maker(server, "wss" if tls else "ws", **change)
         running = asyncio.ensure_future(maker.client.run())
         try:
@@ -257,7 +258,7 @@ def test_positions_are_compared_and_two_mismatches_pause() -> None:
 def test_wrong_secret_is_tried_again_and_said() -> None:
     async def main() -> None:
         server = await serve(SimConfig(market=SmallMarket(), http=False, client_id="maker",
-                                       client_secret="other"))
+                                       client_secret="other"), daytime_clock())
         maker = Maker(server, stop_deadline_s=0.1)
         running = asyncio.ensure_future(maker.client.run())
         await maker.until(lambda: maker.client.connects >= 2, "a second attempt")
@@ -272,7 +273,7 @@ def test_wrong_secret_is_tried_again_and_said() -> None:
 
 def test_instruments_before_there_is_an_engine() -> None:
     async def main() -> None:
-        server = await serve(SimConfig(market=SmallMarket(), http=False))
+        server = await serve(SimConfig(market=SmallMarket(), http=False), daytime_clock())
         listed, server_ms = await fetch_instruments(f"ws://127.0.0.1:{server.ws_port}/ws/api/v2")
         await server.stop()
         chosen = resolve(["perpetual"], listed, server_ms)
@@ -286,7 +287,7 @@ def test_instruments_before_there_is_an_engine() -> None:
 
 def test_stop_before_it_ever_connected() -> None:
     async def main() -> None:
-        server = await serve(SimConfig(market=SmallMarket(), http=False))
+        server = await serve(SimConfig(market=SmallMarket(), http=False), daytime_clock())
         maker = Maker(server, stop_deadline_s=0.2)
         await server.stop()
         running = asyncio.ensure_future(maker.client.run())

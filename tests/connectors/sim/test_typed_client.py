@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 import typed_deribit.core.base
+from exchange_client import EPOCH_NS, machine_shows_daytime
 from typed_deribit import Deribit
 
 from connectors.sim.market import SyntheticMarket
 from connectors.sim.wire.server import SimConfig, SimServer, serve
 
 PERP = "BTC-PERPETUAL"
-NOW_NS = 1_790_000_000_000_000_000
 pytestmark = [
     # Of the client's own request schemas.
     pytest.mark.filterwarnings("ignore:Pydantic serializer warnings"),
@@ -27,9 +27,11 @@ Body = Callable[[Any, SimServer], Awaitable[None]]
 
 def played(monkeypatch: pytest.MonkeyPatch, test: Body, http_auth: Any = "token",
            **settings: Any) -> None:
+    machine_shows_daytime(monkeypatch)      # far from any full hour
+
     async def main() -> None:
         server = await serve(SimConfig(**{
-            "market": SyntheticMarket(seed=5, now_ns=NOW_NS), "tier": 0, "client_id": "me",
+            "market": SyntheticMarket(seed=5, now_ns=EPOCH_NS), "tier": 0, "client_id": "me",
             "client_secret": "right", **settings}))
         base = typed_deribit.core.base
         monkeypatch.setattr(base, "resolve_http_base_url",

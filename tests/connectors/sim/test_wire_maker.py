@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from exchange_floor import at
-from test_wire import PERP, StillMarket, Venue, played
+from wire_client import PERP, StillMarket, Venue, played
 
 from connectors.sim.exchange import Exchange
 from connectors.sim.market import Listing
