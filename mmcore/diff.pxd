@@ -11,6 +11,7 @@ from mmcore.types cimport ActionBatch, ApprovedQuotes, Instrument
 cdef struct PlanResult:
     int32_t deferred            # wanted, but no credits, rate or free slot now
     int32_t refused             # the gate said no
+    bint taken                  # the take asked for has left
 
 cdef struct Clock:
     int64_t now_ns

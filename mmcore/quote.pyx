@@ -8,7 +8,7 @@ from mmcore.params cimport QuoteParams
 from mmcore.regime cimport REGIME_TRENDING, REGIME_VOLATILE
 from mmcore.signals cimport REFERENCE_LEAD
 from mmcore.types cimport (
-    LEVELS_MAX, REMOVED_REFERENCE, REMOVED_SIZE, REMOVED_WIDTH, SIDE_BID, Why,
+    LEVELS_MAX, REMOVED_REFERENCE, REMOVED_SIZE, REMOVED_WIDTH, SIDE_BID, TAKE_NONE, Why,
     contracts_of_btc, lots_down)
 from mmcore.width cimport Width, WidthInput, gamma_of, width_of
 
@@ -200,6 +200,8 @@ cdef void begin_why(const SignalState* signal, const ParamValues* params,
                     TargetQuotes* out) noexcept nogil:
     cdef Why* why = &out.why
     cdef int32_t side
+    out.take.why = why.take = TAKE_NONE
+    why.take_contracts = 0
     for side in range(2):
         out.count[side] = out.first[side] = 0
         out.reducing[side] = False

@@ -5,7 +5,7 @@ from mmcore.book cimport OrderBook
 from mmcore.orders cimport OrderTable
 from mmcore.params cimport ParamValues, RiskParams
 from mmcore.signals cimport SignalState
-from mmcore.types cimport Action, ApprovedQuotes, Instrument, TargetQuotes
+from mmcore.types cimport Action, ApprovedQuotes, Instrument, Take, TargetQuotes
 
 cpdef enum RiskState:
     RISK_ACTIVE = 0
@@ -65,6 +65,9 @@ cdef class RiskGate:
     cdef void approve(self, const TargetQuotes* target, int32_t blocked, const Instrument* spec,
                       const SignalState* signal, const ParamValues* params,
                       const Exposure* exposure, ApprovedQuotes* out) noexcept nogil
+    cdef void approve_take(self, const Take* take, int32_t blocked, const Instrument* spec,
+                           const SignalState* signal, const ParamValues* params,
+                           const Exposure* exposure, Take* out) noexcept nogil
     cdef int32_t admit(self, const Action* action, const Instrument* spec, OrderTable orders,
                        const SignalState* signal, const ParamValues* params,
                        Exposure* exposure) noexcept nogil

@@ -5,8 +5,8 @@ from mmcore.orders cimport Order, order_slot_free, order_worst
 from mmcore.types cimport (
     ACTION_NEW, INSTRUMENT_INVERSE, MARKET_OPEN, REMOVED_BOOK_INVALID, REMOVED_COLLAR,
     REMOVED_INVENTORY, REMOVED_KILLED, REMOVED_LAG, REMOVED_NOT_READY, REMOVED_REFERENCE,
-    REMOVED_STALE, REMOVED_STATE, SIDE_ASK, SIDE_BID, amount_of, contracts_of_btc, delta_btc,
-    lots_down, price_usd)
+    REMOVED_STALE, REMOVED_STATE, SIDE_ASK, SIDE_BID, TAKE_NONE, amount_of, contracts_of_btc,
+    delta_btc, lots_down, price_usd)
 
 cdef double SLACK_BTC = 1e-12       # rounding of BTC worths, far below one contract
 
@@ -75,6 +75,7 @@ cdef class RiskGate:
         cdef double room, net_room, signed
         cdef int64_t order_most = self.order_most(spec, params, signal)
         out.why = target.why
+        self.approve_take(&target.take, blocked, spec, signal, params, exposure, &out.take)
         for side in range(2):
             out.count[side] = 0
             out.first[side] = target.first[side]
@@ -110,6 +111,32 @@ cdef class RiskGate:
                 room -= delta_btc(spec, amount, exposure.at_price_usd)
                 n += 1
             out.count[side] = n
+
+    cdef void approve_take(self, const Take* take, int32_t blocked, const Instrument* spec,
+                           const SignalState* signal, const ParamValues* params,
+                           const Exposure* exposure, Take* out) noexcept nogil:
+        """Copy a request to take, cut to the position it reduces; a strange reference is no bar.
+
+        Who must get out of a position needs a book to be judged by, not a calm market.
+        """
+        cdef int64_t most = self.order_most(spec, params, signal)
+        cdef int64_t held
+        out[0] = take[0]
+        if take.why == TAKE_NONE:
+            return
+        if take.reduce_only:
+            held = lots_down(spec, contracts_of_btc(spec, fabs(exposure.position_btc),
+                                                    exposure.at_price_usd))
+            if (exposure.position_btc > 0.0) == (take.side == SIDE_BID):
+                held = 0
+            if held < most:
+                most = held
+        if out.amount_contracts > most:
+            out.amount_contracts = most
+        if out.amount_contracts <= 0 or blocked & ~(REMOVED_REFERENCE | REMOVED_LAG) or (
+                not price_allowed(price_usd(spec, take.price_ticks), signal,
+                                  params.risk.price_collar_bps)):
+            out.why = TAKE_NONE
 
     cdef int64_t order_most(self, const Instrument* spec, const ParamValues* params,
                             const SignalState* signal) noexcept nogil:

@@ -198,6 +198,24 @@ cpdef enum RemovedReason:
     REMOVED_VOL = 524288            # stand aside: volatility
     REMOVED_SWEEP = 1048576         # a sweep, or a single trade too large
 
+cpdef enum TakeReason:
+    """Why liquidity is to be taken; the kind of a Take."""
+    TAKE_NONE = 0
+    TAKE_COVER = 1                  # an adverse fill that passive quotes did not bring back
+    TAKE_CUT = 2                    # inventory beyond a bound and the price running against it
+
+# A request to take liquidity now: one order that never rests (IOC or FOK), never post-only. The
+# planner sends it from one of the slots above SLOTS_QUOTE once no take of this market is in
+# flight, cancels own quotes it could meet before it, and says so in PlanResult.taken. It is
+# asked for again at each decision until it was sent.
+cdef struct Take:
+    int32_t why                 # TakeReason; TAKE_NONE: nothing to take
+    int32_t side                # SIDE_BID buys
+    int32_t time_in_force       # TIF_IOC or TIF_FOK
+    bint reduce_only
+    int64_t price_ticks         # worst price accepted
+    int64_t amount_contracts    # whole lots
+
 # How a pair of quotes came to be. USD unless the name says otherwise.
 cdef struct Why:
     double reference_usd
@@ -222,6 +240,8 @@ cdef struct Why:
     int32_t model               # WidthModel
     int32_t regime              # Regime
     int32_t removed[2]          # RemovedReason bits per side
+    int32_t take                # TakeReason of the liquidity wanted
+    int64_t take_contracts      # signed: bought above 0
 
 cdef struct Rung:
     int64_t price_ticks
@@ -232,6 +252,7 @@ cdef struct TargetQuotes:
     int32_t first[2]            # rungs before it are not wanted now: their slots stay empty
     bint reducing[2]            # that side reduces the position: floor and width do not bind it
     Rung rungs[2][LEVELS_MAX]
+    Take take
     Why why
 
 # Only risk.RiskGate fills one of these.
@@ -240,6 +261,7 @@ cdef struct ApprovedQuotes:
     int32_t first[2]
     bint reducing[2]
     Rung rungs[2][LEVELS_MAX]
+    Take take
     Why why
 
 cdef struct Action:

@@ -63,6 +63,11 @@ class ControlKind(IntEnum):
     CONTROL_FUNDING = 15
     CONTROL_UNKNOWN_RESOLVED = 16
 
+class TakeReason(IntEnum):
+    TAKE_NONE = 0
+    TAKE_COVER = 1
+    TAKE_CUT = 2
+
 class RemovedReason(IntFlag):
     REMOVED_NOT_READY = 1
     REMOVED_BOOK_INVALID = 2
