@@ -98,6 +98,7 @@ EXPECTED: tuple[str, ...] = (
     "mmcore.risk",
     "mmcore.signals",
     "mmcore.sink",
+    "mmcore.statement",
     "mmcore.stats",
     "mmcore.telemetry",
     "mmcore.types",

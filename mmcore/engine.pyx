@@ -134,6 +134,7 @@ cdef class Engine(Intake):
                 market.dirty = True
             if market.book.valid and market.signals.s.mid_usd > 0.0:
                 market.ledger.mark_out(market.signals.s.mid_usd, now_ns)
+                market.statement.mark_to(&market.spec, market.signals.s.mid_usd)
         self.budget.expire(now_ns, <int64_t>(self.params.v.orders.unknown_ms * 1e6))
         if self.journal.lost_count() != self.journal_lost:
             # what is not written down cannot be explained or replayed: no quotes until it is

@@ -5,8 +5,7 @@ from mmcore.observation cimport lead_of, react_to_taker
 from mmcore.orders cimport (
     OUTCOME_INVALID, OUTCOME_POST_ONLY, OUTCOME_REJECTED, OUTCOME_STRAY, OUTCOME_UNKNOWN)
 from mmcore.types cimport (
-    ACTION_CANCEL_ALL, ACTION_CANCEL_INSTRUMENT, MARKET_UNKNOWN, ORDER_EVENT_REFUSED, SLOTS_MAX,
-    price_usd)
+    ACTION_CANCEL_ALL, ACTION_CANCEL_INSTRUMENT, MARKET_UNKNOWN, ORDER_EVENT_REFUSED, SLOTS_MAX)
 
 
 cdef class Intake:
@@ -98,7 +97,7 @@ cdef class Intake:
         cdef Market market = <Market>self.markets[index]
         self.counters.tickers += 1
         market.signals.on_ticker(ticker, now_ns)
-        market.health.state = ticker.state
+        market.on_state(ticker.state)
         market.dirty = True
         return 0
 
@@ -142,10 +141,7 @@ cdef class Intake:
         if market.ledger.is_duplicate(fill.trade_id):
             self.counters.duplicate_fills += 1
             return 0
-        market.position.apply(&market.spec, fill.side, fill.price_ticks, fill.amount_contracts,
-                              fill.fee_e8)
-        market.ledger.record(fill.side, price_usd(&market.spec, fill.price_ticks), fill.maker,
-                             now_ns)
+        market.book(fill, now_ns)
         if not 0 <= fill.slot < SLOTS_MAX or not market.orders.book_fill(
                 fill.slot, fill.generation, fill.amount_contracts):
             self.counters.foreign_fills += 1

@@ -13,6 +13,7 @@ from mmcore.reaction cimport Reaction, Stance
 from mmcore.regime cimport RegimeState
 from mmcore.risk cimport Exposure, Health
 from mmcore.signals cimport Signals
+from mmcore.statement cimport Statement
 from mmcore.types cimport (
     ApprovedQuotes, BookDelta, Control, Fill, Instrument, InstrumentSpec, TargetQuotes, Why)
 from mmcore.windows cimport WindowTable
@@ -30,6 +31,9 @@ cdef class Market:
     cdef readonly OrderTable orders
     cdef readonly Position position
     cdef readonly Ledger ledger
+    cdef readonly Statement statement
+    cdef double funding_session         # the venue's figure for the session under way
+    cdef bint settled                   # the session ended: its figure starts again at 0
     cdef Health health
     cdef Exposure exposure
     cdef Inventory inventory
@@ -57,6 +61,9 @@ cdef class Market:
 
     cdef double price_for_limits(self) noexcept nogil
     cdef void measure(self) noexcept nogil
+    cdef void book(self, const Fill* fill, int64_t now_ns) noexcept nogil
+    cdef void on_funding(self, double session) noexcept nogil
+    cdef void on_state(self, int32_t state) noexcept nogil
     cdef void observe(self, int64_t now_ns) noexcept nogil
     cdef void take_stance(self, const WindowTable* windows, int64_t now_ns) noexcept nogil
     cdef void on_quote_filled(self, const Fill* fill, int64_t now_ns) noexcept nogil

@@ -11,6 +11,7 @@ from mmcore.orders import OrderTable
 from mmcore.params import Params
 from mmcore.position import Position
 from mmcore.signals import Signals
+from mmcore.statement import Statement
 from mmcore.types import InstrumentSpec
 
 @type_check_only
@@ -55,6 +56,8 @@ class Market:
     def position(self) -> Position: ...
     @property
     def ledger(self) -> Ledger: ...
+    @property
+    def statement(self) -> Statement: ...
     @property
     def dirty(self) -> bool: ...
     @property

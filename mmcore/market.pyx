@@ -5,8 +5,9 @@ from mmcore.alpha import TERM_NAMES
 from mmcore.reaction cimport react_to_fill, react_to_mid, stance_of
 from mmcore.regime cimport regime_update
 from mmcore.types cimport (
-    CONTROL_FUNDING, CONTROL_MARKET_STATE, CONTROL_POSITION, CONTROL_UNKNOWN_RESOLVED, SIDE_ASK,
-    SIDE_BID, SLOTS_MAX, Why, delta_btc, price_usd)
+    CONTROL_FUNDING, CONTROL_MARKET_STATE, CONTROL_POSITION, CONTROL_UNKNOWN_RESOLVED,
+    INSTRUMENT_INVERSE, MARKET_SETTLEMENT, SIDE_ASK, SIDE_BID, SLOTS_MAX, SLOTS_QUOTE, Why, amount_of, delta_btc,
+    price_usd)
 # the Python class: a cimported enum has no name at run time
 from mmcore.regime import Regime
 
@@ -50,6 +51,8 @@ cdef class Market:
         self.orders = OrderTable()
         self.position = Position()
         self.ledger = Ledger()
+        self.ledger.spec = self.spec
+        self.statement = Statement()
         self.dirty = True
 
     cdef double price_for_limits(self) noexcept nogil:
@@ -107,6 +110,38 @@ cdef class Market:
             self.inventory.markout_fills[side] = <int64_t>(
                 self.ledger.markout_count[side][MARKOUT_5_S])
 
+    cdef void book(self, const Fill* fill, int64_t now_ns) noexcept nogil:
+        """Book one trade into position, statement and ledger."""
+        cdef double price = price_usd(&self.spec, fill.price_ticks)
+        cdef double amount = amount_of(&self.spec, fill.amount_contracts)
+        cdef double mid = self.signals.s.mid_usd if self.book.valid else 0.0
+        cdef double worth = delta_btc(&self.spec, fill.amount_contracts, price)
+        cdef bint quote = 0 <= fill.slot < SLOTS_QUOTE
+        self.position.apply(&self.spec, fill.side, fill.price_ticks, fill.amount_contracts,
+                            fill.fee_e8)
+        self.statement.on_fill(&self.spec, fill.side, fill.price_ticks, fill.amount_contracts,
+                               fill.fee_e8, mid, fill.maker, not quote)
+        self.ledger.record(fill.side, price, fill.maker, now_ns)
+        if self.spec.kind != INSTRUMENT_INVERSE:
+            worth *= price
+        self.ledger.qualify(amount, mid, <double>fill.fee_e8 * 1e-4 / worth if worth > 0.0
+                            else 0.0, quote)
+
+    cdef void on_funding(self, double session) noexcept nogil:
+        """Take the venue's realised funding of the session; a new session counts from 0."""
+        if self.settled:
+            self.settled = False
+            self.funding_session = 0.0
+        self.statement.add_funding(session - self.funding_session)
+        self.funding_session = session
+        self.position.funding = self.statement.funding()
+
+    cdef void on_state(self, int32_t state) noexcept nogil:
+        """Take the venue's state of the instrument; a settlement ends the session's funding."""
+        if state == MARKET_SETTLEMENT and self.health.state != MARKET_SETTLEMENT:
+            self.settled = True
+        self.health.state = state
+
     cdef void on_quote_filled(self, const Fill* fill, int64_t now_ns) noexcept nogil:
         """React to a fill of one of our own slots; call it once the fill is booked there."""
         cdef double share = 1.0
@@ -132,11 +167,12 @@ cdef class Market:
         """What the venue or the operator says of this instrument."""
         if control.kind == CONTROL_POSITION:
             self.position.set_position(&self.spec, control.value, control.real)
+            self.statement.adopt(&self.spec, control.value, control.real)
             self.orders.all_booked()
         elif control.kind == CONTROL_MARKET_STATE:
-            self.health.state = <int32_t>control.value
+            self.on_state(<int32_t>control.value)
         elif control.kind == CONTROL_FUNDING:
-            self.position.funding = control.real
+            self.on_funding(control.real)
         elif control.kind == CONTROL_UNKNOWN_RESOLVED:
             self.orders.absent(<int32_t>control.value)
 

@@ -15,6 +15,7 @@ RANKS = {
     "mmcore.params": 0,
     "mmcore.book": 10,
     "mmcore.position": 10,
+    "mmcore.statement": 10,
     "mmcore.orders": 10,
     "mmcore.budget": 10,
     "mmcore.sink": 10,
