@@ -141,7 +141,7 @@ cdef class Intake:
         if market.ledger.is_duplicate(fill.trade_id):
             self.counters.duplicate_fills += 1
             return 0
-        market.book(fill, now_ns)
+        market.book_trade(fill, now_ns)
         if not 0 <= fill.slot < SLOTS_MAX or not market.orders.book_fill(
                 fill.slot, fill.generation, fill.amount_contracts):
             self.counters.foreign_fills += 1

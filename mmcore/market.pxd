@@ -61,7 +61,7 @@ cdef class Market:
 
     cdef double price_for_limits(self) noexcept nogil
     cdef void measure(self) noexcept nogil
-    cdef void book(self, const Fill* fill, int64_t now_ns) noexcept nogil
+    cdef void book_trade(self, const Fill* fill, int64_t now_ns) noexcept nogil
     cdef void on_funding(self, double session) noexcept nogil
     cdef void on_state(self, int32_t state) noexcept nogil
     cdef void observe(self, int64_t now_ns) noexcept nogil

@@ -6,8 +6,8 @@ from mmcore.reaction cimport react_to_fill, react_to_mid, stance_of
 from mmcore.regime cimport regime_update
 from mmcore.types cimport (
     CONTROL_FUNDING, CONTROL_MARKET_STATE, CONTROL_POSITION, CONTROL_UNKNOWN_RESOLVED,
-    INSTRUMENT_INVERSE, MARKET_SETTLEMENT, SIDE_ASK, SIDE_BID, SLOTS_MAX, SLOTS_QUOTE, Why, amount_of, delta_btc,
-    price_usd)
+    INSTRUMENT_INVERSE, MARKET_SETTLEMENT, SIDE_ASK, SIDE_BID, SLOTS_MAX, SLOTS_QUOTE, Why,
+    amount_of, delta_btc, price_usd)
 # the Python class: a cimported enum has no name at run time
 from mmcore.regime import Regime
 
@@ -110,7 +110,7 @@ cdef class Market:
             self.inventory.markout_fills[side] = <int64_t>(
                 self.ledger.markout_count[side][MARKOUT_5_S])
 
-    cdef void book(self, const Fill* fill, int64_t now_ns) noexcept nogil:
+    cdef void book_trade(self, const Fill* fill, int64_t now_ns) noexcept nogil:
         """Book one trade into position, statement and ledger."""
         cdef double price = price_usd(&self.spec, fill.price_ticks)
         cdef double amount = amount_of(&self.spec, fill.amount_contracts)

@@ -64,7 +64,7 @@ cdef class Statement:
     cdef readonly uint64_t round_trips_won
     cdef readonly double round_trip_profit  # after fees
     cdef readonly uint64_t planned_takers
-    cdef readonly uint64_t unplanned_takers # a post-only quote that took: never meant
+    cdef readonly uint64_t unplanned_takers     # a post-only quote that took: never meant
 
     cdef void on_fill(self, const Instrument* spec, int32_t side, int64_t price_ticks,
                       int64_t amount_contracts, int64_t fee_e8, double mid_usd, bint maker,

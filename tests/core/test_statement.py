@@ -4,11 +4,11 @@ import random
 from fractions import Fraction
 
 import pytest
-from desk import ASK, BID, Desk, linear, perpetual
+from desk import ASK, BID, Desk, perpetual
 from exact_statement import random_events, run
 
 from mmcore.statement import Statement
-from mmcore.types import ControlKind
+from mmcore.types import ControlKind, InstrumentSpec
 
 SEED = 20261122
 
@@ -30,7 +30,7 @@ def test_the_published_example_of_a_short() -> None:
     assert held.realized == pytest.approx(1000 / 600 - 1000 / 700, abs=1e-15)
 
 
-@pytest.mark.parametrize("shock, contracts, loss", [
+@pytest.mark.parametrize(("shock", "contracts", "loss"), [
     (0.95, 2250, -0.0158), (0.80, 2250, -0.0750), (1.20, -2250, -0.0500)])
 def test_stress_figures_of_a_full_position(shock: float, contracts: int, loss: float) -> None:
     spec, held = perpetual(), Statement()
@@ -129,7 +129,8 @@ def test_edge_is_learnt_from_the_mid_five_seconds_later() -> None:
 @pytest.mark.parametrize("inverse", [True, False])
 def test_random_lives_equal_the_exact_ones(inverse: bool) -> None:
     rng = random.Random(SEED)
-    spec = perpetual() if inverse else linear_with_half_ticks()
+    spec = perpetual() if inverse else InstrumentSpec(
+        "L", tick_size=0.5, contract_size=0.0001, inverse=False)
     size = Fraction(10) if inverse else Fraction(1, 10_000)
     bound, closing = (1e-10, 1e-8) if inverse else (1e-5, 1e-4)      # a USD figure is 1e5 larger
     for i in range(3_000):
@@ -145,8 +146,3 @@ def test_a_long_life_does_not_drift() -> None:
     assert rest <= 1e-8, f"seed {SEED}"
 
 
-def linear_with_half_ticks():  # type: ignore[no-untyped-def]
-    from mmcore.types import InstrumentSpec
-
-    assert not linear().inverse
-    return InstrumentSpec("L", tick_size=0.5, contract_size=0.0001, inverse=False)
