@@ -77,6 +77,7 @@ EXPECTED: tuple[str, ...] = (
     "mmcore.alpha",
     "mmcore.book",
     "mmcore.budget",
+    "mmcore.calendar",
     "mmcore.diff",
     "mmcore.engine",
     "mmcore.face",

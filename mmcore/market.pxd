@@ -3,6 +3,7 @@ from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from mmcore.book cimport OrderBook
 from mmcore.budget cimport RateCap
+from mmcore.calendar cimport Calendar
 from mmcore.ladder cimport Placement
 from mmcore.ledger cimport Ledger
 from mmcore.orders cimport OrderTable
@@ -41,6 +42,7 @@ cdef class Market:
     cdef Reaction reaction
     cdef Stance stance
     cdef Placement placement
+    cdef Calendar calendar
     cdef RateCap rate
     cdef TargetQuotes target
     cdef ApprovedQuotes approved
@@ -66,6 +68,7 @@ cdef class Market:
     cdef void on_state(self, int32_t state) noexcept nogil
     cdef void observe(self, int64_t now_ns) noexcept nogil
     cdef void take_stance(self, const WindowTable* windows, int64_t now_ns) noexcept nogil
+    cdef void keep_hours(self, int64_t now_ns) noexcept nogil
     cdef void on_quote_filled(self, const Fill* fill, int64_t now_ns) noexcept nogil
     cdef void decided(self, int64_t now_ns) noexcept nogil
     cdef void on_control(self, const Control* control) noexcept nogil

@@ -6,8 +6,8 @@ from mmcore.reaction cimport react_to_fill, react_to_mid, stance_of
 from mmcore.regime cimport regime_update
 from mmcore.types cimport (
     CONTROL_FUNDING, CONTROL_MARKET_STATE, CONTROL_POSITION, CONTROL_UNKNOWN_RESOLVED,
-    INSTRUMENT_INVERSE, MARKET_SETTLEMENT, SIDE_ASK, SIDE_BID, SLOTS_MAX, SLOTS_QUOTE, Why,
-    amount_of, delta_btc, price_usd)
+    INSTRUMENT_INVERSE, MARKET_OPEN, MARKET_SETTLEMENT, REMOVED_CALENDAR, SIDE_ASK, SIDE_BID,
+    SLOTS_MAX, SLOTS_QUOTE, Why, amount_of, delta_btc, price_usd)
 # the Python class: a cimported enum has no name at run time
 from mmcore.regime import Regime
 
@@ -53,6 +53,8 @@ cdef class Market:
         self.ledger = Ledger()
         self.ledger.spec = self.spec
         self.statement = Statement()
+        self.calendar.size_factor = self.calendar.delta_share = 1.0
+        self.calendar.state = MARKET_OPEN
         self.dirty = True
 
     cdef double price_for_limits(self) noexcept nogil:
@@ -67,7 +69,8 @@ cdef class Market:
         """Bring exposure and inventory up to date with orders and position."""
         cdef double price = self.price_for_limits()
         self.exposure.at_price_usd = price
-        self.exposure.position_btc = delta_btc(&self.spec, self.position.contracts, price)
+        self.exposure.position_btc = self.calendar.delta_share * delta_btc(
+            &self.spec, self.position.contracts, price)
         self.exposure.worst_btc[SIDE_BID] = delta_btc(
             &self.spec, self.orders.worst_contracts(SIDE_BID), price)
         self.exposure.worst_btc[SIDE_ASK] = delta_btc(
@@ -103,6 +106,7 @@ cdef class Market:
         cdef int32_t side
         stance_of(&self.reaction, &self.signals.s, &self.regime, windows, &self.params.v,
                   self.position.contracts, now_ns, &self.stance)
+        self.keep_hours(now_ns)
         self.inventory.taker_share = <double>(self.ledger.fills - self.ledger.maker_fills) / (
             <double>(self.ledger.fills + TAKER_PRIOR))
         for side in range(2):
@@ -142,6 +146,19 @@ cdef class Market:
             self.settled = True
         self.health.state = state
 
+    cdef void keep_hours(self, int64_t now_ns) noexcept nogil:
+        """Take settlement and expiry into the stance."""
+        cdef int32_t side
+        cdef int64_t wake_ns = now_ns + self.calendar.next_ns
+        for side in range(2):
+            if self.calendar.settling:
+                self.stance.removed[side] |= REMOVED_CALENDAR
+            if self.calendar.leaving:
+                self.stance.removed_adding[side] |= REMOVED_CALENDAR
+        self.stance.size_factor *= self.calendar.size_factor
+        if wake_ns > now_ns and (self.stance.wake_ns == 0 or wake_ns < self.stance.wake_ns):
+            self.stance.wake_ns = wake_ns
+
     cdef void on_quote_filled(self, const Fill* fill, int64_t now_ns) noexcept nogil:
         """React to a fill of one of our own slots; call it once the fill is booked there."""
         cdef double share = 1.0
@@ -180,6 +197,11 @@ cdef class Market:
         """Own fills a minute, each fading with a half-life of five."""
         return self.fill_rate * exp2(
             -<double>(now_ns - self.fill_rate_ns) * 1e-9 / FILL_RATE_HALF_LIFE_S)
+
+    @property
+    def settling(self):
+        """Whether the daily settlement, or a reopening after a halt, keeps the book empty."""
+        return bool(self.calendar.settling)
 
     @property
     def name(self):

@@ -1,6 +1,7 @@
 """See observation.pxd."""
 from cpython.list cimport PyList_GET_SIZE
 
+from mmcore.calendar cimport calendar_update
 from mmcore.flow cimport FLOW_SWEEP
 from mmcore.reaction cimport react_to_lead, react_to_trade
 from mmcore.types cimport INSTRUMENT_INVERSE
@@ -48,6 +49,8 @@ cdef void observe_markets(list markets, int32_t lead_index, TimeWindows windows,
             market.observe(now_ns)
             if lead_index >= 0 and count > 1:
                 follow(market, <Market>markets[lead_index], now_ns)
+        calendar_update(&market.calendar, market.spec.expiry_ms, market.health.state,
+                        &market.params.v, wall_ns, now_ns)
         market.take_stance(&windows.table, now_ns)
 
 

@@ -129,6 +129,14 @@ cdef struct CoverParams:
     double step_s
     double max_s
 
+cdef struct ExpiryParams:
+    double wind_down_h
+    double out_before_h
+
+cdef struct SettlementParams:
+    double pull_before_s
+    double resume_after_s
+
 cdef struct ParamValues:
     SignalParams signals
     QuoteParams quote
@@ -136,6 +144,8 @@ cdef struct ParamValues:
     InventoryParams inventory
     RiskParams risk
     CoverParams cover
+    ExpiryParams expiry
+    SettlementParams settlement
 
 
 cdef class Params:

@@ -119,6 +119,10 @@ OFFSETS = {
     "cover.step_bps": offset_of(&LAYOUT.cover.step_bps),
     "cover.step_s": offset_of(&LAYOUT.cover.step_s),
     "cover.max_s": offset_of(&LAYOUT.cover.max_s),
+    "expiry.wind_down_h": offset_of(&LAYOUT.expiry.wind_down_h),
+    "expiry.out_before_h": offset_of(&LAYOUT.expiry.out_before_h),
+    "settlement.pull_before_s": offset_of(&LAYOUT.settlement.pull_before_s),
+    "settlement.resume_after_s": offset_of(&LAYOUT.settlement.resume_after_s),
 }
 
 

@@ -197,6 +197,7 @@ cpdef enum RemovedReason:
     REMOVED_COVER = 262144          # covering an adverse fill: the other side only
     REMOVED_VOL = 524288            # stand aside: volatility
     REMOVED_SWEEP = 1048576         # a sweep, or a single trade too large
+    REMOVED_CALENDAR = 2097152      # settlement, or a contract too near its expiry
 
 cpdef enum TakeReason:
     """Why liquidity is to be taken; the kind of a Take."""

@@ -90,6 +90,7 @@ class RemovedReason(IntFlag):
     REMOVED_COVER = 262144
     REMOVED_VOL = 524288
     REMOVED_SWEEP = 1048576
+    REMOVED_CALENDAR = 2097152
 
 @disjoint_base
 class InstrumentSpec:

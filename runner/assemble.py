@@ -59,7 +59,8 @@ async def assemble(
     """
     listed, venue_ms = await fetch_instruments(
         url, ca_file=config.venue.ca_file or None, use_aiofastnet=use_aiofastnet)
-    chosen = resolve([i.name for i in config.instrument], listed, venue_ms)
+    chosen = resolve([i.name for i in config.instrument], listed, venue_ms,
+                     wind_down_h=max(config.expiry.wind_down_h, config.expiry.min_days * 24))
     specs = [spec_of(data) for data in chosen]
     run = rng.getrandbits(32)
     seed = rng.getrandbits(32)

@@ -24,6 +24,7 @@ from runner.config_keys import (
     KEYS,
     SECTIONS,
     Cover,
+    Expiry,
     Instrument,
     Inventory,
     JournalKeys,
@@ -33,6 +34,7 @@ from runner.config_keys import (
     Risk,
     Runtime,
     Section,
+    Settlement,
     Shutdown,
     Signals,
     Start,
@@ -66,6 +68,8 @@ class Config(Struct, frozen=True, kw_only=True):
     inventory: Inventory
     risk: Risk
     cover: Cover
+    expiry: Expiry
+    settlement: Settlement
     telemetry: Telemetry
     journal: JournalKeys
     runtime: Runtime

@@ -14,6 +14,8 @@ from msgspec import UNSET, Meta, Struct
 
 from runner.key_types import Section as Section
 from runner.key_types import key
+from runner.schedule_keys import Expiry as Expiry
+from runner.schedule_keys import Settlement as Settlement
 from runner.strategy_keys import Cover as Cover
 from runner.strategy_keys import Quote as Quote
 from runner.strategy_keys import Signals as Signals
@@ -189,11 +191,13 @@ class Shutdown(Section, frozen=True):
 
 SECTIONS: dict[str, type[Section]] = {
     "venue": Venue, "instrument": Instrument, "signals": Signals, "quote": Quote,
-    "orders": Orders, "inventory": Inventory, "risk": Risk, "cover": Cover, "telemetry": Telemetry,
+    "orders": Orders, "inventory": Inventory, "risk": Risk, "cover": Cover,
+    "expiry": Expiry, "settlement": Settlement, "telemetry": Telemetry,
     "journal": JournalKeys, "runtime": Runtime, "start": Start, "shutdown": Shutdown,
 }
 
-ENGINE_SECTIONS = ("signals", "quote", "orders", "inventory", "risk", "cover")
+ENGINE_SECTIONS = ("signals", "quote", "orders", "inventory", "risk", "cover", "expiry",
+                   "settlement")
 
 
 class Key(Struct, frozen=True):
@@ -209,6 +213,7 @@ class Key(Struct, frozen=True):
     sim: Any
     running: bool
     limit: bool
+    core: bool
 
     @property
     def expected(self) -> str:
@@ -248,7 +253,7 @@ def table() -> dict[str, Key]:
                 name=name, type=base, unit=extra["unit"], effect=extra["effect"],
                 low=meta.ge, high=meta.le, default=default,
                 sim=default if extra["sim"] is UNSET else extra["sim"],
-                running=extra["running"], limit=extra["limit"],
+                running=extra["running"], limit=extra["limit"], core=extra["core"],
             )
     return found
 
@@ -261,7 +266,7 @@ def engine_numbers(sections: Mapping[str, Mapping[str, Any]]) -> dict[str, float
     numbers: dict[str, float] = {}
     for spec in KEYS.values():
         section, _, name = spec.name.partition(".")
-        if section in ENGINE_SECTIONS:
+        if section in ENGINE_SECTIONS and spec.core:
             value = sections[section][name]
             choices = typing.get_args(spec.type)
             numbers[spec.name] = float(choices.index(value) if choices else value)

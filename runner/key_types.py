@@ -14,13 +14,16 @@ def key(
     sim: Any = UNSET,
     running: bool = False,
     limit: bool = False,
+    core: bool = True,
 ) -> Meta:
     """Describe a key.
 
     sim: the default on the embedded exchange where it differs. running: may change while
-    trading. limit: must be stated in the file on a live venue.
+    trading. limit: must be stated in the file on a live venue. core: the
+    engine reads it, where its section is one of the engine's.
     """
-    extra = {"unit": unit, "effect": effect, "sim": sim, "running": running, "limit": limit}
+    extra = {"unit": unit, "effect": effect, "sim": sim, "running": running, "limit": limit,
+             "core": core}
     return Meta(ge=low, le=high, extra=extra)
 
 

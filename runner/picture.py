@@ -35,6 +35,7 @@ REMOVED_WORDS = {
     RemovedReason.REMOVED_COVER: "covering",
     RemovedReason.REMOVED_VOL: "stand aside",
     RemovedReason.REMOVED_SWEEP: "sweep",
+    RemovedReason.REMOVED_CALENDAR: "settlement or expiry",
 }
 REGIMES = ("normal", "calm", "volatile", "trending", "stand aside")
 COUNTED = ("book_updates", "decisions", "orders_new", "orders_edit", "orders_cancel", "fills")

@@ -294,7 +294,7 @@ def test_removed_reasons_of_a_market() -> None:
     assert blocked(desk) == RemovedReason.REMOVED_NOT_READY
     desk = Desk()
     desk.ticker(state=1)
-    assert blocked(desk) == RemovedReason.REMOVED_STATE
+    assert blocked(desk) == RemovedReason.REMOVED_STATE | RemovedReason.REMOVED_CALENDAR
     desk = Desk()
     desk.ticker(mark=75_400.0)      # 53 bps from the mid, 50 allowed
     assert blocked(desk) == RemovedReason.REMOVED_REFERENCE

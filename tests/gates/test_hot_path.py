@@ -23,6 +23,7 @@ NOGIL: dict[str, tuple[str, ...]] = {
     "mmcore.flow": ("flow_on_trade", "flow_on_touch", "flow_top_rate"),
     "mmcore.volatility": ("vol_update",),
     "mmcore.windows": ("windows_update",),
+    "mmcore.calendar": ("calendar_update",),
     "mmcore.regime": ("regime_update",),
     "mmcore.width": ("width_of",),
     "mmcore.signals": ("on_trade", "on_ticker", "update"),

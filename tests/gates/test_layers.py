@@ -21,6 +21,7 @@ RANKS = {
     "mmcore.sink": 10,
     "mmcore.journal": 10,
     "mmcore.telemetry": 10,
+    "mmcore.calendar": 15,
     "mmcore.flow": 15,
     "mmcore.volatility": 15,
     "mmcore.windows": 15,

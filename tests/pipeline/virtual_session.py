@@ -36,6 +36,7 @@ class VirtualSession:
         self.ring = mmap.mmap(-1, RING_DATA + (ring_mib << 20))
         self.make_market = market
         self.loop = VirtualLoop()
+        self.wall_offset_ns = WALL_OFFSET_NS
         self.server: SimServer | None = None
         self.maker: Maker | None = None
         self.verified = False
@@ -46,7 +47,7 @@ class VirtualSession:
 
     def wall_ns(self) -> int:
         """Return the exchange's clock."""
-        return self.loop.now_ns() + WALL_OFFSET_NS
+        return self.loop.now_ns() + self.wall_offset_ns
 
     def run(self, seconds: float, *, meanwhile: Callable[["VirtualSession"], None] | None = None,
             every_s: float = 1.0) -> None:

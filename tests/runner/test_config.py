@@ -254,14 +254,15 @@ def test_every_key_states_unit_range_and_effect() -> None:
 
 def test_no_key_is_unused_by_the_engine_and_none_is_missing() -> None:
     params = pytest.importorskip("mmcore.params").Params
-    mine = {k.name for k in KEYS.values() if k.name.partition(".")[0] in ENGINE_SECTIONS}
+    mine = {k.name for k in KEYS.values()
+            if k.core and k.name.partition(".")[0] in ENGINE_SECTIONS}
     assert mine == set(params.keys())
 
 
 def test_defaults_are_those_of_the_sections() -> None:
     assert list(SECTIONS) == ["venue", "instrument", "signals", "quote", "orders", "inventory",
-                              "risk", "cover", "telemetry", "journal", "runtime", "start",
-                              "shutdown"]
+                              "risk", "cover", "expiry", "settlement", "telemetry", "journal",
+                              "runtime", "start", "shutdown"]
     assert load(None).start.position == "adopt"
 
 
