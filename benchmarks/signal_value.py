@@ -8,7 +8,9 @@ and print. --json for keeping.
 import argparse
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +20,10 @@ from connectors.replay.event import EventFlag, EventKind
 from connectors.replay.reader import open_recording
 from mmcore.engine import Engine
 from mmcore.face import EngineFace
+from mmcore.signals import Signals
+
+if TYPE_CHECKING:
+    from mmcore.signals import Reading
 
 HORIZONS_S = (0.1, 1.0, 5.0)
 SIGNALS = ("imbalance", "micro minus mid", "flow", "ofi", "run", "touch rises")
@@ -31,14 +37,13 @@ def default_files() -> list[Path]:
     return sorted(place.glob("*.gz"))
 
 
-def observe(files: list[Path]) -> tuple[Floats, Floats, Floats]:
-    """Play a recording into an engine; return seconds, mids and one row of signals per message."""
+def played(files: list[Path]) -> "Iterator[tuple[int, Reading, Signals]]":
+    """Play a recording into an engine; yield (ns, reading, signals) after each book message."""
     recording = open_recording(files)
     engine = Engine(rig.default_params(), recording.instruments[:1])
     face, signals = EngineFace(engine), engine.markets[0].signals
     names = ("kind", "flags", "side", "price_ticks", "amount_contracts", "local_ns", "instrument")
     columns = [recording.events[name].tolist() for name in names]
-    rows: list[tuple[float, ...]] = []
     sides: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])
     change_id = 0
     for kind, flags, side, price, amount, now_ns, instrument in zip(*columns, strict=True):
@@ -59,12 +64,25 @@ def observe(files: list[Path]) -> tuple[Floats, Floats, Floats]:
         engine.run_turn(now_ns)
         found = signals.read()
         if found["mid_usd"] > 0.0:
-            flow, ofi = signals.flow_at(FLOW_HALF_LIFE_S, OFI_HALF_LIFE_S, now_ns)
-            rows.append((now_ns * 1e-9, found["mid_usd"], found["imbalance"],
-                         found["micro_usd"] - found["mid_usd"], flow, ofi, found["run"],
-                         found["top_rise"]))
+            yield now_ns, found, signals
+
+
+def observe(files: list[Path]) -> tuple[Floats, Floats, Floats]:
+    """Return seconds, mids and one row of signals per book message of a recording."""
+    rows: list[tuple[float, ...]] = []
+    for now_ns, found, signals in played(files):
+        flow, ofi = signals.flow_at(FLOW_HALF_LIFE_S, OFI_HALF_LIFE_S, now_ns)
+        rows.append((now_ns * 1e-9, found["mid_usd"], found["imbalance"],
+                     found["micro_usd"] - found["mid_usd"], flow, ofi, found["run"],
+                     found["top_rise"]))
     table = np.array(rows)
     return table[:, 0], table[:, 1], table[:, 2:]
+
+
+def observe_touch(files: list[Path]) -> Floats:
+    """Return rows of seconds, bid and ask in ticks, amounts at both, per book message."""
+    return np.array([(now_ns * 1e-9, found["others_bid_ticks"], found["others_ask_ticks"],
+                      *found["touch_contracts"]) for now_ns, found, _ in played(files)])
 
 
 def ranks(values: Floats) -> Floats:

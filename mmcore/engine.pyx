@@ -85,6 +85,8 @@ cdef class Engine(Intake):
              &market.params.v, &market.exposure, self.budget, &market.rate, &clock, &self.batch,
              &result)
         market.waiting = result.deferred > 0 or result.refused > 0
+        if result.taken:
+            market.on_taken(now_ns)
         self.counters.deferred += result.deferred
         self.counters.refused_by_risk += result.refused
         if result.deferred:

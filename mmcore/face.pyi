@@ -52,6 +52,7 @@ class Targets(Explanation):
     asks: list[tuple[int, int]]
     reducing: tuple[bool, bool]
     first: tuple[int, int]
+    take_ticks: int | None
 
 @type_check_only
 class QuoteSituation(TypedDict, total=False):
@@ -82,7 +83,8 @@ class QuoteSituation(TypedDict, total=False):
     first: tuple[int, int]
     removed_adding: tuple[int, int]
     removed_held: tuple[int, int]
-    nearer_bps: tuple[float, float]
+    cover_bps: tuple[float, float]
+    take: tuple[int, int, int]      # (TakeReason, side, contracts)
 
 EVENT_FIELDS: frozenset[str]
 

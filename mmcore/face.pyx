@@ -186,7 +186,7 @@ SITUATION_FIELDS = frozenset((
     "spread_usd", "depth_contracts", "mean_depth_contracts", "flow", "ofi", "current_funding",
     "index_usd", "fair_basis_usd", "round_trip_ns", "taker_share", "markout_bps", "markout_fills",
     "spread_factor", "size_factor", "tiny", "regime", "first", "removed_adding",
-    "removed_held", "nearer_bps"))
+    "removed_held", "cover_bps", "take"))
 
 
 cdef int fill_situation(dict f, SignalState* signal, Inventory* inventory,
@@ -213,7 +213,8 @@ cdef int fill_situation(dict f, SignalState* signal, Inventory* inventory,
     stance.first = f.get("first", (0, 0))
     stance.removed_adding = f.get("removed_adding", (0, 0))
     stance.removed_held = f.get("removed_held", (0, 0))
-    stance.nearer_bps = f.get("nearer_bps", (0.0, 0.0))
+    stance.cover_bps = f.get("cover_bps", (0.0, 0.0))
+    stance.take, stance.take_side, stance.take_contracts = f.get("take", (0, 0, 0))
     return 0
 
 
@@ -245,7 +246,8 @@ cdef class Quoter:
                   for i in range(out.count[<int>side])] for side in range(2)]
         return {"bids": rungs[0], "asks": rungs[1],
                 "reducing": (bool(out.reducing[0]), bool(out.reducing[1])),
-                "first": (out.first[0], out.first[1]), **explain(&out.why)}
+                "first": (out.first[0], out.first[1]), **explain(&out.why),
+                "take_ticks": out.take.price_ticks if out.take.why else None}
 
 
 def compute_quotes(spec, params, **situation):

@@ -96,7 +96,7 @@ cdef class Intake:
         """Take mark, index, band, funding and state."""
         cdef Market market = <Market>self.markets[index]
         self.counters.tickers += 1
-        market.signals.on_ticker(ticker, now_ns)
+        market.signals.on_ticker(&market.spec, ticker, now_ns)
         market.on_state(ticker.state)
         market.dirty = True
         return 0

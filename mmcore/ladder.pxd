@@ -32,10 +32,12 @@ cdef struct SideInput:
     double distance_usd         # of the first rung from fair plus skew
     double floor_usd            # least distance from fair of an adding quote
     double step_usd             # between rungs
+    double cover_usd            # a covering side's first rung lies this far ahead of the best
+    int64_t top_ticks           # price of the first rung, once it is made
     int64_t now_ns
 
 cdef int64_t on_step(const Instrument* spec, int64_t ticks, int32_t side) noexcept nogil
 cdef int64_t rung_ticks(const Instrument* spec, const SignalState* signal,
-                        const QuoteParams* params, const SideInput* at, int32_t level,
+                        const QuoteParams* params, SideInput* at, int32_t level,
                         const Why* why, Placement* placement) noexcept nogil
 cdef double size_factor(double share, bint reducing) noexcept nogil

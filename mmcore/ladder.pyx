@@ -57,8 +57,10 @@ cdef int64_t placed(const Instrument* spec, const SignalState* signal, const Quo
     """Hold an adding quote back to where the policy wants it; never nearer than the model."""
     cdef int64_t best = signal.others_ticks[at.side]
     cdef int32_t policy = <int32_t>params.placement
-    if policy == PLACEMENT_MODEL or not NO_BID < best < NO_ASK:
+    if not NO_BID < best < NO_ASK:
         return ticks
+    if policy == PLACEMENT_MODEL:       # alone in a wide market a tick ahead is as good
+        return lesser(ticks, best + sign, sign)
     if policy == PLACEMENT_AUTO:
         policy = PLACEMENT_HANG_BACK if at.hang_back else PLACEMENT_STEP
     if policy == PLACEMENT_HANG_BACK:
@@ -84,28 +86,41 @@ cdef int64_t jitter_ticks(const QuoteParams* params, int32_t side, int64_t ticks
     return <int64_t>((x ^ (x >> 31)) % (<uint64_t>params.jitter_ticks + 1))
 
 
-cdef int64_t rung_ticks(const Instrument* spec, const SignalState* signal,
-                        const QuoteParams* params, const SideInput* at, int32_t level,
-                        const Why* why, Placement* placement) noexcept nogil:
-    """Price of one rung: outward rounding, never crossing, and by the side's own bounds."""
-    cdef int64_t sign = 1 if at.side == SIDE_BID else -1
-    cdef double signed = <double>sign
+cdef int64_t model_ticks(const Instrument* spec, const SideInput* at, int32_t level,
+                         const Why* why, double signed) noexcept nogil:
+    """Where width and skew put a rung; an adding one no nearer than floor and reference."""
     cdef double price = at.fair_usd + why.skew_usd - signed * (
         at.distance_usd + level * at.step_usd)
     cdef double nearest = at.fair_usd - signed * at.floor_usd
-    cdef int64_t ticks, opposite = signal.others_ticks[1 - at.side]
     if not at.reducing:
         if (price - nearest) * signed > 0.0:
             price = nearest
         if (price - why.reference_usd) * signed > 0.0:  # an adding quote never stands through mid
             price = why.reference_usd
-    ticks = ticks_down(spec, price) if at.side == SIDE_BID else ticks_up(spec, price)
-    if at.reducing:
-        if NO_BID < signal.others_ticks[at.side] < NO_ASK:
-            ticks = lesser(ticks, signal.others_ticks[at.side] + sign, sign)
-    elif level == 0:
+    return ticks_down(spec, price) if at.side == SIDE_BID else ticks_up(spec, price)
+
+
+cdef int64_t rung_ticks(const Instrument* spec, const SignalState* signal,
+                        const QuoteParams* params, SideInput* at, int32_t level,
+                        const Why* why, Placement* placement) noexcept nogil:
+    """Price of one rung: outward rounding, never crossing, and by the side's own bounds."""
+    cdef int64_t sign = 1 if at.side == SIDE_BID else -1
+    cdef int64_t ticks = model_ticks(spec, at, level, why, <double>sign)
+    cdef int64_t opposite = signal.others_ticks[1 - at.side], best = signal.others_ticks[at.side]
+    if level > 0:               # a first rung held back keeps its distance to the others
+        ticks = lesser(ticks, at.top_ticks - sign * <int64_t>(
+            level * at.step_usd / spec.tick_usd), sign)
+    elif at.reducing:
+        if NO_BID < best < NO_ASK:
+            if at.cover_usd > 0.0:
+                ticks = best + sign * <int64_t>(at.cover_usd / spec.tick_usd)
+            else:
+                ticks = lesser(ticks, best + sign, sign)
+    else:
         ticks = placed(spec, signal, params, at, ticks, sign, placement)
         placement.last_ticks[at.side] = ticks
+    if level == 0:
+        at.top_ticks = ticks
     ticks -= sign * jitter_ticks(params, at.side, ticks)
     if (opposite - ticks) * sign <= 0:
         ticks = opposite - sign

@@ -70,6 +70,7 @@ cdef class Market:
     cdef void take_stance(self, const WindowTable* windows, int64_t now_ns) noexcept nogil
     cdef void keep_hours(self, int64_t now_ns) noexcept nogil
     cdef void on_quote_filled(self, const Fill* fill, int64_t now_ns) noexcept nogil
+    cdef void on_taken(self, int64_t now_ns) noexcept nogil
     cdef void decided(self, int64_t now_ns) noexcept nogil
     cdef void on_control(self, const Control* control) noexcept nogil
     cdef double fills_per_min(self, int64_t now_ns) noexcept nogil

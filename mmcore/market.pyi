@@ -38,6 +38,8 @@ class Explanation(TypedDict):
     model: int
     regime: str
     removed: tuple[int, int]
+    take: str
+    take_contracts: int
 
 @disjoint_base
 class Market:
@@ -79,4 +81,5 @@ class Market:
     @property
     def settling(self) -> bool: ...
     def why(self) -> Explanation: ...
+    def take(self) -> tuple[int, int, int] | None: ...
     def quotes(self) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]: ...

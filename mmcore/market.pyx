@@ -3,13 +3,15 @@ from libc.math cimport exp2
 
 from mmcore.alpha import TERM_NAMES
 from mmcore.reaction cimport react_to_fill, react_to_mid, stance_of
+from mmcore.reduction cimport count_moves, reduce_stance, reduction_taken
 from mmcore.regime cimport regime_update
 from mmcore.types cimport (
     CONTROL_FUNDING, CONTROL_MARKET_STATE, CONTROL_POSITION, CONTROL_UNKNOWN_RESOLVED,
     INSTRUMENT_INVERSE, MARKET_OPEN, MARKET_SETTLEMENT, REMOVED_CALENDAR, SIDE_ASK, SIDE_BID,
-    SLOTS_MAX, SLOTS_QUOTE, Why, amount_of, delta_btc, price_usd)
+    SLOTS_MAX, SLOTS_QUOTE, TAKE_NONE, Why, amount_of, delta_btc, price_usd)
 # the Python class: a cimported enum has no name at run time
 from mmcore.regime import Regime
+from mmcore.types import TakeReason
 
 
 cdef enum:
@@ -35,7 +37,8 @@ cdef dict explain(const Why* why):
             "sigma_usd": why.sigma_usd, "vol_year": why.vol_year,
             "reference_source": why.reference_source, "model": why.model,
             "regime": Regime(why.regime).name,
-            "removed": (why.removed[0], why.removed[1])}
+            "removed": (why.removed[0], why.removed[1]),
+            "take": TakeReason(why.take).name, "take_contracts": why.take_contracts}
 
 
 cdef class Market:
@@ -99,13 +102,16 @@ cdef class Market:
         self.signals.update(&self.spec, self.book, self.orders, &self.params.v, now_ns)
         if self.book.valid:
             react_to_mid(&self.reaction, self.signals.s.mid_usd, &self.params.v.orders, now_ns)
+            count_moves(&self.reaction, self.signals.s.mid_usd, &self.params.v.inventory, now_ns)
         regime_update(&self.regime, &self.signals.windows, &self.params.v)
 
     cdef void take_stance(self, const WindowTable* windows, int64_t now_ns) noexcept nogil:
         """Say what may be quoted at this decision, and what our own fills teach."""
         cdef int32_t side
         stance_of(&self.reaction, &self.signals.s, &self.regime, windows, &self.params.v,
-                  self.position.contracts, now_ns, &self.stance)
+                  now_ns, &self.stance)
+        reduce_stance(&self.reaction, &self.spec, &self.signals.s, &self.params.v,
+                      self.position.contracts, now_ns, &self.stance)
         self.keep_hours(now_ns)
         self.inventory.taker_share = <double>(self.ledger.fills - self.ledger.maker_fills) / (
             <double>(self.ledger.fills + TAKER_PRIOR))
@@ -169,9 +175,12 @@ cdef class Market:
         if self.orders.orders[fill.slot].amount_contracts > 0:
             share = (<double>self.orders.orders[fill.slot].booked_contracts
                      / <double>self.orders.orders[fill.slot].amount_contracts)
-        react_to_fill(&self.reaction, fill.side, fill.slot, fill.generation, share,
-                      price_usd(&self.spec, fill.price_ticks), self.signals.s.mid_usd,
-                      &self.params.v, now_ns)
+        react_to_fill(&self.reaction, fill, share, price_usd(&self.spec, fill.price_ticks),
+                      self.signals.s.mid_usd, &self.params.v, now_ns)
+
+    cdef void on_taken(self, int64_t now_ns) noexcept nogil:
+        """The take of this decision has left."""
+        reduction_taken(&self.reaction, &self.approved.take, now_ns)
 
     cdef void decided(self, int64_t now_ns) noexcept nogil:
         """Nothing is new any more; look again at the next deadline or refresh."""
@@ -211,6 +220,13 @@ cdef class Market:
     def why(self):
         """How the last decision came to be, as a dict."""
         return explain(&self.approved.why)
+
+    def take(self):
+        """What the last decision was allowed to take: (side, price_ticks, contracts), or None."""
+        if self.approved.take.why == TAKE_NONE:
+            return None
+        return (self.approved.take.side, self.approved.take.price_ticks,
+                self.approved.take.amount_contracts)
 
     def quotes(self):
         """The approved ladder of the last decision: ([(price_ticks, contracts)], asks)."""

@@ -101,6 +101,7 @@ cdef struct OrderParams:
     double run_bps
     double reentry_stagger_ms
     double small_fill_share
+    double take_limit_bps
 
 cdef struct InventoryParams:
     double limit_btc
@@ -109,6 +110,9 @@ cdef struct InventoryParams:
     double fills_in_row_shrink
     double fills_in_row_pause
     double fills_in_row_pause_s
+    double cut_above_btc
+    double cut_adverse_moves
+    double cut_clip_btc
 
 cdef struct RiskParams:
     double stale_ms
@@ -128,6 +132,7 @@ cdef struct CoverParams:
     double step_bps
     double step_s
     double max_s
+    double max_loss_bps
 
 cdef struct ExpiryParams:
     double wind_down_h

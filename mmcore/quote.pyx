@@ -5,14 +5,16 @@ from mmcore.alpha cimport set_alpha
 from mmcore.book cimport NO_ASK, NO_BID
 from mmcore.ladder cimport SideInput, on_step, rung_ticks, size_factor
 from mmcore.params cimport QuoteParams
+from mmcore.reduction cimport set_take
 from mmcore.regime cimport REGIME_TRENDING, REGIME_VOLATILE
 from mmcore.signals cimport REFERENCE_LEAD
 from mmcore.types cimport (
     LEVELS_MAX, REMOVED_REFERENCE, REMOVED_SIZE, REMOVED_WIDTH, SIDE_BID, TAKE_NONE, Why,
-    contracts_of_btc, lots_down)
+    contracts_of_btc, lots_down, sign_of)
 from mmcore.width cimport Width, WidthInput, gamma_of, width_of
 
 cdef double FUNDING_PERIOD_S = 28_800.0     # what the venue's rates are stated for
+cdef double LEAST_HOLD_S = 3_600.0          # who is filled now holds for an hour at least
 cdef double HELD_SHARE = 2.0 / 3.0          # of the limit, beyond which reducing is not held
 
 # What both sides of one decision share.
@@ -39,9 +41,11 @@ cdef double carry_usd(const Instrument* spec, const SignalState* signal,
     reference holds the fair basis already.
     """
     cdef double cap = params.quote.max_carry_bps * 1e-4 * signal.reference_usd
-    cdef double off
+    cdef double off, hold_s = params.quote.funding_hold_s
     if spec.expiry_ms == 0:
-        return clamped(-signal.current_funding * params.quote.funding_hold_s / FUNDING_PERIOD_S
+        if 0.0 < hold_s < LEAST_HOLD_S:
+            hold_s = LEAST_HOLD_S
+        return clamped(-signal.current_funding * hold_s / FUNDING_PERIOD_S
                        * signal.reference_usd, cap)
     if (signal.reference_source == REFERENCE_LEAD or not signal.has_basis
             or params.signals.basis_half_life_s <= 0.0):
@@ -195,13 +199,16 @@ cdef int32_t removed_bits(const Stance* stance, int32_t side, bint reducing,
     return bits
 
 
-cdef void begin_why(const SignalState* signal, const ParamValues* params,
+cdef void begin_why(const Instrument* spec, const SignalState* signal, const ParamValues* params,
                     const Inventory* inventory, const Stance* stance,
                     TargetQuotes* out) noexcept nogil:
+    """An empty ladder, what is to be taken, and what the decision looked at."""
     cdef Why* why = &out.why
     cdef int32_t side
-    out.take.why = why.take = TAKE_NONE
-    why.take_contracts = 0
+    set_take(spec, signal, stance, params.orders.take_limit_bps, &out.take)
+    why.take, why.take_contracts = out.take.why, 0
+    if out.take.why != TAKE_NONE:
+        why.take_contracts = sign_of(out.take.side) * out.take.amount_contracts
     for side in range(2):
         out.count[side] = out.first[side] = 0
         out.reducing[side] = False
@@ -227,7 +234,7 @@ cdef void quote_compute(const Instrument* spec, const SignalState* signal,
     cdef SideInput at
     cdef int32_t side
     cdef bint wide
-    begin_why(signal, params, inventory, stance, out)
+    begin_why(spec, signal, params, inventory, stance, out)
     if signal.reference_usd <= 0.0:
         why.removed[0] = why.removed[1] = REMOVED_REFERENCE
         return
@@ -263,6 +270,6 @@ cdef void quote_compute(const Instrument* spec, const SignalState* signal,
         if why.removed[side]:
             placement.last_ticks[side] = placement.stepped_ticks[side] = 0
             continue
-        at.distance_usd = (why.half_usd + why.pad_usd + why.markout_usd[side]
-                           - stance.nearer_bps[side] * 1e-4 * why.reference_usd)
+        at.distance_usd = why.half_usd + why.pad_usd + why.markout_usd[side]
+        at.cover_usd = stance.cover_bps[side] * 1e-4 * why.reference_usd
         quote_side(spec, signal, params, stance, &sizing, &at, placement, out)

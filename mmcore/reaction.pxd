@@ -8,6 +8,7 @@ from libc.stdint cimport int32_t, int64_t, uint32_t
 from mmcore.params cimport OrderParams, ParamValues
 from mmcore.regime cimport RegimeState
 from mmcore.signals cimport SignalState
+from mmcore.types cimport Fill
 from mmcore.windows cimport WindowTable
 
 cdef enum:
@@ -29,7 +30,8 @@ cdef struct Reaction:
     int32_t hold_level          # deepest level filled
     int32_t extensions
     double hold_mid_usd
-    double fill_usd
+    int64_t fill_contracts      # filled on that side since the hold began …
+    double fill_usd             # … at this mean price
     # fills of one side in a row
     int32_t row_side
     int32_t row
@@ -39,6 +41,13 @@ cdef struct Reaction:
     # covering an adverse fill
     int64_t cover_ns            # when it began; 0: none
     int32_t cover_side          # the side that covers
+    int64_t cover_contracts     # still to be bought or sold back …
+    double cover_fill_usd       # … of what was filled at this price
+    int64_t take_ns             # when liquidity was last taken for it
+    # moves of the mid in a row, sampled: up above 0
+    int32_t moves
+    double move_mid_usd
+    int64_t move_ns
 
 cdef struct Stance:
     int32_t removed[2]          # RemovedReason bits that empty a side
@@ -48,7 +57,10 @@ cdef struct Stance:
     double spread_factor
     double size_factor          # of adding quotes
     double row_factor[2]        # so too, per side
-    double nearer_bps[2]        # a covering side goes nearer by this
+    double cover_bps[2]         # a covering side stands this far ahead of the best; 0: no cover
+    int32_t take                # TakeReason
+    int32_t take_side
+    int64_t take_contracts
     bint tiny                   # quote.tiny_size_btc instead of standing aside
     int32_t regime
     int64_t wake_ns             # next deadline; 0: none
@@ -58,9 +70,9 @@ cdef void react_to_mid(Reaction* state, double mid_usd, const OrderParams* param
 cdef void react_to_trade(Reaction* state, int32_t bits, int32_t taker_side,
                          const OrderParams* params, int64_t now_ns) noexcept nogil
 cdef void react_to_lead(Reaction* state, const Reaction* lead) noexcept nogil
-cdef void react_to_fill(Reaction* state, int32_t side, int32_t slot, uint32_t generation,
-                        double filled_share, double fill_usd, double mid_usd,
-                        const ParamValues* params, int64_t now_ns) noexcept nogil
+cdef void react_to_fill(Reaction* state, const Fill* fill, double filled_share, double fill_usd,
+                        double mid_usd, const ParamValues* params, int64_t now_ns) noexcept nogil
 cdef void stance_of(Reaction* state, const SignalState* signal, const RegimeState* regime,
-                    const WindowTable* windows, const ParamValues* params, int64_t contracts,
-                    int64_t now_ns, Stance* out) noexcept nogil
+                    const WindowTable* windows, const ParamValues* params, int64_t now_ns,
+                    Stance* out) noexcept nogil
+cdef void wake_at(Stance* out, int64_t when_ns, int64_t now_ns) noexcept nogil

@@ -1,12 +1,12 @@
 """See reaction.pxd."""
-from libc.math cimport fabs, floor
+from libc.math cimport fabs
 from libc.string cimport memset
 
 from mmcore.flow cimport FLOW_LARGE, FLOW_SWEEP
 from mmcore.regime cimport REGIME_STAND_ASIDE
 from mmcore.signals cimport strong_signal
 from mmcore.types cimport (
-    LEVELS_MAX, REMOVED_COVER, REMOVED_FILLS, REMOVED_HOLD, REMOVED_MOMENTUM, REMOVED_REGIME,
+    LEVELS_MAX, REMOVED_FILLS, REMOVED_HOLD, REMOVED_MOMENTUM, REMOVED_REGIME,
     REMOVED_SIGNAL, REMOVED_SWEEP, REMOVED_TOP_RATE, REMOVED_VOL, REMOVED_WINDOW, SIDE_ASK,
     SIDE_BID, SLOTS_QUOTE)
 
@@ -77,13 +77,52 @@ cdef void react_to_lead(Reaction* state, const Reaction* lead) noexcept nogil:
             state.sweep_ns[side] = lead.sweep_ns[side]
 
 
-cdef void react_to_fill(Reaction* state, int32_t side, int32_t slot, uint32_t generation,
-                        double filled_share, double fill_usd, double mid_usd,
-                        const ParamValues* params, int64_t now_ns) noexcept nogil:
-    """A fill of a quote: begin the hold, count the row. Dust does neither."""
-    cdef int32_t level = slot - side * LEVELS_MAX
+cdef void add_fill(Reaction* state, const Fill* fill, double fill_usd) noexcept nogil:
+    """Keep how much was filled on one side during a hold, at what mean price."""
+    cdef double before = <double>state.fill_contracts
+    if state.hold_ns == 0 or state.hold_side != fill.side:
+        before, state.fill_contracts = 0.0, 0
+    state.fill_contracts += fill.amount_contracts
+    state.fill_usd = (state.fill_usd * before + fill_usd * <double>fill.amount_contracts) / (
+        <double>state.fill_contracts)
+    if state.cover_ns > 0:              # a late fill of what is being covered
+        state.cover_contracts += fill.amount_contracts
+
+
+cdef void count_row(Reaction* state, const Fill* fill, const ParamValues* params,
+                    int64_t now_ns) noexcept nogil:
+    """Orders of one side filled in a row; the other side's fill starts anew."""
     cdef int32_t pause = <int32_t>params.inventory.fills_in_row_pause
-    if not 0 <= slot < SLOTS_QUOTE or filled_share < params.orders.small_fill_share:
+    if state.row > 0 and state.row_side != fill.side:
+        state.row = 0
+        state.row_pause_ns[state.row_side] = 0
+    if state.row > 0 and fill.slot == state.row_slot and (
+            fill.generation == state.row_generation):
+        return                          # another trade of the same order
+    state.row += 1
+    state.row_side, state.row_slot, state.row_generation = fill.side, fill.slot, fill.generation
+    if 0 < pause <= state.row:
+        state.row_pause_ns[fill.side] = now_ns + <int64_t>(
+            params.inventory.fills_in_row_pause_s * 1e9)
+
+
+cdef void react_to_fill(Reaction* state, const Fill* fill, double filled_share, double fill_usd,
+                        double mid_usd, const ParamValues* params, int64_t now_ns) noexcept nogil:
+    """A fill of a quote: begin the hold, count the row. Dust does neither.
+
+    What covers an earlier fill, passively or by taking, only counts against the cover.
+    """
+    cdef int32_t side = fill.side
+    cdef int32_t level = fill.slot - side * LEVELS_MAX
+    if fill.amount_contracts <= 0:
+        return
+    if state.cover_ns > 0 and side == state.cover_side:
+        state.cover_contracts -= fill.amount_contracts
+        return
+    if not 0 <= fill.slot < SLOTS_QUOTE:
+        return
+    add_fill(state, fill, fill_usd)
+    if filled_share < params.orders.small_fill_share:
         return
     if params.orders.post_fill_hold_ms > 0.0:
         if state.hold_ns == 0 or state.hold_side != side or level > state.hold_level:
@@ -91,18 +130,9 @@ cdef void react_to_fill(Reaction* state, int32_t side, int32_t slot, uint32_t ge
         state.hold_ns = now_ns + ns_of_ms(params.orders.post_fill_hold_ms)
         state.stagger_ns = 0
         state.hold_side = side
-        state.hold_mid_usd, state.fill_usd = mid_usd, fill_usd
+        state.hold_mid_usd = mid_usd
         state.extensions = 0
-    if state.row > 0 and state.row_side != side:
-        state.row = 0
-        state.row_pause_ns[state.row_side] = 0
-    if state.row > 0 and slot == state.row_slot and generation == state.row_generation:
-        return                          # another trade of the same order
-    state.row += 1
-    state.row_side, state.row_slot, state.row_generation = side, slot, generation
-    if 0 < pause <= state.row:
-        state.row_pause_ns[side] = now_ns + <int64_t>(
-            params.inventory.fills_in_row_pause_s * 1e9)
+    count_row(state, fill, params, now_ns)
 
 
 cdef void settle_hold(Reaction* state, const SignalState* signal, const ParamValues* params,
@@ -123,30 +153,12 @@ cdef void settle_hold(Reaction* state, const SignalState* signal, const ParamVal
     state.hold_ns = 0
     state.stagger_ns = now_ns + ns_of_ms(params.orders.reentry_stagger_ms)
     loss = signed * (state.fill_usd - mid)
-    if params.cover.trigger_bps > 0.0 and mid > 0.0 and (
+    if state.cover_ns == 0 and params.cover.trigger_bps > 0.0 and mid > 0.0 and (
             loss > params.cover.trigger_bps * 1e-4 * mid):
         state.cover_ns = now_ns
         state.cover_side = SIDE_ASK if state.hold_side == SIDE_BID else SIDE_BID
-
-
-cdef void cover(Reaction* state, const SignalState* signal, const ParamValues* params,
-                int64_t contracts, int64_t now_ns, Stance* out) noexcept nogil:
-    """Only the covering side, a step nearer each time; over when flat, recovered or too long."""
-    cdef double elapsed, signed = 1.0 if state.cover_side == SIDE_ASK else -1.0
-    if state.cover_ns == 0:
-        return
-    elapsed = <double>(now_ns - state.cover_ns) * 1e-9
-    if (signed * <double>contracts <= 0.0 or elapsed >= params.cover.max_s
-            or signed * (state.fill_usd - signal.mid_usd)
-            < 0.5 * params.cover.trigger_bps * 1e-4 * signal.mid_usd):
-        state.cover_ns = 0
-        return
-    out.removed[1 - state.cover_side] |= REMOVED_COVER
-    if params.cover.step_s > 0.0:
-        out.nearer_bps[state.cover_side] = params.cover.step_bps * floor(
-            elapsed / params.cover.step_s)
-        wake_at(out, state.cover_ns + <int64_t>(
-            (floor(elapsed / params.cover.step_s) + 1.0) * params.cover.step_s * 1e9), now_ns)
+        state.cover_contracts, state.cover_fill_usd = state.fill_contracts, state.fill_usd
+        state.take_ns = 0
 
 
 cdef void wake_at(Stance* out, int64_t when_ns, int64_t now_ns) noexcept nogil:
@@ -203,8 +215,8 @@ cdef void stand_by_market(const SignalState* signal, const RegimeState* regime,
 
 
 cdef void stance_of(Reaction* state, const SignalState* signal, const RegimeState* regime,
-                    const WindowTable* windows, const ParamValues* params, int64_t contracts,
-                    int64_t now_ns, Stance* out) noexcept nogil:
+                    const WindowTable* windows, const ParamValues* params, int64_t now_ns,
+                    Stance* out) noexcept nogil:
     """Fill `out` with what may be quoted at this decision."""
     cdef int32_t side
     cdef int32_t shrink = <int32_t>params.inventory.fills_in_row_shrink
@@ -212,7 +224,6 @@ cdef void stance_of(Reaction* state, const SignalState* signal, const RegimeStat
     stand_by_market(signal, regime, windows, params, out)
     settle_hold(state, signal, params, now_ns)
     hold(state, params, now_ns, out)
-    cover(state, signal, params, contracts, now_ns, out)
     for side in range(2):
         out.row_factor[side] = 1.0
         if state.momentum_ns[side] > now_ns:

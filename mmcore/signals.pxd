@@ -3,6 +3,7 @@ from libc.stdint cimport int32_t, int64_t
 
 from mmcore.book cimport OrderBook
 from mmcore.flow cimport FlowState
+from mmcore.microprice cimport MicroTable
 from mmcore.orders cimport OrderTable
 from mmcore.params cimport ParamValues, SignalParams
 from mmcore.types cimport Instrument, TickerUpdate, TradePrint
@@ -22,7 +23,7 @@ cdef struct SignalState:
     int64_t others_contracts[2]
     bint two_sided              # others quote both sides
     double mid_usd              # of the others; 0 while not two-sided
-    double micro_usd            # size-weighted mid of the others' touch
+    double micro_usd            # by the table, else the size-weighted mid of the others' touch
     double spread_usd
     double imbalance            # (bids - asks) / (bids + asks) over the levels, in [-1, 1]
     double vol_usd              # EWMA of mid moves, USD per sqrt(s)
@@ -50,6 +51,7 @@ cdef struct SignalState:
     double top_rise             # of them rises minus falls
     double fair_basis_usd       # EWMA of mid minus index
     bint has_basis
+    double basis_year           # (mark - index) / index of a dated contract, a year
     double lead_basis_usd       # EWMA of own mid minus the lead's micro-price
     bint has_lead_basis
     int64_t lead_sample_ns
@@ -59,11 +61,13 @@ cdef class Signals:
     cdef SignalState s
     cdef FlowState flow
     cdef VolState windows
+    cdef MicroTable micro_table
 
     cdef void restart(self) noexcept nogil
     cdef int32_t on_trade(self, const Instrument* spec, const TradePrint* trade,
                           const ParamValues* params, int64_t now_ns) noexcept nogil
-    cdef void on_ticker(self, const TickerUpdate* ticker, int64_t now_ns) noexcept nogil
+    cdef void on_ticker(self, const Instrument* spec, const TickerUpdate* ticker,
+                        int64_t now_ns) noexcept nogil
     cdef void update(self, const Instrument* spec, OrderBook book, OrderTable orders,
                      const ParamValues* params, int64_t now_ns) noexcept nogil
     cdef void refer(self, const ParamValues* params) noexcept nogil

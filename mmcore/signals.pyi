@@ -1,5 +1,6 @@
 """Python face of one instrument's signals."""
 
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import TypedDict, type_check_only
 
@@ -19,6 +20,7 @@ class Reading(TypedDict):
     best_ask_ticks: int | None
     others_bid_ticks: int | None
     others_ask_ticks: int | None
+    touch_contracts: tuple[int, int]
     mid_usd: float
     micro_usd: float
     spread_usd: float
@@ -38,6 +40,7 @@ class Reading(TypedDict):
     mean_depth_contracts: float
     fair_basis_usd: float
     lead_basis_usd: float
+    basis_year: float
     vol_year: float
     range_year: float
     window_vol_usd: float
@@ -46,6 +49,7 @@ class Reading(TypedDict):
 @disjoint_base
 class Signals:
     def read(self) -> Reading: ...
+    def set_micro_table(self, rows: Sequence[Sequence[float]]) -> None: ...
     def flow_at(
         self, half_life_s: float, ofi_half_life_s: float, now_ns: int
     ) -> tuple[float, float]: ...

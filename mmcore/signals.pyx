@@ -5,11 +5,13 @@ from mmcore.book cimport NO_ASK, NO_BID
 from mmcore.flow cimport (
     flow_imbalance, flow_ofi, flow_on_touch, flow_on_trade, flow_restart, flow_run,
     flow_top_rate)
+from mmcore.microprice cimport micro_ticks, set_table
 from mmcore.types cimport SIDE_ASK, SIDE_BID, LevelChange, price_usd, SLOTS_MAX
 from mmcore.volatility cimport vol_restart, vol_update
 
 cdef enum:
     DEPTH_MAX = 20                      # levels an imbalance may look at
+cdef double YEAR_MS = 31_557_600_000.0
 cdef int64_t SAMPLE_NS = 100_000_000    # volatility samples the mid at most this often: no bounce
 
 
@@ -48,7 +50,10 @@ cdef class Signals:
         return flow_on_trade(&self.flow, spec, trade, &params.signals,
                              params.orders.pull_trade_usd, now_ns)
 
-    cdef void on_ticker(self, const TickerUpdate* ticker, int64_t now_ns) noexcept nogil:
+    cdef void on_ticker(self, const Instrument* spec, const TickerUpdate* ticker,
+                        int64_t now_ns) noexcept nogil:
+        """Take mark, index, band and funding; of a dated contract also its basis a year."""
+        cdef int64_t left_ms = spec.expiry_ms - ticker.timestamp_ms
         self.s.ticker_ns = now_ns
         if ticker.mark_usd > 0.0:
             self.s.mark_usd = ticker.mark_usd
@@ -62,6 +67,9 @@ cdef class Signals:
             self.s.max_price_usd = ticker.max_price_usd
         self.s.current_funding = ticker.current_funding
         self.s.funding_8h = ticker.funding_8h
+        if left_ms > 0 and ticker.timestamp_ms > 0 and self.s.index_usd > 0.0:
+            self.s.basis_year = (self.s.mark_usd / self.s.index_usd - 1.0) * (
+                YEAR_MS / <double>left_ms)
 
     cdef void update(self, const Instrument* spec, OrderBook book, OrderTable orders,
                      const ParamValues* params, int64_t now_ns) noexcept nogil:
@@ -78,9 +86,14 @@ cdef class Signals:
             ask = price_usd(spec, s.others_ticks[SIDE_ASK])
             s.mid_usd = 0.5 * (bid + ask)
             s.spread_usd = ask - bid
-            size = <double>(s.others_contracts[SIDE_BID] + s.others_contracts[SIDE_ASK])
-            s.micro_usd = (bid * <double>s.others_contracts[SIDE_ASK]
-                           + ask * <double>s.others_contracts[SIDE_BID]) / size
+            if self.micro_table.spreads > 0:
+                s.micro_usd = s.mid_usd + spec.tick_usd * micro_ticks(
+                    &self.micro_table, s.others_ticks[SIDE_ASK] - s.others_ticks[SIDE_BID],
+                    s.others_contracts)
+            else:
+                size = <double>(s.others_contracts[SIDE_BID] + s.others_contracts[SIDE_ASK])
+                s.micro_usd = (bid * <double>s.others_contracts[SIDE_ASK]
+                               + ask * <double>s.others_contracts[SIDE_BID]) / size
             if book.valid:
                 flow_on_touch(&self.flow, s.others_ticks, s.others_contracts, p, now_ns)
                 vol_update(&self.windows, s.mid_usd, p.vol_window_s, now_ns)
@@ -206,6 +219,7 @@ cdef class Signals:
             "best_ask_ticks": s.best_ticks[1] if s.best_ticks[1] < NO_ASK else None,
             "others_bid_ticks": s.others_ticks[0] if s.others_ticks[0] > NO_BID else None,
             "others_ask_ticks": s.others_ticks[1] if s.others_ticks[1] < NO_ASK else None,
+            "touch_contracts": (s.others_contracts[0], s.others_contracts[1]),
             "mid_usd": s.mid_usd, "micro_usd": s.micro_usd, "spread_usd": s.spread_usd,
             "imbalance": s.imbalance, "vol_usd": s.vol_usd, "reference_usd": s.reference_usd,
             "reference_source": ReferenceSource(s.reference_source).name,
@@ -214,8 +228,13 @@ cdef class Signals:
             "run": s.run, "top_rate": s.top_rate, "top_rise": s.top_rise,
             "depth_contracts": s.depth_contracts, "mean_depth_contracts": s.mean_depth_contracts,
             "fair_basis_usd": s.fair_basis_usd, "lead_basis_usd": s.lead_basis_usd,
+            "basis_year": s.basis_year,
             "vol_year": self.windows.minute_year, "range_year": self.windows.range_year,
             "window_vol_usd": self.windows.window_usd, "drift_z": self.windows.drift_z}
+
+    def set_micro_table(self, rows not None):
+        """Take a micro-price table: rows by spread, columns by the bid's share; [] for none."""
+        set_table(&self.micro_table, rows)
 
     def flow_at(self, double half_life_s, double ofi_half_life_s, int64_t now_ns):
         """Taker flow and order-flow imbalance as they stand at a time, both in [-1, 1]."""

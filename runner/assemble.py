@@ -26,6 +26,7 @@ from mmcore.telemetry import TelemetryPage
 from mmcore.types import InstrumentSpec
 from runner.config import Config, Credentials
 from runner.config_keys import Instrument
+from runner.micro_price import Table
 from runner.reactor import Reactor
 from runner.time_windows import TimeWindow
 
@@ -66,7 +67,7 @@ async def assemble(
     seed = rng.getrandbits(32)
     labels = Labels(config.venue.label_prefix, run=run, config=int(config.fingerprint(), 16))
     engine = make_engine(config.engine_values(), config.instrument, specs, journal,
-                         config.windows)
+                         config.windows, config.micro_table)
     encoder = Encoder(specs, labels, mask_seed=seed)
     sink = DeribitSink(engine, encoder)
     engine.attach(sink)
@@ -84,13 +85,15 @@ async def assemble(
 
 def make_engine(values: dict[str, float], entries: Sequence[Instrument],
                 specs: list[InstrumentSpec], journal: Journal | None,
-                windows: Sequence[TimeWindow] = ()) -> Engine:
+                windows: Sequence[TimeWindow] = (), micro_table: Table = ()) -> Engine:
     """Build the engine with the configured values, and each instrument's own over them."""
     params = Params()
     for key, value in values.items():
         params.set(key, value)
     engine = Engine(params, specs, journal)
     engine.windows.replace([window.row() for window in windows])
+    for market in engine.markets:
+        market.signals.set_micro_table(micro_table)
     for market, entry in zip(engine.markets, entries, strict=True):
         own = {"inventory.limit_btc": entry.limit_btc, "quote.size_btc": entry.size_btc}
         for key, stated in own.items():

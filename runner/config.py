@@ -43,6 +43,7 @@ from runner.config_keys import (
     engine_numbers,
 )
 from runner.credentials import SecretError, read_secret
+from runner.micro_price import Table, table_of
 from runner.time_windows import SHIPPED_WINDOWS, TimeWindow, windows_of
 
 INSTRUMENT_RULES = ("perpetual", "front", "next-quarter")
@@ -76,6 +77,7 @@ class Config(Struct, frozen=True, kw_only=True):
     start: Start
     shutdown: Shutdown
     windows: tuple[TimeWindow, ...]     # [[quote.window]]
+    micro_table: Table                  # signals.micro_table
     profile: Literal["sim", "live"]
     embedded: bool                  # the venue is a child of ours, its address not known yet
     origin: dict[str, str]          # dotted key -> where its value comes from
@@ -89,6 +91,7 @@ class Config(Struct, frozen=True, kw_only=True):
         sections = {name: msgspec.to_builtins(getattr(self, name)) for name in SECTIONS}
         for name in ("client_id", "client_secret"):
             sections["venue"][name] = "redacted" if sections["venue"][name] else ""
+        sections["signals"]["micro_table"] = self.micro_table
         sections["quote"]["window"] = [msgspec.to_builtins(w) for w in self.windows]
         return msgspec.json.encode(sections, order="sorted")
 
@@ -131,10 +134,12 @@ def load(path: Path | None, sets: Sequence[str] = (), venue: str | None = None) 
     profile: Literal["sim", "live"] = "sim" if url == "sim" or is_loopback(url) else "live"
     stated = given.pop("quote.window", None)
     windows = windows_of(stated.value, stated.where, faults) if stated else SHIPPED_WINDOWS
+    stated = given.pop("signals.micro_table", None)
+    micro_table = table_of(stated.value, stated.where, faults) if stated else ()
     check_values(given, instruments, faults)
     if faults:
         raise ConfigError(faults)
-    config = build(given, instruments, url, profile, windows)
+    config = build(given, instruments, url, profile, windows, micro_table)
     file_name = path.name if path is not None else "defaults"
     faults = limits_missing(given, profile, file_name)
     faults += contradictions(config)
@@ -360,7 +365,8 @@ def credential_faults(config: Config) -> list[str]:
 
 # ----------------------------------------------------------------------------------- building
 def build(given: dict[str, Given], instruments: list[dict[str, Given]], url: str,
-          profile: Literal["sim", "live"], windows: tuple[TimeWindow, ...]) -> Config:
+          profile: Literal["sim", "live"], windows: tuple[TimeWindow, ...],
+          micro_table: Table) -> Config:
     """Put values and the profile's defaults together."""
     origin: dict[str, str] = {}
     sections: dict[str, dict[str, Any]] = {name: {} for name in SECTIONS}
@@ -384,5 +390,5 @@ def build(given: dict[str, Given], instruments: list[dict[str, Given]], url: str
     origin |= {f"instrument.{i}.{k.partition('.')[2]}": v.where
                for i, table in enumerate(instruments) for k, v in table.items()}
     fields: dict[str, Any] = dict(made)
-    return Config(instrument=entries, windows=windows, profile=profile, embedded=url == "sim",
-                  origin=origin, **fields)
+    return Config(instrument=entries, windows=windows, micro_table=micro_table, profile=profile,
+                  embedded=url == "sim", origin=origin, **fields)

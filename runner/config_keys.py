@@ -93,6 +93,9 @@ class Orders(Section, frozen=True):
         "After the hold the adding side waits this much longer.", 0, 60000, running=True)] = 250
     small_fill_share: Annotated[float, key("1",
         "A fill under this share of its order pulls nothing.", 0.0, 1.0, running=True)] = 0.2
+    take_limit_bps: Annotated[float, key("bps",
+        "An order that takes trades at most this far through the other side's best.",
+        0.0, 1000.0, running=True)] = 5.0
 
 
 class Inventory(Section, frozen=True):
@@ -110,6 +113,14 @@ class Inventory(Section, frozen=True):
     fills_in_row_pause: Annotated[int, key("fills",
         "So many pause it; 0: off.", 0, 1000, running=True)] = 6
     fills_in_row_pause_s: Annotated[float, key("s", "How long.", 0.0, 86400.0, running=True)] = 30.0
+    cut_above_btc: Annotated[float, key("BTC",
+        "A larger position is cut while the price runs against it; 0: off.",
+        0.0, 1000.0, running=True)] = 0.25
+    cut_adverse_moves: Annotated[int, key("moves",
+        "So many moves of the mid in a row against it, looked at ten times a second; 0: off.",
+        0, 1000, running=True)] = 5
+    cut_clip_btc: Annotated[float, key("BTC",
+        "What one cut takes, reduce-only and at once.", 0.0, 1000.0, running=True)] = 0.05
 
 
 class Risk(Section, frozen=True):

@@ -210,7 +210,11 @@ class Cover(Section, frozen=True):
         "A mid this far past a fill when its hold ends starts the cover: only the "
         "reducing side; 0: off.", 0.0, 1000.0, running=True)] = 5.0
     step_bps: Annotated[float, key("bps",
-        "How much nearer the covering quote goes each time.", 0.0, 1000.0, running=True)] = 0.5
+        "The covering quote starts this far ahead of the best and goes as much further each time.",
+        0.0, 1000.0, running=True)] = 0.5
     step_s: Annotated[float, key("s", "Time between two steps.", 0.01, 3600.0, running=True)] = 2.0
     max_s: Annotated[float, key("s",
-        "The cover ends after this.", 0.1, 86400.0, running=True)] = 60.0
+        "What is not covered by then is taken.", 0.1, 86400.0, running=True)] = 60.0
+    max_loss_bps: Annotated[float, key("bps",
+        "A mid this far past the fill: the rest is taken at once; 0: off.",
+        0.0, 1000.0, running=True)] = 25.0

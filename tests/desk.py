@@ -40,6 +40,7 @@ DEFAULTS = {
     "signals.basis_half_life_s": 600, "signals.run_trades": 5, "quote.max_alpha_bps": 100,
     "quote.max_carry_bps": 1, "quote.level_size_factor": 1, "quote.intensity_a": 1,
     "quote.intensity_k": 0.1, "orders.momentum_ms": 500, "cover.max_s": 60,
+    "orders.take_limit_bps": 5,
 }
 
 

@@ -136,7 +136,7 @@ def test_ladder_by_volatility_with_a_size_profile() -> None:
     assert quotes["bids"] == [(149_962, 150), (149_942, 75), (149_922, 37)]
 
 
-@pytest.mark.parametrize(("policy", "bid"), [(0, 149_962), (1, 149_900), (2, 149_901),
+@pytest.mark.parametrize(("policy", "bid"), [(0, 149_901), (1, 149_900), (2, 149_901),
                                              (3, 149_890)])
 def test_placement(policy: int, bid: int) -> None:
     keys = {"quote.placement": float(policy), "quote.undercut_per_min": 6.0,

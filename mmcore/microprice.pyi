@@ -1,0 +1,1 @@
+"""The table is set through Signals.set_micro_table()."""
