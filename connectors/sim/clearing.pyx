@@ -247,7 +247,7 @@ cdef class Clearing(Checks):
         return self.want_flush(t_ns, book)
 
     cdef int want_flush(self, int64_t t_ns, MatchBook book) except -1:
-        if book.feed.raw_due_ns == 0:
+        if book.feed.raw_due_ns == 0 and not self.unpublished:
             book.feed.raw_due_ns = (t_ns // MS + 1) * MS
             self.due_ns = min(self.due_ns, book.feed.raw_due_ns)
         return 0

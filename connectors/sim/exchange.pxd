@@ -12,6 +12,7 @@ What happened is told to `outputs`, synchronously and in order.
 cimport cython
 from libc.stdint cimport int32_t, int64_t
 
+from connectors.replay.event cimport Event
 from connectors.sim.account cimport Account
 from connectors.sim.matching cimport MatchBook
 from connectors.sim.orders cimport OrderRequest, Outcome
@@ -45,6 +46,10 @@ cdef class Exchange(Timers):
     # ---- market interface: what takes part without an account
     cpdef int market_set_level(self, int64_t t_ns, int32_t market, int32_t side,
                                int64_t price_ticks, int64_t amount_contracts) except -1
+    cdef int market_levels(self, int64_t t_ns, int32_t market, const Event* events,
+                           int64_t count) except -1
+    cdef int set_level(self, int32_t market, int32_t side, int64_t price_ticks,
+                       int64_t amount_contracts) except -1
     cpdef int market_clear(self, int64_t t_ns, int32_t market) except -1
     cpdef int market_trade(self, int64_t t_ns, int32_t market, int32_t taker_side,
                            int64_t price_ticks, int64_t amount_contracts, int32_t flags) except -1

@@ -1,6 +1,7 @@
 """The exchange; see exchange.pxd. Sessions, requests, then the market interface."""
 from libc.string cimport memcpy, memset
 
+from connectors.replay.event cimport EVENT_LEVEL, FLAG_SNAPSHOT, Event
 from connectors.sim.marking cimport MarketData
 from connectors.sim.orders cimport (
     CANCEL_DISCONNECT, CANCEL_USER_REQUEST, LABEL_MAX, SLOT_NONE, TRADE_BLOCK, TRADE_COMBO_LEG,
@@ -117,9 +118,38 @@ cdef class Exchange(Timers):
 
         An amount that would cross queued orders trades with them first, at their prices.
         """
+        self.run_timers(t_ns)
+        self.set_level(market, side, price_ticks, amount_contracts)
+        return self.note_change(self.now_ns, market)
+
+    cdef int market_levels(self, int64_t t_ns, int32_t market, const Event* events,
+                           int64_t count) except -1:
+        """Apply one recorded book message; a snapshot clears the book before it.
+
+        Deletes go first, so that a move of the touch never crosses the message's own old levels.
+        """
+        cdef MatchBook book = self.books[market]
+        cdef const Event* event
+        cdef int64_t i
+        self.run_timers(t_ns)
+        if events.flags & FLAG_SNAPSHOT:
+            self.market_clear(t_ns, market)
+        for i in range(count):
+            event = &events[i]
+            if event.kind == EVENT_LEVEL and event.amount_contracts == 0:
+                if not book.set_quiet(event.side, event.price_ticks, 0):
+                    self.set_level(market, event.side, event.price_ticks, 0)
+        for i in range(count):
+            event = &events[i]
+            if event.kind == EVENT_LEVEL and event.amount_contracts > 0:
+                if not book.set_quiet(event.side, event.price_ticks, event.amount_contracts):
+                    self.set_level(market, event.side, event.price_ticks, event.amount_contracts)
+        return self.note_change(self.now_ns, market)
+
+    cdef int set_level(self, int32_t market, int32_t side, int64_t price_ticks,
+                       int64_t amount_contracts) except -1:
         cdef MatchBook book = self.books[market]
         cdef int64_t left = amount_contracts
-        self.run_timers(t_ns)
         if amount_contracts > 0 and book.crosses(side, price_ticks):
             left -= book.take_orders(side, price_ticks, amount_contracts)
             if book.fill_count > 0:
@@ -127,7 +157,7 @@ cdef class Exchange(Timers):
                 self.outputs.on_event_end(self.now_ns)
         if left > 0 or amount_contracts == 0:
             book.set_liquidity(side, price_ticks, left)
-        return self.note_change(self.now_ns, market)
+        return 0
 
     cpdef int market_clear(self, int64_t t_ns, int32_t market) except -1:
         """Remove all recorded liquidity of a market; queued orders stay."""

@@ -1,8 +1,10 @@
 """Price-time matching of one instrument; see matching.pxd."""
+from libc.math cimport llround
 from libc.stdlib cimport free, malloc, realloc
 
+from connectors.sim.levels cimport LEVEL_PAGE_BITS, LEVEL_SPAN_BITS
 from connectors.sim.orders cimport SLOT_NONE, SimOrder
-from connectors.sim.queue cimport QUEUE_POWER, queue_join, queue_level_changed, queue_traded
+from connectors.sim.queue cimport QUEUE_LOG, queue_join, queue_level_changed, queue_traded
 from mmcore.types cimport SIDE_BID, InstrumentSpec
 
 cdef enum:
@@ -143,8 +145,9 @@ cdef class MatchBook:
                 contracts -= self.take_level(level, ticks, contracts)
                 continue
             order = &self.pool.items[level.head]
-            if order.ahead_contracts > 0:
-                part = contracts if contracts < order.ahead_contracts else order.ahead_contracts
+            part = llround(order.ahead_contracts)
+            if part > 0:
+                part = min(part, contracts)
                 contracts -= self.take_level(level, ticks, part)
                 continue
             if order.account == account:
@@ -225,6 +228,40 @@ cdef class MatchBook:
         level.printed_contracts = 0
         return self.change_total(level, side, price_ticks, contracts - known)
 
+    cdef bint set_quiet(self, int32_t side, int64_t price_ticks, int64_t contracts) noexcept nogil:
+        """set_liquidity for the common level: no order there, nothing crossed, nobody watching.
+
+        False where any of that is not so, and nothing was done.
+        """
+        cdef int64_t i = price_ticks - self.levels.base_ticks
+        cdef Level* level
+        if (self.feed.watched or not 0 <= i < (<int64_t>1 << LEVEL_SPAN_BITS)
+                or self.levels.pages[i >> LEVEL_PAGE_BITS] == NULL):
+            return False
+        level = &self.levels.pages[i >> LEVEL_PAGE_BITS][i & ((1 << LEVEL_PAGE_BITS) - 1)]
+        if level.head != SLOT_NONE:
+            return False
+        if level.total_contracts == 0:
+            if contracts == 0:
+                self.unknown_deletes += 1
+                return True
+            if self.crosses(side, price_ticks):
+                return False
+            level.side = side
+            self.levels.occupy(side, price_ticks)
+        elif level.side != side:
+            return False
+        elif contracts == level.liquidity_contracts:
+            self.empty_changes += 1
+            return True
+        elif contracts == 0:
+            self.levels.vacate(side, price_ticks)
+        level.liquidity_contracts = contracts
+        level.total_contracts = contracts
+        level.printed_contracts = 0
+        self.feed.changed = True
+        return True
+
     cdef int clear_crossed(self, int32_t side, int64_t price_ticks) except -1:
         """Drop recorded liquidity a newer recorded level has run over."""
         cdef int32_t other = 1 - side
@@ -276,7 +313,9 @@ cdef class MatchBook:
         """
         cdef int64_t better = price_ticks - 1 if side == SIDE_BID else price_ticks + 1
         cdef int64_t left = contracts - self.take_orders(side, better, contracts)
-        cdef int64_t passed = 0
+        cdef double here = <double>left     # of it, not yet given to anybody at this price
+        cdef double passed = 0.0
+        cdef double before
         cdef int64_t traded = contracts - left
         cdef int64_t part
         cdef int32_t slot, behind
@@ -285,31 +324,31 @@ cdef class MatchBook:
             return traded
         level.printed_contracts += left
         slot = level.head
-        while slot != SLOT_NONE and left > 0:
+        while slot != SLOT_NONE and here > 0.0:
             behind = self.pool.items[slot].next
-            part = self.pool.items[slot].ahead_contracts - passed
-            if part > left:
-                part = left
-            if part > 0:
-                passed += part
-                left -= part
-            part = rest_of(&self.pool.items[slot])
-            if part > left:
-                part = left
+            before = min(here, self.pool.items[slot].ahead_contracts - passed)
+            if before > 0.0:
+                passed += before
+                here -= before
+            part = min(llround(here), rest_of(&self.pool.items[slot]))
             if part > 0:
                 self.add_fill(price_ticks, part, slot)
                 self.filled(slot, part)
-                left -= part
+                here -= <double>part
                 traded += part
             slot = behind
-        self.pass_queue(level, passed)
+        slot = level.head
+        while slot != SLOT_NONE:
+            self.pool.items[slot].ahead_contracts = max(
+                0.0, self.pool.items[slot].ahead_contracts - passed)
+            slot = self.pool.items[slot].next
         return traded
 
     # ---- for Python
     def set_queue_model(self, int32_t kind, double power=1.0):
         """Choose how a shrinking level moves queued orders up: a queue.QueueKind."""
-        if not 0 <= kind <= QUEUE_POWER or not 0.0 < power <= 10.0:
-            raise ValueError(f"queue model {kind} with power {power}: 0 to 2, power above 0 to 10")
+        if not 0 <= kind <= QUEUE_LOG or not 0.0 < power <= 10.0:
+            raise ValueError(f"queue model {kind} with power {power}: 0 to 3, power above 0 to 10")
         self.queue.kind = kind
         self.queue.power = power
 

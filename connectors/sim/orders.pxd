@@ -78,7 +78,7 @@ cdef struct SimOrder:
     int64_t amount_contracts
     int64_t filled_contracts
     int64_t filled_entry        # as Position.entry: exact sum for the average price
-    int64_t ahead_contracts     # recorded liquidity estimated to stand before this order
+    double ahead_contracts      # recorded liquidity estimated to stand before this order
     int64_t created_ns
     int64_t updated_ns
     int32_t account

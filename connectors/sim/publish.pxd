@@ -22,6 +22,7 @@ cdef class BookFeed:
     cdef DirtyTicks dirty[INTERVALS]
     cdef BookChange* changes[2]
     cdef int32_t capacity
+    cdef int32_t watched        # active intervals
     cdef int64_t change_id      # of the book as it is now
     cdef bint changed           # since the last flush of the raw interval
     cdef int64_t raw_due_ns     # 0: nothing collected

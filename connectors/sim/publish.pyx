@@ -80,6 +80,7 @@ cdef class BookFeed:
                 if not self.levels.worse(side, &ticks):
                     break
         dirty.active = True
+        self.watched += 1
         dirty.last_change_id = self.change_id
         return 0
 
@@ -98,6 +99,7 @@ cdef class BookFeed:
                 levels[i].dirty &= <uint8_t>~(1 << interval)
 
     cdef void deactivate(self, int32_t interval) noexcept nogil:
+        self.watched -= self.dirty[interval].active
         self.dirty[interval].active = False
 
     cdef int make_room(self, int32_t count) except -1:

@@ -31,6 +31,7 @@ cdef class Registry:
     cdef MarketData data[VENUE_MARKETS_MAX]
     cdef IndexState indexes[INDEXES_MAX]
     cdef int32_t index_count
+    cdef bint unpublished       # nobody is shown changes as they happen
     cdef OrderPool pool
     cdef TradeLog trades
     cdef Outputs outputs

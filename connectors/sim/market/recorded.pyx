@@ -178,18 +178,8 @@ cdef class RecordedMarket:
         cdef MatchBook book = exchange.books[event.instrument]
         cdef int64_t unchanged = book.unknown_deletes + book.empty_changes + book.out_of_span
         cdef int64_t trades = exchange.trades.count
-        cdef int64_t levels = 0
-        cdef int64_t i
-        cdef bint deletes
-        if snapshot:
-            exchange.market_clear(t_ns, event.instrument)
-        for deletes in (True, False):
-            for i in range(begin, end):
-                event = &self.items[i]
-                if event.kind == EVENT_LEVEL and (event.amount_contracts == 0) == deletes:
-                    exchange.market_set_level(t_ns, event.instrument, event.side,
-                                              event.price_ticks, event.amount_contracts)
-                    levels += 1
+        cdef int64_t levels = end - begin if event.kind == EVENT_LEVEL else 0
+        exchange.market_levels(t_ns, event.instrument, event, end - begin)
         self.count_fills(exchange, trades)
         if snapshot:
             self.counts.snapshots += 1
