@@ -164,6 +164,26 @@ def replay(
 
 
 @app.command()
+def backtest(
+    data: Annotated[list[Path], typer.Argument(
+        metavar="DATA...", help="Recordings; files of one folder and kind are one, in order.")],
+    config: ConfigOption = None,
+    sets: SetOption = None,
+    out: Annotated[Path | None, typer.Option(
+        help="Write fills, requests, samples (Parquet) and the summary to this folder.")] = None,
+    workers: Annotated[int | None, typer.Option(
+        min=1, help="Processes for several recordings; one a core.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Figures as JSON.")] = False,
+) -> None:
+    """Run the maker on recorded data in virtual time."""
+    from runner.backtest import BacktestOptions, main
+
+    raise typer.Exit(main(BacktestOptions(
+        data=tuple(data), config=config, sets=tuple(sets or ()), out=out, as_json=as_json,
+        workers=workers)))
+
+
+@app.command()
 def doctor(
     config: ConfigOption = None,
     venue: Annotated[str | None, typer.Option(

@@ -23,6 +23,7 @@ from runner.config_keys import (
     ENGINE_SECTIONS,
     KEYS,
     SECTIONS,
+    Backtest,
     Cover,
     Expiry,
     Instrument,
@@ -76,6 +77,7 @@ class Config(Struct, frozen=True, kw_only=True):
     runtime: Runtime
     start: Start
     shutdown: Shutdown
+    backtest: Backtest
     windows: tuple[TimeWindow, ...]     # [[quote.window]]
     micro_table: Table                  # signals.micro_table
     profile: Literal["sim", "live"]
@@ -118,11 +120,13 @@ class Given(Struct, frozen=True):
     where: str
 
 
-def load(path: Path | None, sets: Sequence[str] = (), venue: str | None = None) -> Config:
+def load(path: Path | None, sets: Sequence[str] = (), venue: str | None = None, *,
+         connects: bool = True) -> Config:
     """Return the checked configuration.
 
     path: the TOML file, or None for defaults. sets: `key=value` overrides. venue: the --venue
-    option, which wins over `venue.url`. Raises ConfigError.
+    option, which wins over `venue.url`. connects: False where no venue is reached, and so no
+    secret or stated limit is needed. Raises ConfigError.
     """
     faults: list[str] = []
     given, instruments = read_file(path, faults) if path is not None else ({}, [])
@@ -141,9 +145,9 @@ def load(path: Path | None, sets: Sequence[str] = (), venue: str | None = None) 
         raise ConfigError(faults)
     config = build(given, instruments, url, profile, windows, micro_table)
     file_name = path.name if path is not None else "defaults"
-    faults = limits_missing(given, profile, file_name)
-    faults += contradictions(config)
-    faults += credential_faults(config)
+    faults = contradictions(config)
+    if connects:
+        faults = limits_missing(given, profile, file_name) + faults + credential_faults(config)
     if faults:
         raise ConfigError(faults)
     return config

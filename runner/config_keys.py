@@ -37,6 +37,11 @@ class Venue(Section, frozen=True):
                                     10, 600)] = 10
     label_prefix: Annotated[str, key("", "First part of the label of every order; marks ours.")
                             ] = "mm"
+    maker_fee_bps: Annotated[float | None, key("bps",
+        "Maker fee of a backtest, negative for a rebate; absent: 1.5, as of August 2026. A venue "
+        "states its own.", -10.0, 100.0)] = None
+    taker_fee_bps: Annotated[float | None, key("bps",
+        "Taker fee of a backtest; absent: 3.5.", -10.0, 100.0)] = None
 
 
 class Instrument(Section, frozen=True):
@@ -200,11 +205,45 @@ class Shutdown(Section, frozen=True):
                                      0.5, 600.0)] = 10.0
 
 
+class Backtest(Section, frozen=True):
+    """`[backtest]`: the venue that `mm backtest` makes of a recording."""
+
+    queue: Annotated[Literal["risk_averse", "proportional", "power", "log"], key("",
+        "Where our orders stand behind recorded ones: how cancels move them up. risk_averse: not "
+        "at all.")] = "risk_averse"
+    queue_power: Annotated[float, key("1", "Exponent of the queue model power.", 0.01, 10.0)] = 3.0
+    latency: Annotated[Literal["lognormal", "sampled", "recorded"], key("",
+        "Latency of orders and answers: around the medians below, or measured, out of "
+        "backtest.latency_file: drawn at random, or by time.")] = "lognormal"
+    entry_ms: Annotated[float, key("ms", "Median latency of a request.", 0.0, 10000.0)] = 10.0
+    response_ms: Annotated[float, key("ms", "Median latency of an answer or a fill.",
+                                      0.0, 10000.0)] = 10.0
+    latency_sigma: Annotated[float, key("1",
+        "Standard deviation of the logarithm of both latencies; 0: constant.", 0.0, 5.0)] = 0.0
+    latency_file: Annotated[str, key("path",
+        "CSV with the columns time_ns, entry_ns, response_ns for measured latencies.")] = ""
+    spike_every_s: Annotated[float, key("s", "Mean time between latency spikes; 0: none.",
+                                        0.0, 1000000.0)] = 0.0
+    spike_ms: Annotated[float, key("ms", "How much slower a spike is at its begin.",
+                                   0.0, 60000.0)] = 500.0
+    spike_for_ms: Annotated[float, key("ms", "Until a spike has melted away.",
+                                       1.0, 600000.0)] = 1000.0
+    feed_ms: Annotated[float, key("ms",
+        "Latency of market data no recording has timed; the least latency where the recorder's "
+        "clock was behind the venue's.", 0.0, 10000.0)] = 1.0
+    credit_tier: Annotated[int, key("", "Request credits of the account: tier 1 to 4; 0: no "
+                                    "limit.", 0, 4)] = 4
+    seed: Annotated[int, key("", "Seed of everything drawn.", 0, 2000000000)] = 1
+    sample_s: Annotated[float, key("s", "Time between two rows of the equity curve; 0: none.",
+                                   0.0, 86400.0)] = 1.0
+
+
 SECTIONS: dict[str, type[Section]] = {
     "venue": Venue, "instrument": Instrument, "signals": Signals, "quote": Quote,
     "orders": Orders, "inventory": Inventory, "risk": Risk, "cover": Cover,
     "expiry": Expiry, "settlement": Settlement, "telemetry": Telemetry,
     "journal": JournalKeys, "runtime": Runtime, "start": Start, "shutdown": Shutdown,
+    "backtest": Backtest,
 }
 
 ENGINE_SECTIONS = ("signals", "quote", "orders", "inventory", "risk", "cover", "expiry",

@@ -65,7 +65,8 @@ class Integrity:
 class Recording:
     """One continuous market recording.
 
-    events: array of EVENT_DTYPE in local-time order; instruments: one spec per instrument number.
+    events: array of EVENT_DTYPE in local-time order; instruments: one spec per instrument number;
+    rows: first event of every message in the venue's order, where a reader knows it already.
     """
 
     events: Events
@@ -74,3 +75,4 @@ class Recording:
     format: str
     sources: tuple[Path, ...]
     definitions: list[dict[str, Any]] = field(default_factory=list)  # get_instruments objects
+    rows: npt.NDArray[np.int64] | None = None

@@ -7,7 +7,6 @@ runs the clock. DirectSink is where the engine's decisions leave.
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
-from connectors.deribit.encode cimport Encoder
 from connectors.deribit.labels cimport Label, LabelScheme
 from connectors.sim.account cimport VENUE_MARKETS_MAX
 from connectors.sim.exchange cimport Exchange
@@ -15,8 +14,6 @@ from connectors.sim.inflight cimport Delivery, DeliveryQueue, Request, RequestQu
 from connectors.sim.latency cimport Latency
 from connectors.sim.orders cimport OrderRequest, Outcome, SimOrder
 from connectors.sim.outputs cimport Outputs
-from mmcore.engine cimport Engine
-from mmcore.sink cimport OrderSink
 from mmcore.types cimport MARKETS_MAX, SLOTS_MAX, Action, OrderEvent
 
 cdef enum:
@@ -73,12 +70,3 @@ cdef class DirectVenue(Outputs):
     cdef int show(self, int64_t t_ns, const SimOrder* order, const Label* label) except -1
     cdef int tell_funding(self, int64_t t_ns, int32_t market) except -1
     cdef int tell_ticker(self, int64_t t_ns, int32_t market) except -1
-
-
-cdef class DirectSink(OrderSink):
-    cdef readonly Engine engine
-    cdef readonly Encoder encoder
-    cdef readonly DirectVenue venue
-    cdef int64_t origin_ns              # the exchange's time less the engine's
-    cdef object digest                  # sha256 of all texts
-    cdef readonly uint64_t actions

@@ -1,8 +1,5 @@
 """The direct front of the exchange; see direct.pxd."""
-import hashlib
-
-from cpython.bytes cimport PyBytes_FromStringAndSize
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
 from connectors.deribit.labels cimport LABEL_OURS, Labels, parse_label, write_label
 from connectors.sim.account cimport Account
@@ -18,11 +15,10 @@ from connectors.sim.levels cimport INTERVAL_100MS
 from connectors.sim.marking cimport MarketData
 from connectors.sim.matching cimport MatchBook
 from connectors.sim.orders cimport SIM_ORDER_LIMIT, SLOT_NONE, SimTrade, TradeLeg
-from mmcore.faults cimport FAULT_ENCODE
 from mmcore.types cimport (
     ACTION_CANCEL, ACTION_CANCEL_ALL, ACTION_CANCEL_INSTRUMENT, ACTION_EDIT, ACTION_NEW,
     CONTROL_FUNDING, ORDER_EVENT_ABSENT, ORDER_EVENT_ACCEPTED, ORDER_EVENT_REFUSED,
-    ORDER_EVENT_UPDATE, SIDE_ASK, SIDE_BID, VENUE_ORDER_CANCELLED, ActionBatch, Control, Fill,
+    ORDER_EVENT_UPDATE, SIDE_ASK, SIDE_BID, VENUE_ORDER_CANCELLED, Fill,
     TickerUpdate, price_usd,
 )
 
@@ -378,33 +374,3 @@ cdef class DirectVenue(Outputs):
         """(balance, session profit, fees paid) of the account in 1e-8, and its equity."""
         cdef Account owner = self.exchange.accounts[self.account]
         return (*owner.money(currency)[:3], self.exchange.equity_of(self.account, currency))
-
-
-cdef class DirectSink(OrderSink):
-    """Writes every decision as the messages a session would send, hashes them, sends them."""
-
-    def __init__(self, Engine engine not None, Encoder encoder not None,
-                 DirectVenue venue not None, int64_t origin_ns):
-        self.engine = engine
-        self.encoder = encoder
-        self.venue = venue
-        self.origin_ns = origin_ns
-        self.digest = hashlib.sha256()
-
-    cdef int submit(self, const ActionBatch* batch, int64_t now_ns) except -1:
-        cdef int64_t t_ns = now_ns + self.origin_ns
-        cdef int64_t due_ns = t_ns + self.venue.entry.draw(t_ns)
-        cdef int32_t i
-        if self.encoder.encode(batch) < 0:
-            self.engine.faults.check(False, FAULT_ENCODE)
-            return 0
-        self.digest.update(PyBytes_FromStringAndSize(self.encoder.text, self.encoder.text_size))
-        for i in range(batch.count):
-            self.venue.send(&batch.items[i], t_ns, due_ns)
-        self.actions += batch.count
-        return batch.count
-
-    @property
-    def outbound_sha256(self):
-        """Hash of all messages so far, as a session would have written them before masking."""
-        return self.digest.hexdigest()

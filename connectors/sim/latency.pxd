@@ -33,7 +33,7 @@ cdef class Latency:
     cdef double spike_every_s   # mean time between spikes; 0: none
     cdef int64_t spike_ns       # how much slower at its begin
     cdef int64_t spike_for_ns   # until it has melted
-    cdef int64_t spike_begin_ns # of the next or present one; 0: not drawn yet
+    cdef int64_t spike_begin_ns     # of the next or present one; 0: not drawn yet
     cdef Rng rng
 
     cdef int64_t draw(self, int64_t t_ns) noexcept nogil

@@ -87,10 +87,9 @@ cdef class Latency:
     def quantile(self, double share, int32_t draws=1000):
         """A quantile of the model without its spikes, drawn from a copy of its chance."""
         cdef Rng kept = self.rng
-        cdef int32_t i
         if self.count:
             return int(np.quantile(self.owner[0], share, method="higher"))
-        found = np.sort([self.draw_plain() for i in range(draws)])
+        found = np.sort([self.draw_plain() for _ in range(draws)])
         self.rng = kept
         return int(found[min(draws - 1, int(share * draws))])
 

@@ -262,7 +262,7 @@ def test_no_key_is_unused_by_the_engine_and_none_is_missing() -> None:
 def test_defaults_are_those_of_the_sections() -> None:
     assert list(SECTIONS) == ["venue", "instrument", "signals", "quote", "orders", "inventory",
                               "risk", "cover", "expiry", "settlement", "telemetry", "journal",
-                              "runtime", "start", "shutdown"]
+                              "runtime", "start", "shutdown", "backtest"]
     assert load(None).start.position == "adopt"
 
 

@@ -324,6 +324,7 @@ def test_every_key_outside_the_engine_is_read_somewhere() -> None:
                      if not p.name.startswith("config_"))
     unread = [
         k.name for k in KEYS.values() if k.name.partition(".")[0] not in ENGINE_SECTIONS
-        and not re.search(rf"\b(venue|entry|i|telemetry|journal|runtime|start|shutdown)"
+        and not re.search(rf"\b(venue|entry|i|telemetry|journal|runtime|start|shutdown|"
+                          rf"settings)"
                           rf"\.{k.name.rpartition('.')[2]}\b", text)]
     assert unread == []

@@ -80,5 +80,5 @@ def test_the_models_are_ordered() -> None:
 
 
 def test_a_model_unknown_is_refused() -> None:
-    with pytest.raises(ValueError, match="queue model 3"):
-        Floor().exchange.books[PERP].set_queue_model(3)
+    with pytest.raises(ValueError, match="queue model 4"):
+        Floor().exchange.books[PERP].set_queue_model(4)

@@ -1,0 +1,100 @@
+"""See player.pxd."""
+import numpy as np
+
+from connectors.replay.event import EventFlag, EventKind
+
+from connectors.replay.event cimport (
+    EVENT_EMPTY, EVENT_FUNDING, EVENT_INDEX, EVENT_LEVEL, EVENT_MARK, EVENT_STATE, EVENT_TRADE,
+    FLAG_EXCLUDED, FLAG_LAST, FLAG_SNAPSHOT,
+)
+from connectors.sim.orders cimport TRADE_BLOCK, TRADE_PLAIN
+
+cdef int64_t NEVER_NS = 0x7FFFFFFFFFFFFFFF
+
+
+def play_rows(events, bint by_exchange_time):
+    """Return the first row of every message that is played, in playing order; int64.
+
+    Best prices are left out: the book has them. by_exchange_time: the streams of one recording
+    came over different paths, so the venue's clock orders them, prints before the book at the same
+    time; else the recorded order stands.
+    """
+    first = np.flatnonzero((events["flags"] & EventFlag.FLAG_FIRST != 0)
+                           & (events["kind"] != EventKind.EVENT_TOP))
+    if not by_exchange_time or not len(first):
+        return first
+    kinds = events["kind"][first]
+    times = events["exch_ns"][first].copy()
+    book = (kinds == EventKind.EVENT_LEVEL) | (kinds == EventKind.EVENT_EMPTY)
+    prints = kinds == EventKind.EVENT_TRADE
+    for stream in (book, prints, ~(book | prints)):
+        times[stream] = np.maximum.accumulate(times[stream])
+    return first[np.lexsort((book, times))]
+
+
+cdef class Player:
+    """Plays messages one by one.
+
+    events: array of EVENT_DTYPE whose instrument numbers are the exchange's markets; rows: see
+    play_rows; index_names: the index of every market.
+    """
+
+    def __init__(self, events, rows, list index_names not None):
+        cdef const Event[::1] items = events
+        cdef const int64_t[::1] places = rows
+        if not len(events) or not len(rows):
+            raise ValueError("the recording has no event to play")
+        self.owner = (events, rows)
+        self.items = &items[0]
+        self.count = len(events)
+        self.rows = &places[0]
+        self.messages = len(rows)
+        self.index_names = index_names
+        self.find_due()
+
+    cdef void find_due(self) noexcept nogil:
+        if self.next == self.messages:
+            self.due_ns = NEVER_NS
+        else:
+            self.due_ns = max(self.due_ns, self.items[self.rows[self.next]].exch_ns)
+
+    cdef int step(self, Exchange exchange) except -1:
+        """Apply the next message at its time."""
+        cdef int64_t begin = self.rows[self.next]
+        cdef int64_t end = begin
+        cdef const Event* event = &self.items[begin]
+        cdef int64_t t_ns = self.due_ns
+        if event.kind == EVENT_LEVEL or event.kind == EVENT_EMPTY:
+            while end < self.count - 1 and not self.items[end].flags & FLAG_LAST:
+                end += 1
+            exchange.market_levels(t_ns, event.instrument, event, end + 1 - begin)
+            if event.flags & FLAG_SNAPSHOT and not self.open[event.instrument]:
+                self.open[event.instrument] = True
+                exchange.refresh_marks(t_ns)
+        elif event.kind == EVENT_TRADE:
+            if self.open[event.instrument]:
+                self.prints += 1
+                exchange.market_trade(
+                    t_ns, event.instrument, event.side, event.price_ticks,
+                    event.amount_contracts,
+                    TRADE_BLOCK if event.flags & FLAG_EXCLUDED else TRADE_PLAIN)
+            else:
+                self.prints_before_book += 1
+        else:
+            self.apply_value(exchange, t_ns, event)
+        self.next += 1
+        self.find_due()
+        return 0
+
+    cdef int apply_value(self, Exchange exchange, int64_t t_ns, const Event* event) except -1:
+        cdef int32_t market = event.instrument
+        if event.kind == EVENT_INDEX:
+            exchange.market_index(t_ns, self.index_names[market if market >= 0 else 0],
+                                  event.value)
+        elif event.kind == EVENT_MARK:
+            exchange.market_mark(t_ns, market, event.value)
+        elif event.kind == EVENT_FUNDING:
+            exchange.market_funding(t_ns, market, event.value)
+        elif event.kind == EVENT_STATE:
+            exchange.market_state(t_ns, market, <int32_t>event.extra)
+        return 0

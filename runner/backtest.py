@@ -1,0 +1,151 @@
+"""`mm backtest`: the engine on recorded data in virtual time, one process per recording."""
+
+import gc
+import hashlib
+import os
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from connectors.replay.recording import RecordingError
+from runner.backtest_result import result_of, write_results
+from runner.backtest_session import BacktestError, Session, prepare
+from runner.config import Config, ConfigError, load
+from runner.options import EXIT_CLEAN, EXIT_KILLED, EXIT_USAGE
+from runner.report import report_text
+
+ADDED = ("book_updates", "book_gaps", "book_crossed", "decisions", "orders_new", "orders_edit",
+         "orders_cancel", "rejects", "fills", "maker_fills", "events", "messages",
+         "level_changes", "realized_btc", "unrealized_btc", "fees_btc", "funding_btc",
+         "load_s", "wall_s")
+
+
+class BacktestOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Options of `mm backtest`."""
+
+    data: tuple[Path, ...]
+    config: Path | None = None
+    sets: tuple[str, ...] = ()
+    out: Path | None = None
+    as_json: bool = False
+    workers: int | None = None      # processes; None: one a core
+
+
+def main(options: BacktestOptions) -> int:
+    """Run and report; the exit code."""
+    try:
+        config = load(options.config, options.sets, connects=False)
+        jobs = group(options.data)
+        results = run_jobs(jobs, config, options)
+    except ConfigError as error:
+        return refuse(error.lines)
+    except OSError as error:
+        return refuse([f"{error.filename}: {error.strerror}; check the path"])
+    except (RecordingError, BacktestError, ValueError) as error:
+        return refuse([str(error)])
+    total = results[0] if len(results) == 1 else together(results)
+    if options.as_json:
+        sys.stdout.write(msgspec.json.encode(total).decode() + "\n")
+    else:
+        for result in results:
+            sys.stdout.write(text_of(result))
+    return EXIT_KILLED if any(r["exit"] == "killed" for r in results) else EXIT_CLEAN
+
+
+def refuse(lines: Sequence[str]) -> int:
+    """Say what is wrong, one line each."""
+    for line in lines:
+        sys.stderr.write(f"mm backtest: {line}\n")
+    return EXIT_USAGE
+
+
+def group(paths: Sequence[Path]) -> list[list[Path]]:
+    """Return the recordings the files make: those of one folder and kind, in order, are one.
+
+    An imported file is a recording of its own.
+    """
+    jobs: dict[tuple[Path, str], list[Path]] = {}
+    for path in paths:
+        own = path.name if path.suffix == ".mmev" else "".join(path.suffixes)
+        jobs.setdefault((path.parent.resolve(), own), []).append(path)
+    return list(jobs.values())
+
+
+def run_jobs(jobs: list[list[Path]], config: Config, options: BacktestOptions) -> list[Any]:
+    """Run every recording, in processes of their own where there are several."""
+    names = folder_names(jobs)
+    outs = [options.out / name if options.out is not None and len(jobs) > 1 else options.out
+            for name in names]
+    workers = min(len(jobs), options.workers or os.cpu_count() or 1)
+    if workers == 1:
+        return [run_job(job, config, out) for job, out in zip(jobs, outs, strict=True)]
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        return list(pool.map(run_job, jobs, [config] * len(jobs), outs))
+
+
+def folder_names(jobs: list[list[Path]]) -> list[str]:
+    """Name the results of every recording after its first file."""
+    return [f"{number:03d}-{job[0].name.split('.')[0]}" for number, job in enumerate(jobs)]
+
+
+def run_job(paths: list[Path], config: Config, out: Path | None) -> dict[str, Any]:
+    """Run one recording to its end; return its figures."""
+    session = prepare(paths, config)
+    session.backtest.venue.keep_trail = out is not None
+    wall_s = run_session(session)
+    result = result_of(session, wall_s)
+    if out is not None:
+        write_results(session, result, out)
+    return result
+
+
+def run_session(session: Session) -> float:
+    """Run a prepared session to its end; return the seconds the loop took."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        began = time.perf_counter()
+        session.backtest.run()
+        wall_s = time.perf_counter() - began
+    finally:
+        gc.enable()
+        gc.unfreeze()
+    session.backtest.finish()
+    return wall_s
+
+
+def together(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the sums over several recordings, each of which started anew, and all of them."""
+    total: dict[str, Any] = {name: sum(r[name] for r in results) for name in ADDED}
+    digest = hashlib.sha256("".join(r["outbound_sha256"] for r in results).encode())
+    killed = any(r["exit"] == "killed" for r in results)
+    return {**total, "max_abs_delta_btc": max(r["max_abs_delta_btc"] for r in results),
+            "exit": "killed" if killed else "end of data",
+            "outbound_sha256": digest.hexdigest(), "runs": results}
+
+
+def text_of(result: dict[str, Any]) -> str:
+    """Return the report of one recording."""
+    lasted_s = result["lasted_s"]
+    speed = result["level_changes"] / result["wall_s"] / 1e6 if result["wall_s"] else 0.0
+    lines = report_text(result, lasted_s, ", ".join(Path(s).name for s in result["sources"]))
+    venue = result["venue"]
+    lines += (f"  venue          {venue['requests']:,} requests, {venue['refused']} refused "
+              f"({venue['post_only']} post-only, {venue['too_many']} too many, "
+              f"{venue['too_late']} too late)\n")
+    for name, part in result["money"].items():
+        lines += (f"  {name}: capture {part['capture']:+.8f}, drift {part['drift']:+.8f}, mid to "
+                  f"mark {part['mid_to_mark']:+.8f}, fees {-part['fees']:+.8f}, funding "
+                  f"{part['funding']:+.8f}\n")
+    if result["problems"]:
+        lines += "  recording      " + ", ".join(
+            f"{count} {name}" for name, count in result["problems"].items()) + "\n"
+    return lines + (f"  speed          {speed:.2f} M level changes/s ({result['wall_s']:.3f} s; "
+                    f"loading {result['load_s']:.2f} s)\n")
