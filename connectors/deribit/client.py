@@ -1,6 +1,6 @@
 """The life of a connection: connect, authenticate, agree, subscribe, serve; again after a loss.
 
-Start and reconnect are one path: cancel everything, verify, reconcile, then quote.
+Start and reconnect are one path: cancel everything of ours, verify, reconcile, then quote.
 """
 
 import asyncio
@@ -12,12 +12,14 @@ from typing import Any, Literal
 import msgspec
 
 from connectors.deribit import endpoints
-from connectors.deribit.connection import ClientConfig, auth_params, ssl_context_of
+from connectors.deribit.connection import ClientConfig
 from connectors.deribit.feed import DeribitFeed
-from connectors.deribit.messages import AuthResult, CancelOnDisconnectResult, InstrumentData
-from connectors.deribit.reconcile import Reconciler, StartRefusedError
-from connectors.deribit.rpc import Rpc, RpcClosedError, RpcError
-from connectors.deribit.session import CONNECT_ERRORS, DeribitSession, open_connection
+from connectors.deribit.link import Link
+from connectors.deribit.reconcile import InstrumentChangedError, Reconciler, StartRefusedError
+from connectors.deribit.rpc import RpcClosedError, RpcError
+from connectors.deribit.second_path import EVERYTHING, OverduePulls, SecondPath
+from connectors.deribit.session import CONNECT_ERRORS, DeribitSession
+from connectors.deribit.sweep import foreign_fault
 from mmcore.intake import EngineFlag
 from mmcore.types import ControlKind, InstrumentSpec
 
@@ -26,16 +28,19 @@ log = logging.getLogger("mm.deribit")
 ClientState = Literal["closed", "connecting", "preparing", "ready", "stopping", "stopped"]
 RETRIED: tuple[type[Exception], ...] = (
     *CONNECT_ERRORS, RpcError, msgspec.DecodeError, StartRefusedError)
-REFRESH_SHARE = 0.8  # of a token's life; it is renewed then
-REFRESH_AT_MOST_S = 86_400.0
 HEALTHY_S = 10.0  # a connection that lived this long starts the back-off afresh
 CLOCK_SAMPLES = 5
+UNLOCKED_LOOK_S = 2.0
+LOOK_TICKS = 5  # between two looks at fills and pulls that are overdue
+SUBSCRIBE_PAUSE_S = 0.35  # subscribing costs credits of its own pool, 3.3 a second
+RESYNC_PAUSE_S = 1.0  # of one instrument
 
 
 class DeribitClient:
-    """Keeper of one connection. run() returns after stop(), or raises StartRefusedError at start.
+    """Keeper of the connection. run() returns after stop(), or raises StartRefusedError.
 
-    rng seeds the jitter of reconnects and the nonces of signatures.
+    rng seeds the jitter of reconnects and the nonces of signatures. data: a session without
+    orders, for a second connection that carries the market data; the two live and die together.
     """
 
     def __init__(
@@ -45,14 +50,23 @@ class DeribitClient:
         specs: list[InstrumentSpec],
         *,
         rng: random.Random,
+        data: DeribitSession | None = None,
     ) -> None:
         self.config = config
         self.session = session
         self.specs = specs
         self.feed: DeribitFeed = session.feed
-        self.rpc = Rpc(session.send_text)
+        self.orders = Link(config, session, rng=rng, on_end=self._on_end,
+                           session_name=config.session_name)
+        self.data = self.orders if data is None else Link(
+            config, data, rng=rng, on_end=self._on_end,
+            session_name=config.session_name + "-data", beside=self.orders)
+        self.links = [self.orders] if data is None else [self.orders, self.data]
+        self.rpc = self.orders.rpc
         self.reconciler = Reconciler(session, self.rpc, specs, currency=config.currency,
                                      timeout_s=config.rpc_timeout_s)
+        self.overdue_pulls = OverduePulls(session, [spec.name for spec in specs])
+        self.second_path: SecondPath = lambda _name: None
         self.state: ClientState = "closed"
         self.connects = 0
         self.resyncs = 0
@@ -63,19 +77,25 @@ class DeribitClient:
         self._tasks: set[asyncio.Task[None]] = set()
         self._resyncing: set[int] = set()
         self._resync_at: dict[int, float] = {}
-        self._refresh_token = ""
+        self._subscribe_at = 0.0
         self._ever_ready = False
-        self._refresh_in_s = REFRESH_AT_MOST_S
-        self._logged_in = False
         self._killing = False
+        self._refilling = False
+        self._final: StartRefusedError | None = None  # no reconnect will mend it
+        self._ticks = 0
+        self._storms = 0
         self._work: asyncio.Task[None] | None = None
         self._ticking: asyncio.Task[None] | None = None
-        session.on_closed = self._on_closed
         self.feed.on_cold = self.rpc.on_answer
+
+    @property
+    def cancel_on_disconnect(self) -> bool:
+        """Whether the venue has confirmed it for the connection at hand."""
+        return self.orders.login.done
 
     # ---------------------------------------------------------------- life
     async def run(self) -> None:
-        """Keep connected until stop(); raises what forbids the first start."""
+        """Keep connected until stop(); raises what forbids the first start, or any other."""
         loop = asyncio.get_running_loop()
         attempt = 0
         if self.config.tick_s > 0:
@@ -92,11 +112,13 @@ class DeribitClient:
             except RETRIED as error:
                 self.error = error
                 log.warning("connection to %s: %s", self.config.url, error)
-                if isinstance(error, StartRefusedError) and not self._ever_ready:
-                    await self._disconnect()
-                    self._stop_ticking()
-                    raise
+                if isinstance(error, InstrumentChangedError) or (
+                        isinstance(error, StartRefusedError) and not self._ever_ready):
+                    self._final = error
             await self._disconnect()
+            if self._final is not None:
+                self._stop_ticking()
+                raise self._final
             attempt = 0 if loop.time() - began > HEALTHY_S else attempt + 1
             await self._sleep(self._backoff_s(attempt))
 
@@ -129,12 +151,14 @@ class DeribitClient:
         attempt = 0
         while not verified and loop.time() < end:
             try:
-                if not (self._logged_in and self.session.sink.is_connected):
+                if not (self.orders.login.done and self.session.sink.is_connected):
                     await self._disconnect()
-                    await self._connect()
-                    await self._log_in()
-                verified = await self.reconciler.clear_orders(end - loop.time())
-                await self.reconciler.recover_fills()
+                    await self.orders.connect()
+                    self.connects += 1
+                    await self.orders.login.log_in()
+                verified = await self.reconciler.sweep.clear_orders(end - loop.time())
+                await self.reconciler.fills.recover()
+                await self.reconciler.compare_positions()
             except RETRIED as error:
                 self.error = error
                 log.warning("stopping: %s", error)
@@ -146,77 +170,72 @@ class DeribitClient:
         self.state = "stopped"
         return verified
 
+    async def resume(self) -> None:
+        """Quote again on a person's word; a difference of positions is then the venue's to say."""
+        await self.reconciler.accept()
+        self.session.control(ControlKind.CONTROL_RESUME)
+
+    # ---------------------------------------------------------------- a fresh connection
     async def _connect(self) -> None:
-        if self.state != "stopping":
-            self.state = "connecting"
+        self.state = "connecting"
         self._closed.clear()
-        await open_connection(
-            self.session, self.config.url,
-            ssl_context=ssl_context_of(self.config.url, self.config.ca_file),
-            use_aiofastnet=self.config.use_aiofastnet, timeout_s=self.config.rpc_timeout_s)
+        for link in self.links:
+            await link.connect()
         self.connects += 1
 
     async def _prepare(self) -> None:
         """Bring a fresh connection to where quoting may begin."""
-        config, call = self.config, self.rpc.call
+        config, reconciler = self.config, self.reconciler
         self.state = "preparing"
-        await self._log_in()
-        await self.reconciler.measure_clock(CLOCK_SAMPLES)
-        listed: list[InstrumentData] = []
-        for currency in dict.fromkeys("USDC" if "_" in s.name else config.currency
-                                      for s in self.specs):
-            listed += await call(
-                endpoints.GET_INSTRUMENTS, {"currency": currency, "kind": "future"},
-                list[InstrumentData], timeout_s=config.rpc_timeout_s)
-        self.reconciler.check_listings(listed)
-        await self.reconciler.read_account(self.config.requote_orders)
-        if not await self.reconciler.clear_orders(config.stop_deadline_s):
+        for link in self.links:
+            await link.login.log_in()
+        await self._unlocked()
+        await reconciler.measure_clock(CLOCK_SAMPLES)
+        await reconciler.read_listings()
+        await reconciler.read_account(config.requote_orders)
+        await self._refuse_foreign()
+        if not await reconciler.sweep.clear_orders(config.stop_deadline_s):
             raise RpcClosedError("an order is open or of unknown fate; connecting again")
-        await self.reconciler.recover_fills()
-        await self.reconciler.adopt_positions("adopt" if self._ever_ready else config.position)
+        await reconciler.fills.recover()
+        await reconciler.adopt_positions("adopt" if self._ever_ready else config.position)
         await self._subscribe()
-        self.reconciler.listening()
+        reconciler.fills.listening()
         self.session.control(ControlKind.CONTROL_CONNECTED)
         self.session.control(ControlKind.CONTROL_RECONCILED)
         self._ever_ready = True
         if self.state == "preparing":
             self.state = "ready"
 
-    async def _log_in(self) -> None:
-        """Authenticate, set the heartbeat, and make sure that a lost connection cancels."""
-        config, call = self.config, self.rpc.call
-        # The signature's clock is the venue's own: no wall clock is read here.
-        server_ms = await call(endpoints.GET_TIME, {}, int, timeout_s=config.rpc_timeout_s)
-        nonce = f"{self._rng.getrandbits(64):016x}"
-        await self._authenticate(auth_params(config, server_ms, nonce))
-        await call(endpoints.SET_HEARTBEAT, {"interval": config.heartbeat_s}, str,
-                   timeout_s=config.rpc_timeout_s)
-        await call(endpoints.ENABLE_CANCEL_ON_DISCONNECT, {"scope": "connection"}, str,
-                   timeout_s=config.rpc_timeout_s)
-        told = await call(endpoints.GET_CANCEL_ON_DISCONNECT, {"scope": "connection"},
-                          CancelOnDisconnectResult, timeout_s=config.rpc_timeout_s)
-        if not told.enabled:
-            raise StartRefusedError("the venue does not confirm cancel-on-disconnect")
-        self._logged_in = True
+    async def _unlocked(self) -> None:
+        """Wait, connected and without an order, until the platform serves our instruments."""
+        while await self.reconciler.locked():
+            log.warning("the platform is locked; waiting")
+            await asyncio.sleep(UNLOCKED_LOOK_S)
 
-    async def _authenticate(self, params: dict[str, Any]) -> AuthResult:
-        self.session.redact = True
-        try:
-            result = await self.rpc.call(endpoints.AUTH, params, AuthResult, secret=True,
-                                         timeout_s=self.config.rpc_timeout_s)
-        finally:
-            self.session.redact = False
-        self._refresh_token = result.refresh_token
-        self._refresh_in_s = min(REFRESH_SHARE * result.expires_in, REFRESH_AT_MOST_S)
-        return result
+    async def _refuse_foreign(self) -> None:
+        """Let the policy decide on orders that are not ours; halt keeps them and cancels ours."""
+        if self.config.foreign_orders == "cancel":
+            return
+        foreign = await self.reconciler.sweep.find_foreign()
+        if foreign:
+            await self.reconciler.sweep.cancel_ours_alone(foreign)
+            raise StartRefusedError(foreign_fault(foreign))
 
     async def _subscribe(self) -> None:
-        channels = [c for s in self.specs
-                    for c in endpoints.market_channels(s.name, self.config.interval)]
-        channels += endpoints.state_channels(self.config.currency)
-        for market in range(len(self.specs)):
-            self.session.control(ControlKind.CONTROL_SUBSCRIBED, market)
-        got = await self.rpc.call(endpoints.SUBSCRIBE, {"channels": channels}, list[str],
+        own = [endpoints.own_channel(s.name) for s in self.specs]
+        market = [c for s in self.specs
+                  for c in endpoints.market_channels(s.name, self.config.interval)]
+        for number in range(len(self.specs)):
+            self.session.control(ControlKind.CONTROL_SUBSCRIBED, number)
+        market += endpoints.state_channels(self.config.currency)
+        if self.data is self.orders:
+            await self._subscribe_over(self.orders, own + market)
+        else:
+            await self._subscribe_over(self.orders, own)
+            await self._subscribe_over(self.data, market)
+
+    async def _subscribe_over(self, link: Link, channels: list[str]) -> None:
+        got = await link.rpc.call(endpoints.SUBSCRIBE, {"channels": channels}, list[str],
                                   timeout_s=self.config.rpc_timeout_s)
         missing = sorted(set(channels) - set(got) - {"platform_state"})
         if missing:
@@ -224,70 +243,94 @@ class DeribitClient:
             raise StartRefusedError(f"the venue did not subscribe {', '.join(missing)}")
 
     async def _serve(self) -> None:
-        self._spawn(self._refresh_pump(), "refresh")
-        self._spawn(self._clock_pump(), "clock")
-        self._spawn(self._reconcile_pump(), "reconcile")
+        for link in self.links:
+            self._spawn(link.login.keep_fresh(), "refresh")
+        self._spawn(self._every(self.config.clock_s, self._measure_clock), "clock")
+        self._spawn(self._every(self.config.reconcile_s, self._reconcile), "reconcile")
+        self._spawn(self._every(self.config.listing_s, self.reconciler.read_listings), "listing")
         await self._closed.wait()
         raise RpcClosedError("the connection was closed")
 
     async def _disconnect(self) -> None:
         self._cancel_tasks()
-        self.rpc.close()
-        if self.session.transport is not None:
-            self.session.close()
-            try:
-                async with asyncio.timeout(2.0):
-                    await self._closed.wait()
-            except TimeoutError:
-                transport = self.session.transport
-                if transport is not None:
-                    transport.disconnect(graceful=False)
+        for link in self.links:
+            await link.disconnect()
         if self.state != "stopping":
             self.state = "closed"
 
-    def _on_closed(self) -> None:
+    def _on_end(self) -> None:
+        """One connection has gone: the other goes too, and what was on its way is unknown."""
+        if self.state == "ready" and any(m.orders.open_count for m in self.session.engine.markets):
+            self.second_path(EVERYTHING)
         self._closed.set()
-        self.reconciler.deaf()
-        self._logged_in = False
-        self.rpc.close()
+        self.reconciler.fills.deaf()
         self._resyncing.clear()
+        for link in self.links:
+            link.session.close()
 
     # ---------------------------------------------------------------- what the engine asks for
     def on_tick(self) -> None:
         """Run the engine's timer and start the cold work it asks for; every 10 ms."""
         self.session.on_timer()
+        self._ticks += 1
+        now_ns = self.session.now_ns()
         flags = self.session.engine.take_flags()
         if flags & EngineFlag.FLAG_KILLED and not self._killing:
             self._killing = True
+            self.second_path(EVERYTHING)
             self._spawn(self._kill(), "kill")
+        for link in self.links:
+            doubted = flags & EngineFlag.FLAG_RECONCILE and link is self.orders
+            if (link.is_quiet(now_ns) or doubted) and link.may_probe(now_ns):
+                self._spawn(link.probe(), "probe")
         if self.state != "ready":
             return
         if flags & EngineFlag.FLAG_RECONCILE:
-            self.reconciler.ask_unknown()
+            self.reconciler.sweep.ask_unknown()
+        if self._ticks % LOOK_TICKS == 0:
+            self._look(now_ns)
         mask = self.session.engine.resync_mask
         for market in range(len(self.specs)) if mask else ():
             if mask >> market & 1 and market not in self._resyncing:
                 self._resyncing.add(market)
                 self._spawn(self._resync(market), "resync")
 
+    def _look(self, now_ns: int) -> None:
+        """Look at what is overdue: acknowledgements of pulls, and fills."""
+        self.overdue_pulls.look(now_ns, self.second_path)
+        if not self._refilling and self.reconciler.fills.overdue():
+            self._refilling = True
+            self._spawn(self._refill(), "refill")
+        storms = self.session.engine.risk.reject_storms
+        if storms != self._storms:      # perhaps our login is not what it was
+            self._storms = storms
+            self._spawn(self.orders.login.confirm_cancel_on_disconnect(), "login")
+
+    async def _refill(self) -> None:
+        try:
+            await self.reconciler.fills.recover(always=True)
+        finally:
+            self._refilling = False
+
     async def _resync(self, market: int) -> None:
         """Get a fresh snapshot: only unsubscribing first makes the venue send one."""
         loop = asyncio.get_running_loop()
         try:
-            # Subscribing costs credits of its own pool, 3.3 a second.
-            await asyncio.sleep(max(0.0, self._resync_at.get(market, 0.0) - loop.time()))
-            self._resync_at[market] = loop.time() + 1.0
+            begin = max(loop.time(), self._resync_at.get(market, 0.0), self._subscribe_at)
+            self._resync_at[market] = begin + RESYNC_PAUSE_S
+            self._subscribe_at = begin + 2 * SUBSCRIBE_PAUSE_S
+            await asyncio.sleep(begin - loop.time())
             self.resyncs += 1
             channels = [endpoints.book_channel(self.specs[market].name, self.config.interval)]
             for method in (endpoints.UNSUBSCRIBE, endpoints.SUBSCRIBE):
-                await self.rpc.call(method, {"channels": channels}, list[str],
-                                    timeout_s=self.config.rpc_timeout_s)
+                await self.data.rpc.call(method, {"channels": channels}, list[str],
+                                         timeout_s=self.config.rpc_timeout_s)
         finally:
             self._resyncing.discard(market)
 
     async def _kill(self) -> None:
         """Cancel everything until the venue says that nothing is left."""
-        while not await self.reconciler.cancel_and_verify(60.0):
+        while not await self.reconciler.sweep.cancel_and_verify(60.0):
             log.error("killed, and orders are still open: trying again")
 
     # ---------------------------------------------------------------- pumps
@@ -296,22 +339,17 @@ class DeribitClient:
             self.on_tick()
             await asyncio.sleep(self.config.tick_s)
 
-    async def _refresh_pump(self) -> None:
+    async def _every(self, seconds: float, work: Any) -> None:
         while True:
-            await asyncio.sleep(self._refresh_in_s)
-            await self._authenticate(
-                {"grant_type": "refresh_token", "refresh_token": self._refresh_token})
+            await asyncio.sleep(seconds)
+            await work()
 
-    async def _clock_pump(self) -> None:
-        while True:
-            await asyncio.sleep(self.config.clock_s)
-            await self.reconciler.measure_clock(1)
+    async def _measure_clock(self) -> None:
+        await self.reconciler.measure_clock(1)
 
-    async def _reconcile_pump(self) -> None:
-        while True:
-            await asyncio.sleep(self.config.reconcile_s)
-            await self.reconciler.read_account()
-            await self.reconciler.compare_positions()
+    async def _reconcile(self) -> None:
+        await self.reconciler.read_account()
+        await self.reconciler.compare_positions()
 
     # ---------------------------------------------------------------- tasks
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
@@ -328,8 +366,10 @@ class DeribitClient:
             return
         self.error = error
         log.warning("%s: %s", task.get_name(), error)
-        if not isinstance(error, RETRIED):
-            self.session.control(ControlKind.CONTROL_PAUSE)  # a mistake of ours: quote no more
+        if isinstance(error, InstrumentChangedError):
+            self._final = error
+        if not isinstance(error, RETRIED) or self._final is not None:
+            self.session.control(ControlKind.CONTROL_PAUSE)  # quote no more
         if isinstance(error, TimeoutError) and task.get_name() == "resync":
             return  # the book stays asked for, and is asked for again
         self.session.close()

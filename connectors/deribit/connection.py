@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import ssl
+from collections.abc import Callable
 from typing import Any, Literal
 
 import msgspec
@@ -27,8 +28,15 @@ class ClientConfig(msgspec.Struct, frozen=True):
     heartbeat_s: int = 10
     requote_orders: int = 0  # orders of a full requote; 0: not compared with the credits
     position: Literal["adopt", "refuse"] = "adopt"
+    foreign_orders: Literal["halt", "cancel"] = "halt"
+    split: bool = False  # market data over a second connection
+    proxy: str | None = None  # http://[user:password@]host:port
+    strict_key: bool = False  # refuse a key that may withdraw, or lacks a scope
+    wall_ms: Callable[[], int] | None = None  # this machine's clock, compared with the venue's
     reconcile_s: float = 60.0
+    listing_s: float = 60.0  # between two looks at the instruments' definitions
     clock_s: float = 10.0
+    dead_after_s: float = 3.0  # a line without a sign of life for so long is given up
     rpc_timeout_s: float = 5.0
     backoff_min_s: float = 0.1
     backoff_max_s: float = 30.0
@@ -44,10 +52,11 @@ def ssl_context_of(url: str, ca_file: str | None) -> ssl.SSLContext | None:
     return ssl.create_default_context(cafile=ca_file)
 
 
-def auth_params(config: ClientConfig, wall_ms: int, nonce: str) -> dict[str, Any]:
+def auth_params(config: ClientConfig, wall_ms: int, nonce: str,
+                session_name: str = "") -> dict[str, Any]:
     """Return the parameters of public/auth for the configured kind of login."""
     params: dict[str, Any] = {"grant_type": config.auth, "client_id": config.client_id,
-                              "scope": f"session:{config.session_name}"}
+                              "scope": f"session:{session_name or config.session_name}"}
     if config.auth == "client_credentials":
         return params | {"client_secret": config.client_secret}
     text = f"{wall_ms}\n{nonce}\n"
@@ -57,7 +66,7 @@ def auth_params(config: ClientConfig, wall_ms: int, nonce: str) -> dict[str, Any
 
 async def fetch_instruments(
     url: str, *, ca_file: str | None = None, timeout_s: float = 10.0, currency: str = "BTC",
-    use_aiofastnet: bool | None = None,
+    use_aiofastnet: bool | None = None, proxy: str | None = None,
 ) -> tuple[list[InstrumentData], int]:
     """Ask a venue what it lists, and its time in ms, over a connection of its own.
 
@@ -68,7 +77,8 @@ async def fetch_instruments(
     rpc = Rpc(listener.send_text)
     listener.on_closed = rpc.close
     await open_connection(listener, url, ssl_context=ssl_context_of(url, ca_file),
-                          use_aiofastnet=use_aiofastnet, timeout_s=timeout_s, auto_pong=True)
+                          use_aiofastnet=use_aiofastnet, timeout_s=timeout_s, auto_pong=True,
+                          proxy=proxy)
     try:
         server_ms = await rpc.call(endpoints.GET_TIME, {}, int, timeout_s=timeout_s)
         listed: list[InstrumentData] = []

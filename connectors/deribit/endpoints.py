@@ -13,6 +13,8 @@ VENUES = {
 # Methods, by what they do for us.
 AUTH = "public/auth"
 GET_TIME = "public/get_time"
+TEST = "public/test"
+STATUS = "public/status"
 SET_HEARTBEAT = "public/set_heartbeat"
 GET_INSTRUMENTS = "public/get_instruments"
 SUBSCRIBE = "private/subscribe"
@@ -24,7 +26,9 @@ GET_POSITIONS = "private/get_positions"
 GET_OPEN_ORDERS = "private/get_open_orders"
 GET_ORDER_STATE_BY_LABEL = "private/get_order_state_by_label"
 GET_USER_TRADES = "private/get_user_trades_by_instrument"
+CANCEL = "private/cancel"
 CANCEL_ALL = "private/cancel_all"
+CANCEL_ALL_BY_INSTRUMENT = "private/cancel_all_by_instrument"
 
 
 def is_loopback(url: str) -> bool:
@@ -68,13 +72,17 @@ def rest_url(ws: str) -> str:
     return f"http://{host}:{parts.port + 1}{REST_PATH}"
 
 
+def own_channel(instrument: str) -> str:
+    """Return the name of the channel of own orders, trades and position."""
+    return f"user.changes.{instrument}.raw"
+
+
 def market_channels(instrument: str, interval: str = "raw") -> list[str]:
-    """Return the channels one instrument is followed by, its book last.
+    """Return the public channels one instrument is followed by, its book last.
 
     Trades and tickers before the book, so that the snapshot meets a market already described.
     """
     return [
-        f"user.changes.{instrument}.raw",
         f"trades.{instrument}.{interval}",
         f"ticker.{instrument}.{interval}",
         book_channel(instrument, interval),

@@ -61,3 +61,4 @@ cdef class DeribitFeed:
     cdef int on_state(self, int64_t now_ns) except -1
     cdef int on_platform(self, int64_t now_ns) except -1
     cdef int on_cold_answer(self) except -1
+    cdef void connected(self) noexcept

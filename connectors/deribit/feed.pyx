@@ -227,6 +227,13 @@ cdef class DeribitFeed:
         return FEED_DISTRUST
 
     # ------------------------------------------------------------ states
+    cdef void connected(self) noexcept:
+        """Forget what an earlier connection said of the platform: its end may go unheard."""
+        cdef int32_t market
+        self.maintenance = False
+        for market in range(MARKETS_MAX):
+            self.platform_locked[market] = False
+
     cdef int control(self, int32_t kind, int32_t market, int64_t value, double real,
                      int64_t now_ns) except -1:
         cdef Control control

@@ -316,6 +316,13 @@ class CancelOnDisconnectResult(Struct, gc=False):
     enabled: bool
 
 
+class StatusResult(Struct, gc=False):
+    """public/status. Older servers say a boolean."""
+
+    locked: Literal["true", "false", "partial"] | bool
+    locked_indices: list[str] = []
+
+
 class InstrumentData(Struct, gc=False):
     """public/get_instruments."""
 

@@ -30,7 +30,8 @@ cdef class OwnFeed:
     cdef readonly Labels labels
     cdef int32_t market_count
     cdef readonly uint64_t foreign  # own orders or trades on instruments we do not run
-    cdef readonly int64_t trades_answered   # last question for own trades; negated: not all came
+    cdef readonly int64_t trades_answered   # last question for own trades; negated: refused
+    cdef readonly int64_t trades_next_seq   # where its next page begins; 0: that was the last
     cdef Instrument specs[MARKETS_MAX]
     cdef VenuePosition positions[MARKETS_MAX]
     cdef OrderEvent* orders

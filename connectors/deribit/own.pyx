@@ -204,8 +204,10 @@ cdef class OwnFeed:
     cdef int on_trades_answer(self, object answer, int64_t request_id, int64_t now_ns) except -1:
         """Book own trades that happened while nobody listened; known ones are known by id."""
         cdef int32_t count = 0, i
+        cdef list trades
         if answer is None or answer.id != request_id:
             return 0
+        self.trades_next_seq = 0
         if answer.result is NOT_SENT:
             self.trades_answered = -request_id
             return 1
@@ -213,7 +215,10 @@ cdef class OwnFeed:
             return 0
         for i in range(count):
             self.engine.on_fill(&self.fills[i], now_ns)
-        self.trades_answered = -request_id if answer.result.has_more else request_id
+        trades = answer.result.trades
+        if answer.result.has_more and trades:
+            self.trades_next_seq = <int64_t>trades[len(trades) - 1].trade_seq + 1
+        self.trades_answered = request_id
         return 1
 
     cdef int on_query_answer(self, object answer, int64_t request_id, int64_t now_ns) except -1:

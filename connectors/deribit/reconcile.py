@@ -1,46 +1,47 @@
-"""The engine and the venue brought to agree: clock, account, positions, orders.
+"""Reconciliation: what the venue says of clock, account, instruments and positions.
 
-All of it is cold: questions over the RPC, answers into the engine as control events. Orders of
-unknown fate are asked for by label with ids the feed itself decodes, so that a replay of the
-frames resolves them the same way.
+All of it is cold: questions over the RPC, answers into the engine as control events.
 """
 
-import asyncio
 import logging
 from collections.abc import Sequence
 
 from msgspec import UnsetType
 
 from connectors.deribit import endpoints
+from connectors.deribit.fills import MissedFills
 from connectors.deribit.instruments import differences
 from connectors.deribit.messages import (
     AccountSummary,
     InstrumentData,
     Limits,
     MatchingLimits,
-    OrderData,
     PositionData,
     RateData,
+    StatusResult,
     TradingLimits,
 )
-from connectors.deribit.rpc import Rpc, RpcClosedError, RpcError, encode
+from connectors.deribit.rpc import Rpc
 from connectors.deribit.session import DeribitSession
+from connectors.deribit.sweep import Sweep
 from mmcore.types import ControlKind, InstrumentSpec
 
 log = logging.getLogger("mm.deribit")
 
-QUERY_KIND = 6  # request ids of get_order_state_by_label; see own.pxd
-TRADES_KIND = 7  # request ids of get_user_trades_by_instrument
-TRADES_PAGE = 500  # own.pxd takes 512 of one message
-OVERLAP_NS = 60_000_000_000  # a connection may have been deaf for so long before it was lost
-EXPIRY_SLACK_NS = 1_000_000_000  # an order may still appear this long after its valid_until
-QUERY_AGAIN_NS = 1_000_000_000
 ROUND_TRIPS_KEPT = 64
 HALF_MS_NS = 500_000  # the venue prints whole milliseconds: on average half of one is cut off
 
 
 class StartRefusedError(Exception):
     """The venue's state forbids quoting until somebody decides; the message says what."""
+
+
+class UnfitConfigError(StartRefusedError):
+    """What is configured does not fit this account; another configuration may."""
+
+
+class InstrumentChangedError(StartRefusedError):
+    """A contract is not any more what the session was built for; only a restart helps."""
 
 
 def trading_rate(limits: Limits | UnsetType) -> RateData | None:
@@ -83,13 +84,10 @@ class Reconciler:
         self.timeout_s = timeout_s
         self.round_trips_ns: list[int] = []
         self.offsets: list[tuple[int, int]] = []  # (round trip, wall minus now), both ns
+        self.sweep = Sweep(session, rpc, specs, timeout_s)
+        self.fills = MissedFills(session, specs, timeout_s)
         self.mismatches = 0  # in a row
         self.mismatches_total = 0
-        self.queries = 0
-        self._listened_ns = 0  # since then every fill reaches us, or is asked for
-        self._lost_ns = 0  # when fills began to be missed; 0: none are
-        self._trade_requests = 0
-        self._asked_ns: dict[tuple[int, int, int], int] = {}
 
     # ---------------------------------------------------------------- clock
     async def measure_clock(self, samples: int) -> None:
@@ -121,23 +119,42 @@ class Reconciler:
         self.session.control(ControlKind.CONTROL_EQUITY, 0, 0, summary.equity)
         rate = trading_rate(summary.limits)
         if rate is not None and 2 * requote_orders > rate.burst:
-            raise StartRefusedError(
+            raise UnfitConfigError(
                 f"a full requote is {requote_orders} orders, more than half of this account's "
                 f"burst of {rate.burst:g} requests; lower quote.levels or quote fewer instruments")
         if rate is not None:
             self.session.control(ControlKind.CONTROL_CREDITS, 0, int(rate.burst), rate.rate)
         return summary
 
+    async def locked(self) -> bool:
+        """Ask whether the platform, or the index of one of our instruments, is locked."""
+        told = await self.rpc.call(endpoints.STATUS, {}, StatusResult, timeout_s=self.timeout_s)
+        if told.locked in ("partial", "true", True) and told.locked_indices:
+            return any(index_of(spec) in told.locked_indices for spec in self.specs)
+        return told.locked in ("true", True)
+
+    async def read_listings(self) -> None:
+        """Compare the venue's definitions with ours; raises InstrumentChangedError."""
+        listed: list[InstrumentData] = []
+        for currency in dict.fromkeys("USDC" if "_" in s.name else self.currency
+                                      for s in self.specs):
+            listed += await self.rpc.call(
+                endpoints.GET_INSTRUMENTS, {"currency": currency, "kind": "future"},
+                list[InstrumentData], timeout_s=self.timeout_s)
+        self.check_listings(listed)
+
     def check_listings(self, listed: Sequence[InstrumentData]) -> None:
-        """Refuse to start on a contract whose definition is not the one in use."""
+        """Refuse to trade a contract whose definition is not the one in use."""
         by_name = {d.instrument_name: d for d in listed}
         for spec in self.specs:
             data = by_name.get(spec.name)
             if data is None:
-                raise StartRefusedError(f"{spec.name} is not listed any more")
+                raise InstrumentChangedError(
+                    f"{spec.name} is not listed any more; choose another instrument")
             changed = differences(data, spec)
             if changed:
-                raise StartRefusedError(f"{spec.name}: {'; '.join(changed)}; restart to use it")
+                raise InstrumentChangedError(
+                    f"{spec.name}: {'; '.join(changed)}; restart to use it")
 
     async def positions(self) -> list[tuple[int, float]]:
         """Ask for the venue's positions: (signed contracts, average price) by market."""
@@ -165,7 +182,7 @@ class Reconciler:
         for market, (contracts, average) in enumerate(found):
             name = self.specs[market].name
             held = self.session.engine.markets[market].position.contracts
-            if self._listened_ns and held != contracts:
+            if self.fills.listened_ns and held != contracts:
                 self.mismatches_total += 1
                 log.error("%s: we count %d contracts, the venue %d: the venue's count is taken, "
                           "and our profit misses trades", name, held, contracts)
@@ -174,20 +191,19 @@ class Reconciler:
                     f"{name}: the account holds {contracts} contracts at {average}; close them or "
                     "set start.position = \"adopt\"")
             self.session.control(ControlKind.CONTROL_POSITION, market, contracts, average)
+        self.fills.agreed()
 
     async def compare_positions(self) -> bool:
         """Compare positions; two mismatches in a row pause the engine. True where they agree.
 
-        A fill between question and answer is no mismatch: what moved meanwhile is not compared.
+        Before a difference counts, the venue is asked for trades we may have missed.
         """
-        before = [m.position.contracts for m in self.session.engine.markets]
-        found = await self.positions()
-        after = [m.position.contracts for m in self.session.engine.markets]
-        wrong = [(self.specs[i].name, after[i], contracts)
-                 for i, (contracts, _) in enumerate(found)
-                 if before[i] == after[i] and contracts != after[i]]
+        wrong = await self.differing()
+        if wrong and await self.fills.recover(always=True):
+            wrong = await self.differing()
         if not wrong:
             self.mismatches = 0
+            self.fills.agreed()
             return True
         self.mismatches += 1
         self.mismatches_total += 1
@@ -196,129 +212,30 @@ class Reconciler:
             self.session.control(ControlKind.CONTROL_PAUSE)
         return False
 
-    # ---------------------------------------------------------------- fills
-    def listening(self) -> None:
-        """Note that from now on every fill reaches the engine by itself."""
-        self._lost_ns = 0
-        self._listened_ns = self._listened_ns or self.session.now_ns()
+    async def accept(self) -> None:
+        """Take the venue's positions for ours, on a person's word, so that quoting may go on."""
+        for name, ours, theirs in await self.differing():
+            log.error("%s: by order, our %d contracts become the venue's %d", name, ours, theirs)
+        for market, (contracts, average) in enumerate(await self.positions()):
+            if contracts != self.session.engine.markets[market].position.contracts:
+                self.session.control(ControlKind.CONTROL_POSITION, market, contracts, average)
+        self.mismatches = 0
+        self.fills.agreed()
 
-    def deaf(self) -> None:
-        """Note that fills may be missed from now on, until listening()."""
-        if self._listened_ns:
-            self._lost_ns = self._lost_ns or self.session.now_ns()
+    async def differing(self) -> list[tuple[str, int, int]]:
+        """Return (instrument, our contracts, the venue's) where they are not the same.
 
-    async def recover_fills(self) -> bool:
-        """Book the own trades a lost connection kept from us; False where some may be missing.
-
-        The feed decodes the answers, so that a replay of the frames books them too.
+        A fill between question and answer is no mismatch: what moved meanwhile is not compared.
         """
-        if not self._lost_ns:
-            return True
-        since_ns = max(self._lost_ns - OVERLAP_NS, self._listened_ns)
-        since_ms = (since_ns + self.session.engine.wall_offset_ns) // 1_000_000
-        return all([await self._ask_trades(market, since_ms) for market in range(len(self.specs))])
-
-    async def _ask_trades(self, market: int, since_ms: int) -> bool:
-        self._trade_requests += 1
-        request_id = TRADES_KIND << 44 | market << 40 | self._trade_requests
-        name = self.specs[market].name
-        self.session.send_text(encode(request_id, endpoints.GET_USER_TRADES, {
-            "instrument_name": name, "start_timestamp": since_ms, "count": TRADES_PAGE,
-            "sorting": "asc"}))
-        loop = asyncio.get_running_loop()
-        end = loop.time() + self.timeout_s
-        while loop.time() < end and self.session.sink.is_connected:
-            answered = self.session.feed.own.trades_answered
-            if abs(answered) == request_id:
-                if answered < 0:
-                    log.error("%s: the venue did not tell all our trades since %d", name, since_ms)
-                return answered > 0
-            await asyncio.sleep(0.005)
-        raise RpcClosedError(f"{endpoints.GET_USER_TRADES}: no answer; connecting again")
-
-    # ---------------------------------------------------------------- orders
-    async def clear_orders(self, deadline_s: float) -> bool:
-        """Cancel everything and learn how every order ended; False at the deadline.
-
-        What was under way on a lost connection may reach the venue after the first cancel_all;
-        so once none of it can take effect any more, everything is cancelled again.
-        """
-        under_way = bool(self.unknown_orders())
-        if not await self.cancel_and_verify(deadline_s):
-            return False
-        return not under_way or (await self.resolve_unknown(deadline_s)
-                                 and await self.cancel_and_verify(deadline_s))
-
-    async def cancel_and_verify(self, deadline_s: float) -> bool:
-        """Cancel every order of the account until a query shows none; False at the deadline.
-
-        Raises RpcClosedError where the connection goes meanwhile.
-        """
-        loop = asyncio.get_running_loop()
-        end = loop.time() + deadline_s
-        pause_s = 0.05
-        while True:
-            try:
-                await self.rpc.call(endpoints.CANCEL_ALL, {}, int, timeout_s=self.timeout_s)
-                left = await self.rpc.call(
-                    endpoints.GET_OPEN_ORDERS, {}, list[OrderData], timeout_s=self.timeout_s)
-                if not left:
-                    return True
-                log.warning("%d orders are still open after cancel_all", len(left))
-            except RpcClosedError:
-                raise
-            except (RpcError, TimeoutError) as error:
-                log.warning("cancel_all, not yet verified: %s", error)
-            if loop.time() + pause_s > end:
-                return False
-            await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, 2.0)
-
-    def unknown_orders(self) -> list[tuple[int, int, int, int]]:
-        """List (market, slot, generation, valid_until_ms) of orders of unknown fate."""
-        return [(market, row["slot"], row["generation"], row["valid_until_ms"])
-                for market, m in enumerate(self.session.engine.markets)
-                if m.orders.unknown_count
-                for row in m.orders.rows() if row["state"] == "ORDER_UNKNOWN"]
-
-    def ask_unknown(self) -> int:
-        """Ask by label for each order of unknown fate; the feed applies the answers.
-
-        An order is only asked for once nothing sent for it can still take effect: then even its
-        absence is evidence. Returns how many are still unknown.
-        """
-        unknown = self.unknown_orders()
-        now_ns = self.session.now_ns()
-        wall_ns = now_ns + self.session.engine.wall_offset_ns
-        for market, slot, generation, valid_until_ms in unknown:
-            if wall_ns < valid_until_ms * 1_000_000 + EXPIRY_SLACK_NS:
-                continue
-            key = (market, slot, generation)
-            if now_ns - self._asked_ns.get(key, -QUERY_AGAIN_NS) < QUERY_AGAIN_NS:
-                continue
-            self._asked_ns[key] = now_ns
-            self.queries += 1
-            request_id = QUERY_KIND << 44 | market << 40 | slot << 32 | generation
-            label = self.session.feed.own.labels.write(market, slot, generation)
-            self.session.send_text(encode(
-                request_id, endpoints.GET_ORDER_STATE_BY_LABEL,
-                {"currency": currency_of(self.specs[market]), "label": label}))
-        if not unknown:
-            self._asked_ns.clear()
-        return len(unknown)
-
-    async def resolve_unknown(self, deadline_s: float) -> bool:
-        """Ask until no order is of unknown fate; False at the deadline."""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + deadline_s
-        while self.ask_unknown():
-            if loop.time() > end:
-                return False
-            await asyncio.sleep(0.02)
-        return True
+        before = [m.position.contracts for m in self.session.engine.markets]
+        found = await self.positions()
+        after = [m.position.contracts for m in self.session.engine.markets]
+        return [(self.specs[i].name, after[i], contracts)
+                for i, (contracts, _) in enumerate(found)
+                if before[i] == after[i] and contracts != after[i]]
 
 
-def currency_of(spec: InstrumentSpec) -> str:
-    """Return the currency the venue files an instrument's orders under."""
-    base = spec.name.split("-")[0]
-    return base.split("_")[-1]
+def index_of(spec: InstrumentSpec) -> str:
+    """Return the name of the index an instrument follows."""
+    base = spec.name.split("-")[0].lower()
+    return base if "_" in base else base + "_usd"

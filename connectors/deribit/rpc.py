@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -16,6 +16,7 @@ log = logging.getLogger("mm.deribit")
 # Ids below 2**44 are ours (kind 0, mmcore.types); 1 answers heartbeats.
 FIRST_ID = 2
 ID_LIMIT = 1 << 44
+MAINTENANCE = 11051
 
 
 class RpcError(Exception):
@@ -47,13 +48,15 @@ class Answer(msgspec.Struct, Generic[T]):
 class Rpc:
     """Requests over one connection; send(text, record) writes a text or says False.
 
-    Feed every cold answer to on_answer(), and call close() when the connection goes.
+    Feed every cold answer to on_answer(), and call close() when the connection goes. beside: the
+    Rpc of another connection whose answers come by the same way; ids are then never the same.
     """
 
-    def __init__(self, send: Callable[[bytes, bytes | None], bool]) -> None:
+    def __init__(self, send: Callable[[bytes, bytes | None], bool],
+                 beside: "Rpc | None" = None) -> None:
         self._send = send
-        self._ids = itertools.count(FIRST_ID)
-        self._waiting: dict[int, asyncio.Future[bytes]] = {}
+        self.ids: Iterator[int] = itertools.count(FIRST_ID) if beside is None else beside.ids
+        self.waiting: dict[int, asyncio.Future[bytes]] = {} if beside is None else beside.waiting
         self._head = msgspec.json.Decoder(AnswerHead)
         self.late = 0  # answers nobody waits for any more
         self.nameless = 0  # errors without an id: maintenance, or a request the venue cannot read
@@ -72,12 +75,12 @@ class Rpc:
         Raises RpcError, RpcTimeoutError, RpcClosedError, or msgspec.DecodeError where the answer
         is not what it should be. secret keeps the parameters out of the journal.
         """
-        request_id = next(self._ids)
+        request_id = next(self.ids)
         assert request_id < ID_LIMIT
         text = encode(request_id, method, params)
         record = encode(request_id, method, {"redacted": True}) if secret else None
         future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._waiting[request_id] = future
+        self.waiting[request_id] = future
         try:
             if not self._send(text, record):
                 raise RpcClosedError(f"{method}: not connected")
@@ -86,7 +89,7 @@ class Rpc:
         except TimeoutError:
             raise RpcTimeoutError(f"{method}: no answer within {timeout_s} s") from None
         finally:
-            self._waiting.pop(request_id, None)
+            self.waiting.pop(request_id, None)
         head = self._head.decode(raw)
         if not isinstance(head.error, msgspec.UnsetType):
             raise RpcError(method, head.error.code, head.error.message, head.error.data)
@@ -103,8 +106,11 @@ class Rpc:
         if head.id is None:
             self.nameless += 1
             log.warning("the venue answered without an id: %s", raw[:200])
+            if not isinstance(head.error, msgspec.UnsetType) and (
+                    head.error.code == MAINTENANCE):
+                self.close()    # whatever waits will not be answered either
             return
-        future = self._waiting.get(head.id) if isinstance(head.id, int) else None
+        future = self.waiting.get(head.id) if isinstance(head.id, int) else None
         if future is None or future.done():
             self.late += 1
             return
@@ -112,14 +118,14 @@ class Rpc:
 
     def close(self) -> None:
         """Fail whatever still waits."""
-        for future in self._waiting.values():
+        for future in self.waiting.values():
             if not future.done():
                 future.set_exception(RpcClosedError("the connection was lost"))
 
     @property
     def outstanding(self) -> int:
         """How many requests wait for an answer."""
-        return len(self._waiting)
+        return len(self.waiting)
 
 
 def encode(request_id: int, method: str, params: dict[str, Any]) -> bytes:

@@ -40,6 +40,7 @@ cdef class DeribitSession(WSListener):
     cdef readonly Engine engine
     cdef readonly DeribitFeed feed
     cdef readonly DeribitSink sink
+    cdef readonly bint orders       # orders live on this connection; False: market data only
     cdef Journal journal
     cdef object clock               # callable returning ns, or None: CLOCK_MONOTONIC
     cdef public object on_closed    # callable() or None

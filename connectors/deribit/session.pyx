@@ -15,6 +15,7 @@ from mmcore.types cimport (
     ACTION_CANCEL_ALL, CONTROL_DISCONNECTED, CONTROL_KILL, Control, request_id_of)
 
 import picows
+from python_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError
 
 if picows.__version__ != "2.3.1":
     raise ImportError(f"built against picows 2.3.1, found {picows.__version__}: install picows "
@@ -27,7 +28,9 @@ cdef extern from "<time.h>" nogil:
     int CLOCK_MONOTONIC
     int clock_gettime(int clock, timespec* out) noexcept
 
-CONNECT_ERRORS = (OSError, picows.WSError, TimeoutError)
+# python-socks, by which picows goes through a proxy, has errors of its own.
+CONNECT_ERRORS = (OSError, picows.WSError, TimeoutError, ProxyError, ProxyConnectionError,
+                  ProxyTimeoutError)
 cdef bytes HEARTBEAT_ANSWER = b'{"jsonrpc":"2.0","id":1,"method":"public/test","params":{}}'
 cdef object log = logging.getLogger("mm.deribit")
 cdef object TOKEN = re.compile(rb'("(?:access|refresh)_token"\s*:\s*")((?:[^"\\]|\\.)*)')
@@ -90,18 +93,6 @@ cdef class DeribitSink(OrderSink):
             ACTION_CANCEL_ALL, 0, 0, <unsigned int>self.emergency_sequence)
         return self.submit(&self.emergency, now_ns)
 
-    def send_text(self, bytes text not None, bytes record=None, now_ns=0):
-        """Send one cold request; False while disconnected.
-
-        record is what the journal keeps instead of a text with a secret in it.
-        """
-        if not self.connected():
-            return False
-        cdef bytes kept = text if record is None else record
-        self.journal.append(JOURNAL_SESSION, 0, now_ns, <const char*>kept, <unsigned int>len(kept))
-        self.transport.send(WSMsgType.TEXT, text)
-        return True
-
     @property
     def is_connected(self):
         """Whether a batch handed over now would be written."""
@@ -111,10 +102,13 @@ cdef class DeribitSink(OrderSink):
 cdef class DeribitSession(WSListener):
     """Listener of one connection at a time; outlives reconnects.
 
-    clock: None for CLOCK_MONOTONIC, or a callable returning ns (virtual time).
+    clock: None for CLOCK_MONOTONIC, or a callable returning ns (virtual time). orders: False for
+    a second connection that carries market data alone; its loss is nobody's order's end.
     """
 
-    def __init__(self, DeribitFeed feed not None, DeribitSink sink not None, clock=None):
+    def __init__(self, DeribitFeed feed not None, DeribitSink sink not None, clock=None, *,
+                 bint orders=True):
+        self.orders = orders
         self.feed = feed
         self.engine = feed.engine
         self.sink = sink
@@ -128,10 +122,12 @@ cdef class DeribitSession(WSListener):
     # ------------------------------------------------------------ listener
     cpdef on_ws_connected(self, WSTransport transport):
         self.transport = transport
-        self.sink.transport = transport
         self.partial = None
         self.read_ns = 0
-        self.note(b"connected")
+        if self.orders:
+            self.sink.transport = transport
+            self.feed.connected()
+            self.note(b"connected")
 
     cpdef on_ws_frame(self, WSTransport transport, WSFrame frame):
         # The one try of the hot path: whatever escapes costs the quotes, not the connection.
@@ -148,12 +144,13 @@ cdef class DeribitSession(WSListener):
         memset(&control, 0, sizeof(Control))
         control.kind = CONTROL_DISCONNECTED
         self.transport = None
-        self.sink.transport = None
         self.redact = False
         self.partial = None
         self.read_ns = 0
-        self.note(b"disconnected")
-        self.engine.on_control(&control, self.clock_ns())
+        if self.orders:
+            self.sink.transport = None
+            self.note(b"disconnected")
+            self.engine.on_control(&control, self.clock_ns())
         if self.on_closed is not None:
             self.on_closed()
 
@@ -188,7 +185,7 @@ cdef class DeribitSession(WSListener):
             self.journal.append(JOURNAL_FRAME_IN, 0, self.read_ns, ptr, <unsigned int>size)
         ask = self.feed.on_payload(ptr, size, self.read_ns)
         if ask == FEED_TEST_REQUEST:
-            self.sink.send_text(HEARTBEAT_ANSWER, None, self.read_ns)
+            self.send_text(HEARTBEAT_ANSWER)
         elif ask == FEED_DISTRUST:
             log.error("unreadable message about own orders, %d bytes: connecting again", size)
             self.close()
@@ -243,12 +240,27 @@ cdef class DeribitSession(WSListener):
         self.engine.control(kind, self.clock_ns(), market, value, real)
 
     def send_text(self, bytes text not None, bytes record=None):
-        """Send one cold request; see DeribitSink.send_text."""
-        return self.sink.send_text(text, record, self.clock_ns())
+        """Send one cold request; False while disconnected.
+
+        record is what the journal keeps instead of a text with a secret in it.
+        """
+        cdef bytes kept = text if record is None else record
+        if self.transport is None or self.transport.is_disconnected or (
+                self.transport.is_close_frame_sent):
+            return False
+        self.journal.append(JOURNAL_SESSION, 0, self.clock_ns(), <const char*>kept,
+                            <unsigned int>len(kept))
+        self.transport.send(WSMsgType.TEXT, text)
+        return True
 
     def send_cancel_all(self):
         """Write a cancel_all at once; the number of messages written, 0 while disconnected."""
         return self.sink.cancel_all(self.clock_ns())
+
+    def abort(self):
+        """End the connection without a word: on a dead line a close frame would never leave."""
+        if self.transport is not None:
+            self.transport.disconnect(False)
 
     def close(self):
         """Close the connection gracefully; nothing happens where there is none."""
@@ -303,12 +315,13 @@ def redacted(bytes payload not None):
 
 
 async def open_connection(listener, str url not None, *, ssl_context=None, use_aiofastnet=None,
-                          timeout_s=5.0, auto_pong=False):
-    """Connect a listener; raises one of CONNECT_ERRORS.
+                          timeout_s=5.0, auto_pong=False, proxy=None):
+    """Connect a listener, through a proxy's URL where there is one; raises CONNECT_ERRORS.
 
     Pings reach the listener: picows would swallow them, and with them the end of a read.
     """
     await picows.ws_connect(
         lambda: listener, url, ssl_context=ssl_context, websocket_handshake_timeout=timeout_s,
         enable_auto_ping=False, enable_auto_pong=auto_pong, disconnect_on_exception=True,
-        max_frame_size=MESSAGE_MAX, read_buffer_init_size=262144, use_aiofastnet=use_aiofastnet)
+        max_frame_size=MESSAGE_MAX, read_buffer_init_size=262144, use_aiofastnet=use_aiofastnet,
+        proxy=proxy)

@@ -63,6 +63,7 @@ cdef class JournalReplay:
         elif kind == JOURNAL_SESSION:
             if payload == b"connected":
                 self.sink.connected = True
+                self.feed.connected()
             elif payload == b"disconnected":
                 self.sink.connected = False
         elif kind == JOURNAL_GAP:

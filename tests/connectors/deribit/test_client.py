@@ -197,7 +197,7 @@ def test_reconnects_and_agrees_before_it_quotes() -> None:
             assert there == {r["order_id"] for r in maker.market.orders.rows()}
         assert maker.session.exceptions == 0
         # What was live when the connection went was unknown until the venue had been asked.
-        assert maker.client.reconciler.queries >= 6
+        assert maker.client.reconciler.sweep.queries >= 6
         assert maker.market.orders.invalid_transitions == 0
 
     with_maker(body)

@@ -1,0 +1,101 @@
+"""Own trades that a connection kept from us: noticed, asked for, booked once.
+
+The feed decodes the answers, so that a replay of the frames books them too.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from connectors.deribit import endpoints
+from connectors.deribit.rpc import RpcClosedError, encode
+from connectors.deribit.session import DeribitSession
+from mmcore.types import InstrumentSpec
+
+log = logging.getLogger("mm.deribit")
+
+TRADES_KIND = 7  # request ids of get_user_trades_by_instrument
+TRADES_PAGE = 500  # own.pxd takes 512 of one message
+PAGES_MAX = 1000
+OVERLAP_NS = 60_000_000_000  # a connection may have been deaf for so long before it was lost
+OVERDUE_NS = 500_000_000  # a fill may come this much later than the order that tells of it
+
+
+class MissedFills:
+    """Knows since when fills may be missing, and asks for the trades of that time."""
+
+    def __init__(self, session: DeribitSession, specs: Sequence[InstrumentSpec],
+                 timeout_s: float) -> None:
+        self.session = session
+        self.specs = list(specs)
+        self.timeout_s = timeout_s
+        self.pages = 0
+        self.listened_ns = 0  # since then every fill reaches us, or is asked for
+        self._lost_ns = 0  # when fills began to be missed; 0: none are
+        self._agreed_ns = 0  # when both sides last counted the same
+        self._overdue_ns = 0  # since when an order tells of fills nobody has seen
+
+    def listening(self) -> None:
+        """Note that from now on every fill reaches the engine by itself."""
+        self._lost_ns = 0
+        self.listened_ns = self.listened_ns or self.session.now_ns()
+
+    def deaf(self) -> None:
+        """Note that fills may be missed from now on, until listening()."""
+        if self.listened_ns:
+            self._lost_ns = self._lost_ns or self.session.now_ns()
+
+    def agreed(self) -> None:
+        """Note that our count of contracts and the venue's are the same now."""
+        self._agreed_ns = self.session.now_ns()
+
+    def overdue(self) -> bool:
+        """Say whether an order has been filled for a while by trades nobody has told us."""
+        now_ns = self.session.now_ns()
+        missing = any(row["filled_contracts"] > row["booked_contracts"]
+                      for market in self.session.engine.markets for row in market.orders.rows())
+        self._overdue_ns = (self._overdue_ns or now_ns) if missing else 0
+        return missing and now_ns - self._overdue_ns > OVERDUE_NS
+
+    async def recover(self, *, always: bool = False) -> bool:
+        """Book what was missed, page by page; False where some may still be missing.
+
+        always: ask even where no connection was lost, for everything since both last agreed.
+        """
+        if not self._lost_ns and not always:
+            return True
+        begin_ns = min(self._lost_ns or self.session.now_ns(), self._agreed_ns
+                       or self.session.now_ns())
+        since_ns = max(begin_ns - OVERLAP_NS, self.listened_ns)
+        since_ms = (since_ns + self.session.engine.wall_offset_ns) // 1_000_000
+        self._overdue_ns = 0
+        return all([await self.ask(market, since_ms) for market in range(len(self.specs))])
+
+    async def ask(self, market: int, since_ms: int) -> bool:
+        """Ask for one instrument's trades since a time; False where the venue refused."""
+        name = self.specs[market].name
+        begin: dict[str, int] = {"start_timestamp": since_ms}
+        for _ in range(PAGES_MAX):
+            if not await self.ask_page(market, begin):
+                log.error("%s: the venue did not tell our trades since %d", name, since_ms)
+                return False
+            following = self.session.feed.own.trades_next_seq
+            if following == 0:
+                return True
+            begin = {"start_seq": following}
+        return False
+
+    async def ask_page(self, market: int, begin: dict[str, int]) -> bool:
+        self.pages += 1
+        request_id = TRADES_KIND << 44 | market << 40 | self.pages
+        self.session.send_text(encode(request_id, endpoints.GET_USER_TRADES, {
+            "instrument_name": self.specs[market].name, "count": TRADES_PAGE, "sorting": "asc",
+            **begin}))
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self.timeout_s
+        while loop.time() < end and self.session.sink.is_connected:
+            answered = self.session.feed.own.trades_answered
+            if abs(answered) == request_id:
+                return answered > 0
+            await asyncio.sleep(0.005)
+        raise RpcClosedError(f"{endpoints.GET_USER_TRADES}: no answer; connecting again")

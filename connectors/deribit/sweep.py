@@ -1,0 +1,157 @@
+"""Making the venue's open orders none: ours, a stranger's by policy, and those of unknown fate.
+
+Orders of unknown fate are asked for by label with ids the feed itself decodes, so that a replay
+of the frames resolves them the same way.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from connectors.deribit import endpoints
+from connectors.deribit.labels import LabelOwner
+from connectors.deribit.messages import OrderData
+from connectors.deribit.rpc import Rpc, RpcClosedError, RpcError, encode
+from connectors.deribit.session import DeribitSession
+from mmcore.types import InstrumentSpec
+
+log = logging.getLogger("mm.deribit")
+
+QUERY_KIND = 6  # request ids of get_order_state_by_label; see own.pxd
+EXPIRY_SLACK_NS = 1_000_000_000  # an order may still appear this long after its valid_until
+QUERY_AGAIN_NS = 1_000_000_000
+LISTED_AT_MOST = 5  # foreign orders named in a refusal
+
+
+class Sweep:
+    """Cancels and resolves over one session and RPC."""
+
+    def __init__(self, session: DeribitSession, rpc: Rpc, specs: Sequence[InstrumentSpec],
+                 timeout_s: float) -> None:
+        self.session = session
+        self.rpc = rpc
+        self.specs = list(specs)
+        self.timeout_s = timeout_s
+        self.queries = 0
+        self._asked_ns: dict[tuple[int, int, int], int] = {}
+
+    # ---------------------------------------------------------------- everything
+    async def clear_orders(self, deadline_s: float) -> bool:
+        """Cancel everything and learn how every order ended; False at the deadline.
+
+        What was under way on a lost connection may reach the venue after the first cancel_all;
+        so once none of it can take effect any more, everything is cancelled again.
+        """
+        under_way = bool(self.unknown_orders())
+        if not await self.cancel_and_verify(deadline_s):
+            return False
+        return not under_way or (await self.resolve_unknown(deadline_s)
+                                 and await self.cancel_and_verify(deadline_s))
+
+    async def cancel_and_verify(self, deadline_s: float) -> bool:
+        """Cancel every order of the account until a query shows none; False at the deadline.
+
+        Raises RpcClosedError where the connection goes meanwhile.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + deadline_s
+        pause_s = 0.05
+        while True:
+            try:
+                await self.rpc.call(endpoints.CANCEL_ALL, {}, int, timeout_s=self.timeout_s)
+                left = await self.open_orders()
+                if not left:
+                    return True
+                log.warning("%d orders are still open after cancel_all", len(left))
+            except RpcClosedError:
+                raise
+            except (RpcError, TimeoutError) as error:
+                log.warning("cancel_all, not yet verified: %s", error)
+            if loop.time() + pause_s > end:
+                return False
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, 2.0)
+
+    async def open_orders(self) -> list[OrderData]:
+        """Ask for every open order of the account, trigger orders too."""
+        return await self.rpc.call(
+            endpoints.GET_OPEN_ORDERS, {}, list[OrderData], timeout_s=self.timeout_s)
+
+    # ---------------------------------------------------------------- somebody else's
+    async def find_foreign(self) -> list[OrderData]:
+        """Return the open orders that no maker of our label prefix made."""
+        parse = self.session.feed.own.labels.parse
+        return [order for order in await self.open_orders()
+                if parse(order.label)[0] == LabelOwner.LABEL_FOREIGN]
+
+    async def cancel_ours_alone(self, foreign: Sequence[OrderData]) -> None:
+        """Cancel our orders one by one: cancel_all would take the foreign ones too."""
+        keep = {order.order_id for order in foreign}
+        for order in await self.open_orders():
+            if order.order_id in keep:
+                continue
+            try:
+                await self.rpc.call(endpoints.CANCEL, {"order_id": order.order_id}, OrderData,
+                                    timeout_s=self.timeout_s)
+            except RpcError as error:
+                log.warning("cancelling %s: %s", order.order_id, error)
+
+    # ---------------------------------------------------------------- unknown fate
+    def unknown_orders(self) -> list[tuple[int, int, int, int]]:
+        """List (market, slot, generation, valid_until_ms) of orders of unknown fate."""
+        return [(market, row["slot"], row["generation"], row["valid_until_ms"])
+                for market, m in enumerate(self.session.engine.markets)
+                if m.orders.unknown_count
+                for row in m.orders.rows() if row["state"] == "ORDER_UNKNOWN"]
+
+    def ask_unknown(self) -> int:
+        """Ask by label for each order of unknown fate; the feed applies the answers.
+
+        An order is only asked for once nothing sent for it can still take effect: then even its
+        absence is evidence. Returns how many are still unknown.
+        """
+        unknown = self.unknown_orders()
+        now_ns = self.session.now_ns()
+        wall_ns = now_ns + self.session.engine.wall_offset_ns
+        for market, slot, generation, valid_until_ms in unknown:
+            if wall_ns < valid_until_ms * 1_000_000 + EXPIRY_SLACK_NS:
+                continue
+            key = (market, slot, generation)
+            if now_ns - self._asked_ns.get(key, -QUERY_AGAIN_NS) < QUERY_AGAIN_NS:
+                continue
+            self._asked_ns[key] = now_ns
+            self.queries += 1
+            request_id = QUERY_KIND << 44 | market << 40 | slot << 32 | generation
+            label = self.session.feed.own.labels.write(market, slot, generation)
+            self.session.send_text(encode(
+                request_id, endpoints.GET_ORDER_STATE_BY_LABEL,
+                {"currency": currency_of(self.specs[market]), "label": label}))
+        if not unknown:
+            self._asked_ns.clear()
+        return len(unknown)
+
+    async def resolve_unknown(self, deadline_s: float) -> bool:
+        """Ask until no order is of unknown fate; False at the deadline."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + deadline_s
+        while self.ask_unknown():
+            if loop.time() > end:
+                return False
+            await asyncio.sleep(0.02)
+        return True
+
+
+def foreign_fault(foreign: Sequence[OrderData]) -> str:
+    """Say in one line which orders are not ours, and the remedy."""
+    named = ", ".join(f"{o.order_id} {o.direction} {o.amount:g} {o.instrument_name}"
+                      for o in foreign[:LISTED_AT_MOST])
+    more = f" and {len(foreign) - LISTED_AT_MOST} more" if len(foreign) > LISTED_AT_MOST else ""
+    return (f"the account has {len(foreign)} open orders that are not ours ({named}{more}); a "
+            "cancel-all is account-wide: cancel them, use a sub-account of its own, or set "
+            "start.foreign_orders = \"cancel\"")
+
+
+def currency_of(spec: InstrumentSpec) -> str:
+    """Return the currency the venue files an instrument's orders under."""
+    base = spec.name.split("-")[0]
+    return base.split("_")[-1]
