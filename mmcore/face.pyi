@@ -39,6 +39,7 @@ class OrderFields(TypedDict, total=False):
     request: int
     request_id: int
     error_code: int
+    refusal: int
     order_state: int
     price_ticks: int
     amount_contracts: int
@@ -169,7 +170,9 @@ class EngineFace:
     def market_state(self, market: int) -> Situation: ...
     def counters(self) -> dict[str, int]: ...
 
-def next_state(state: int, signal: int) -> tuple[int, int]: ...
+def next_state(
+    state: int, signal: int, must_cancel: bool = ...
+) -> tuple[int, int, bool]: ...
 SITUATION_FIELDS: frozenset[str]
 
 @disjoint_base

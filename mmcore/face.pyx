@@ -29,7 +29,8 @@ from mmcore.risk import GateReason
 from mmcore.types import ActionKind
 
 EVENT_FIELDS = frozenset((
-    "kind", "market", "slot", "generation", "request", "request_id", "error_code", "order_state",
+    "kind", "market", "slot", "generation", "request", "request_id", "error_code", "refusal",
+    "order_state",
     "price_ticks", "amount_contracts", "filled_contracts", "last_update_ms", "order_id"))
 
 
@@ -43,6 +44,7 @@ cdef int fill_event(OrderEvent* event, dict fields) except -1:
     event.slot, event.generation = fields["slot"], fields.get("generation", 0)
     event.request, event.request_id = fields.get("request", 0), fields.get("request_id", 0)
     event.error_code = fields.get("error_code", 0)
+    event.refusal = fields.get("refusal", 0)
     event.order_state = fields.get("order_state", 0)
     event.price_ticks = fields.get("price_ticks", 0)
     event.amount_contracts = fields.get("amount_contracts", 0)
@@ -174,12 +176,13 @@ cdef class EngineFace:
         return dict(self.engine.counters)
 
 
-def next_state(int32_t state, int32_t signal):
-    """One step of the order state machine: (state after, OrderOutcome bits)."""
+def next_state(int32_t state, int32_t signal, bint must_cancel=False):
+    """One step of the order state machine: (state after, OrderOutcome bits, cancel it by id)."""
     cdef OrderTable table = OrderTable()
     table.orders[0].state = state
+    table.orders[0].must_cancel = must_cancel
     outcome = table.step(&table.orders[0], signal)
-    return table.orders[0].state, outcome
+    return table.orders[0].state, outcome, bool(table.orders[0].must_cancel)
 
 
 SITUATION_FIELDS = frozenset((

@@ -86,7 +86,7 @@ cdef class OrderTable:
     cdef int32_t own_levels(self, int32_t side, LevelChange* levels) noexcept nogil
     cdef int64_t best_own(self, int32_t side, bint post_only) noexcept nogil
     cdef int learn(self, Order* order, const OrderEvent* event) noexcept nogil
-    cdef int refused(self, Order* order, int32_t request, const OrderEvent* event) noexcept nogil
+    cdef int refused(self, Order* order, const OrderEvent* event) noexcept nogil
 
 
 cdef extern from *:

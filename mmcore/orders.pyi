@@ -51,6 +51,7 @@ class OrderRow(TypedDict):
     pending_amount_contracts: int
     worst_contracts: int
     order_id: str
+    must_cancel: bool
     request: int
     sent_ns: int
     valid_until_ms: int

@@ -2,40 +2,39 @@
 from libc.string cimport memcpy
 
 from mmcore.types cimport (
-    ACTION_EDIT, ACTION_NEW, LEVELS_MAX, ORDER_EVENT_ABSENT,
-    ORDER_EVENT_REFUSED, SIDE_BID, VENUE_ORDER_OPEN, VENUE_ORDER_UNTRIGGERED)
+    ACTION_EDIT, ACTION_NEW, LEVELS_MAX, ORDER_EVENT_ABSENT, ORDER_EVENT_REFUSED,
+    REFUSAL_CLOSED, REFUSAL_GONE, REFUSAL_POST_ONLY, REFUSAL_UNSURE, SIDE_BID, VENUE_ORDER_OPEN,
+    VENUE_ORDER_UNTRIGGERED)
 
 cdef enum:
     NEVER = -1                  # this signal cannot reach this state: a broken invariant
+    STATE_BITS = 15             # a cell is a state and what to do
+    CANCEL = 16                 # cancel it by id, and again until the venue says how it ended
+    ASK = 32                    # only the venue's word helps: another cancel would not
     C = ORDER_CLOSED
     N = ORDER_NEW_PENDING
     L = ORDER_LIVE
     E = ORDER_EDIT_PENDING
     X = ORDER_CANCEL_PENDING
     U = ORDER_UNKNOWN
+    LX = ORDER_LIVE | CANCEL
+    UX = ORDER_UNKNOWN | CANCEL
+    UA = ORDER_UNKNOWN | ASK
 
-# An edit or cancel that failed leaves the order live at the old price (must_cancel is set); one
+# An edit or cancel that failed leaves the order live at the old price, to be cancelled by id; one
 # that found the order gone leaves it unknown until the fill or the venue's answer says how it
-# ended; an open order we had closed is unknown too: the venue's word beats ours.
+# ended; an open order we had closed is unknown too: the venue's word beats ours. Every unknown
+# order is asked for (OUTCOME_UNKNOWN); what is to be cancelled stays so until it is closed or
+# found gone.
 cdef int[ORDER_STATES][SIGNALS] NEXT = [
     # sent:  new    edit   cancel open before closed refused gone unsure timeout lost absent
-    [N,     NEVER, NEVER, U,   U,     C,     C,      C,   C,     C,      C,   C],    # closed
+    [N,     NEVER, NEVER, UX,  UX,    C,     C,      C,   C,     C,      C,   C],    # closed
     [NEVER, NEVER, NEVER, L,   L,     C,     C,      C,   U,     U,      U,   N],    # new pending
-    [NEVER, E,     X,     L,   L,     C,     L,      L,   L,     L,      U,   C],    # live
-    [NEVER, NEVER, X,     L,   E,     C,     L,      U,   U,     U,      U,   U],    # edit pending
-    [NEVER, NEVER, X,     X,   X,     C,     L,      U,   U,     U,      U,   C],    # cancelling
-    [NEVER, NEVER, X,     L,   U,     C,     L,      U,   U,     U,      U,   C],    # unknown
+    [NEVER, E,     X,     L,   L,     C,     LX,     UA,  LX,    L,      U,   C],    # live
+    [NEVER, NEVER, X,     L,   E,     C,     LX,     UA,  UX,    UX,     U,   UX],   # edit pending
+    [NEVER, NEVER, X,     UX,  X,     C,     LX,     UA,  UX,    UX,     U,   C],    # cancelling
+    [NEVER, NEVER, X,     L,   U,     C,     LX,     UA,  UX,    U,      U,   C],    # unknown
 ]
-
-cdef bint is_unsure(int32_t code) noexcept nogil:
-    """Errors after which the request may have had effect."""
-    return (code == 10001 or code == 10040 or code == 10050 or code == 11051
-            or code == 11094 or code == 13028 or code == 13888)
-
-
-cdef bint is_gone(int32_t code) noexcept nogil:
-    """Errors that say the order is closed or not there."""
-    return code == 11044 or code == 11008 or code == 10010 or code == 10004
 
 
 cdef class OrderTable:
@@ -50,16 +49,20 @@ cdef class OrderTable:
     cdef int step(self, Order* order, int32_t signal) noexcept nogil:
         """Move one order through the table; return OrderOutcome bits."""
         cdef int before = order.state
+        cdef int cell = NEXT[before][signal]
+        cdef int after = cell & STATE_BITS
         self.used |= <uint32_t>1 << order.slot
-        cdef int after = NEXT[before][signal]
-        if after == NEVER:
+        if cell == NEVER:
             self.invalid_transitions += 1
             return OUTCOME_INVALID
         self.open_count += (after != ORDER_CLOSED) - (before != ORDER_CLOSED)
         self.unknown_count += (after == ORDER_UNKNOWN) - (before == ORDER_UNKNOWN)
         order.state = after
-        if after == ORDER_CLOSED:
+        if cell & CANCEL:
+            order.must_cancel = True
+        elif after == ORDER_CLOSED or cell & ASK:
             order.must_cancel = False
+        if after == ORDER_CLOSED:
             order.pending_amount_contracts = 0
         return (OUTCOME_CHANGED if after != before else 0) | (
             OUTCOME_UNKNOWN if after == ORDER_UNKNOWN else 0)
@@ -111,7 +114,6 @@ cdef class OrderTable:
         """Apply the venue's word about one of our slots; return OrderOutcome bits."""
         cdef Order* order = &self.orders[event.slot]
         cdef bint answered = event.request_id != 0 and event.request_id == order.request_id
-        cdef int32_t request = order.request
         cdef int outcome
         cdef bint fresh
         self.used |= <uint32_t>1 << event.slot
@@ -120,7 +122,7 @@ cdef class OrderTable:
                 return OUTCOME_STRAY
             order.request_id = 0
             order.request = 0
-            return self.refused(order, request, event)
+            return self.refused(order, event)
         if event.generation != order.generation:
             return OUTCOME_STRAY
         if event.kind == ORDER_EVENT_ABSENT:
@@ -142,8 +144,6 @@ cdef class OrderTable:
                 or (order.state == ORDER_EDIT_PENDING
                     and event.price_ticks == order.pending_price_ticks
                     and event.amount_contracts == order.pending_amount_contracts)):
-            if order.state == ORDER_UNKNOWN:
-                order.must_cancel = order.must_cancel or request == ACTION_EDIT
             outcome = self.step(order, SIGNAL_OPEN)
             if outcome & OUTCOME_CHANGED and order.state == ORDER_LIVE:
                 order.live_since_ns = now_ns
@@ -154,23 +154,18 @@ cdef class OrderTable:
             return outcome
         return self.step(order, SIGNAL_OPEN_BEFORE)
 
-    cdef int refused(self, Order* order, int32_t request, const OrderEvent* event) noexcept nogil:
-        cdef int outcome
-        if event.error_code == 11054:       # an edit that would cross has cancelled the order
+    cdef int refused(self, Order* order, const OrderEvent* event) noexcept nogil:
+        """Apply an error to the order its request was about."""
+        if event.refusal == REFUSAL_POST_ONLY:
             return self.step(order, SIGNAL_CLOSED) | OUTCOME_REJECTED | OUTCOME_POST_ONLY
-        if is_unsure(event.error_code):
-            outcome = self.step(order, SIGNAL_UNSURE)
-            order.must_cancel = order.order_id_size > 0
-        elif is_gone(event.error_code):
-            outcome = self.step(order, SIGNAL_GONE)
-            order.must_cancel = False       # the venue's word is missing, not another cancel
-        elif request == ACTION_NEW:
-            outcome = self.step(order, SIGNAL_CLOSED)
-        else:
-            outcome = self.step(order, SIGNAL_REFUSED)
-            order.must_cancel = order.state != ORDER_CLOSED
-            order.pending_amount_contracts = 0
-        return outcome | OUTCOME_REJECTED
+        if event.refusal == REFUSAL_CLOSED:
+            return self.step(order, SIGNAL_CLOSED) | OUTCOME_REJECTED
+        if event.refusal == REFUSAL_UNSURE:
+            return self.step(order, SIGNAL_UNSURE) | OUTCOME_REJECTED
+        if event.refusal == REFUSAL_GONE:
+            return self.step(order, SIGNAL_GONE) | OUTCOME_REJECTED
+        order.pending_amount_contracts = 0      # it had no effect
+        return self.step(order, SIGNAL_REFUSED) | OUTCOME_REJECTED
 
     cdef bint book_fill(self, int32_t slot, uint32_t generation,
                         int64_t amount_contracts) noexcept nogil:
@@ -190,9 +185,7 @@ cdef class OrderTable:
                 order.pull_ns = 0
             if order.request_id != 0 and now_ns - order.sent_ns > after_ns:
                 order.request_id = 0
-                order.must_cancel = order.order_id_size > 0
-                if order.state != ORDER_LIVE and order.state != ORDER_CLOSED:
-                    self.step(order, SIGNAL_TIMEOUT)
+                self.step(order, SIGNAL_TIMEOUT)
                 count += 1
         return count
 
@@ -231,7 +224,6 @@ cdef class OrderTable:
                 order.request_id = 0
                 order.request = 0
                 self.step(order, SIGNAL_REFUSED)
-                order.must_cancel = True
 
     cdef int64_t worst_contracts(self, int32_t side) noexcept nogil:
         """Contracts of one side that may still be, or have been, filled without being booked."""
@@ -308,7 +300,7 @@ cdef class OrderTable:
                 "pending_amount_contracts": order.pending_amount_contracts,
                 "worst_contracts": order_worst(order),
                 "order_id": (<bytes>order.order_id[:order.order_id_size]).decode("ascii"),
-                "request": order.request, "sent_ns": order.sent_ns,
+                "must_cancel": bool(order.must_cancel), "request": order.request, "sent_ns": order.sent_ns,
                 "valid_until_ms": order.valid_until_ms})
         return found
 

@@ -60,6 +60,14 @@ cpdef enum OrderEventKind:
     ORDER_EVENT_UPDATE = 2      # a notification or a query result carrying the order's state
     ORDER_EVENT_ABSENT = 3      # the venue was asked and has no such order
 
+cpdef enum Refusal:
+    """What a venue's error means for the order its request was about."""
+    REFUSAL_NO_EFFECT = 0       # nothing happened: a create never was, an edit left all as it was
+    REFUSAL_UNSURE = 1          # the request may have had effect
+    REFUSAL_GONE = 2            # the order is closed or not there; how it ended is not said
+    REFUSAL_POST_ONLY = 3       # it would have taken: never created, or cancelled by its edit
+    REFUSAL_CLOSED = 4          # the order is closed, and nothing more is to be learnt
+
 cpdef enum ControlKind:
     """What reaches the engine besides market data and orders; every one is journalled."""
     CONTROL_CONNECTED = 1       # session authenticated, cancel-on-disconnect confirmed
@@ -144,7 +152,8 @@ cdef struct OrderEvent:
     uint32_t generation         # of the create the label names
     int32_t request             # ActionKind the venue answers; 0 for a notification
     int64_t request_id          # 0 for a notification
-    int32_t error_code          # of a refusal
+    int32_t refusal             # Refusal: the meaning of an error
+    int32_t error_code          # its number at the venue, for the record; the core reads none
     int32_t order_state         # VenueOrderState
     int32_t side
     int64_t price_ticks

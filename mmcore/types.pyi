@@ -45,6 +45,13 @@ class OrderEventKind(IntEnum):
     ORDER_EVENT_UPDATE = 2
     ORDER_EVENT_ABSENT = 3
 
+class Refusal(IntEnum):
+    REFUSAL_NO_EFFECT = 0
+    REFUSAL_UNSURE = 1
+    REFUSAL_GONE = 2
+    REFUSAL_POST_ONLY = 3
+    REFUSAL_CLOSED = 4
+
 class ControlKind(IntEnum):
     CONTROL_CONNECTED = 1
     CONTROL_DISCONNECTED = 2

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from connectors.deribit.own import refusal_of
 from mmcore.engine import Engine
 from mmcore.face import EngineFace, ListSink
 from mmcore.journal import Journal
@@ -179,7 +180,8 @@ class Desk:
         return self.face.order(
             self.now_ns, kind=kind, market=a["market"], slot=a["slot"],
             generation=a["generation"], request=ActionKind[a["kind"]] if answer else 0,
-            request_id=a["request_id"] if answer else 0, error_code=code, order_state=state,
+            request_id=a["request_id"] if answer else 0, error_code=code,
+            refusal=refusal_of(code), order_state=state,
             price_ticks=price, amount_contracts=amount, filled_contracts=filled,
             last_update_ms=self.venue_ms, order_id=f"ETH-{a['slot']}-{a['generation']}")
 

@@ -24,6 +24,9 @@ cdef struct VenuePosition:
     double total_btc            # total_profit_loss
 
 
+cdef int32_t refusal_of_code(int64_t code) noexcept nogil
+
+
 @cython.final
 cdef class OwnFeed:
     cdef Engine engine

@@ -2,7 +2,9 @@ from typing import final
 
 from connectors.deribit.labels import Labels
 from mmcore.engine import Engine
-from mmcore.types import InstrumentSpec
+from mmcore.types import InstrumentSpec, Refusal
+
+def refusal_of(code: int) -> Refusal: ...
 
 @final
 class OwnFeed:

@@ -8,12 +8,15 @@ from connectors.deribit.decode cimport fill_of, order_event_of, same_name
 from mmcore.types cimport (
     ACTION_CANCEL, ACTION_CANCEL_ALL, ACTION_CANCEL_INSTRUMENT, ACTION_EDIT, ACTION_NEW,
     CONTROL_FUNDING, ORDER_EVENT_ABSENT, ORDER_EVENT_ACCEPTED, ORDER_EVENT_REFUSED,
-    ORDER_EVENT_UPDATE, VENUE_ORDER_CANCELLED, Control, InstrumentSpec, contracts_of_amount,
+    ORDER_EVENT_UPDATE, REFUSAL_GONE, REFUSAL_NO_EFFECT, REFUSAL_POST_ONLY, REFUSAL_UNSURE,
+    VENUE_ORDER_CANCELLED, Control, InstrumentSpec, contracts_of_amount,
     request_kind, request_market, request_slot)
 
 import msgspec
 
 from connectors.deribit import messages
+# the Python class: a cimported enum has no name at run time
+from mmcore.types import Refusal
 
 cdef object NOT_SENT = msgspec.UNSET
 cdef tuple decoders = (
@@ -26,6 +29,22 @@ cdef object decode_cancel = msgspec.json.Decoder(messages.CancelAnswer).decode
 cdef object decode_cancel_all = msgspec.json.Decoder(messages.CancelAllAnswer).decode
 cdef object decode_trades = msgspec.json.Decoder(messages.TradePageAnswer).decode
 cdef object decode_query = msgspec.json.Decoder(messages.OrderListAnswer).decode
+
+
+cdef int32_t refusal_of_code(int64_t code) noexcept nogil:
+    """What an error of the venue means for the order its request was about, as a Refusal."""
+    if code in (10001, 10040, 10050, 11051, 11094, 13028, 13888):
+        return REFUSAL_UNSURE       # failed, retry, queued too long, maintenance, timed out
+    if code in (10004, 10010, 11008, 11044):
+        return REFUSAL_GONE         # not found, already closed, already filled, not open
+    if code == 11054:
+        return REFUSAL_POST_ONLY    # of an edit: the order is cancelled
+    return REFUSAL_NO_EFFECT
+
+
+def refusal_of(int64_t code):
+    """Return what an error code of the venue means for an order: a Refusal."""
+    return Refusal(refusal_of_code(code))
 
 
 cdef class OwnFeed:
@@ -181,6 +200,7 @@ cdef class OwnFeed:
             if answer.error is not NOT_SENT:
                 event.kind = ORDER_EVENT_REFUSED
                 event.error_code = answer.error.code
+                event.refusal = refusal_of_code(answer.error.code)
             elif answer.result is NOT_SENT:
                 return 0
         else:

@@ -7,16 +7,17 @@ from typing import Any
 from desk import BID, SECOND
 from test_orders import NEVER, STATES, TABLE
 
+from connectors.deribit.own import refusal_of
 from mmcore.face import TableFace
 from mmcore.orders import OrderTable
 from mmcore.types import ActionKind, OrderEventKind, VenueOrderState
 
-EVENTS = 60_000
+EVENTS = 1_000_000
 UNSURE = {10001, 10040, 10050, 11051, 11094, 13028, 13888}
 GONE = {11044, 11008, 10010, 10004}
 OPEN, CANCELLED = VenueOrderState.VENUE_ORDER_OPEN, VenueOrderState.VENUE_ORDER_CANCELLED
 KEYS = ("state", "price_ticks", "amount_contracts", "filled_contracts", "booked_contracts",
-        "worst_contracts")
+        "worst_contracts", "must_cancel")
 
 
 @dataclass
@@ -33,11 +34,14 @@ class Model:
     request: tuple[str, int] = ("", 0)      # kind and id outstanding
     sent_ns: int = 0
     update_ms: int = 0
+    doubted: bool = False                   # to be cancelled by id
 
     def step(self, signal: str) -> None:
-        after = TABLE[signal][STATES.index(self.state)]
-        if after != NEVER:
-            self.state = after
+        cell = TABLE[signal][STATES.index(self.state)]
+        if cell != NEVER:
+            self.state = cell.rstrip("+?")
+            self.doubted = cell[-1] == "+" or (
+                self.doubted and self.state != "CLOSED" and cell[-1] != "?")
         if self.state == "CLOSED":
             self.pending = (self.pending[0], 0)
 
@@ -53,6 +57,7 @@ class Model:
             self.generation += 1
             self.price, self.amount = price, amount
             self.filled = self.booked = self.update_ms = 0
+            self.doubted = False
         self.step(f"SENT_{kind}")
         if kind != "CANCEL":
             self.pending = (price, amount)
@@ -87,15 +92,13 @@ class Model:
     def refused(self, request_id: int, code: int) -> None:
         if request_id == 0 or request_id != self.request[1]:
             return
-        kind, self.request = self.request[0], ("", 0)
+        self.request = ("", 0)
         if code == 11054:
             self.step("CLOSED")
         elif code in UNSURE:
             self.step("UNSURE")
         elif code in GONE:
             self.step("GONE")
-        elif kind == "NEW":
-            self.step("CLOSED")
         else:
             self.step("REFUSED")
             self.pending = (self.pending[0], 0)
@@ -103,8 +106,7 @@ class Model:
     def time_out(self, now_ns: int) -> None:
         if self.request[1] and now_ns - self.sent_ns > SECOND:
             self.request = (self.request[0], 0)
-            if self.state not in ("LIVE", "CLOSED"):
-                self.step("TIMEOUT")
+            self.step("TIMEOUT")
 
     def lose(self) -> None:
         if self.state != "CLOSED":
@@ -156,7 +158,7 @@ class Pair:
         self.model.refused(request_id, code)
         self.face.event(self.now_ns, kind=OrderEventKind.ORDER_EVENT_REFUSED, slot=0,
                         generation=self.model.generation, request_id=request_id,
-                        error_code=code)
+                        refusal=refusal_of(code))
 
     def trade(self) -> None:
         if self.model.booked < self.model.filled:
@@ -183,7 +185,7 @@ class Pair:
         assert len(rows) == (not free)
         if rows:
             assert tuple(rows[0][key] for key in KEYS) == (
-                f"ORDER_{m.state}", m.price, m.amount, m.filled, m.booked, m.worst)
+                f"ORDER_{m.state}", m.price, m.amount, m.filled, m.booked, m.worst, m.doubted)
         assert table.worst(BID) == m.worst
         assert table.open_count == (m.state != "CLOSED")
         assert table.unknown_count == (m.state == "UNKNOWN")
