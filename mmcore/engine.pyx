@@ -122,6 +122,7 @@ cdef class Engine(Intake):
         self.journal.append(JOURNAL_TIMER, 0, now_ns, NULL, 0)
         for i in range(self.market_count):
             market = <Market>self.markets[i]
+            self.watch_orders(market, now_ns)
             if market.orders.open_count > 0:
                 late = market.orders.time_out(
                     now_ns, <int64_t>(market.params.v.orders.unknown_ms * 1e6))
@@ -203,6 +204,7 @@ cdef class Engine(Intake):
             market.health.connected = False
             market.health.reconciled = False
             market.health.synced_ns = 0
+            market.trade_seq = 0            # prints go on without us
             market.book.invalidate()
             market.orders.lose_all()
         self.flags |= FLAG_RECONCILE

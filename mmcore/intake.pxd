@@ -19,6 +19,8 @@ cpdef enum EngineFlag:
     FLAG_RECONCILE = 2          # an order is unknown: ask the venue
     FLAG_KILLED = 4
     FLAG_DEFERRED = 8           # wanted to send more than the credits allow
+    FLAG_SECOND_PATH = 16       # markets in second_path_mask: a pull is not answered: REST
+    FLAG_TRADES = 32            # markets in trades_mask: own trades may be missing, ask for them
 
 cdef struct EngineCounters:
     uint64_t frames
@@ -43,6 +45,9 @@ cdef struct EngineCounters:
     uint64_t timeouts
     uint64_t duplicate_fills
     uint64_t foreign_fills
+    uint64_t trade_gaps         # public trade numbers that never came: own trades may be among them
+    uint64_t trade_repeats      # prints that came before
+    uint64_t late_pulls         # cancels and pulls unanswered when the second path was due
 
 cdef class Intake:
     cdef readonly Params params
@@ -54,6 +59,8 @@ cdef class Intake:
     cdef readonly int32_t market_count
     cdef readonly uint32_t flags        # EngineFlag; cleared by take_flags()
     cdef readonly uint32_t resync_mask
+    cdef readonly uint32_t second_path_mask     # cleared with the flag by take_second_path()
+    cdef readonly uint32_t trades_mask          # cleared with the flag by take_trades()
     cdef readonly int64_t wall_offset_ns
     cdef OrderSink sink
     cdef EngineCounters counters
@@ -77,5 +84,6 @@ cdef class Intake:
     cdef int on_malformed(self, int32_t market, int64_t now_ns) noexcept
     # its own steps
     cdef bint any_dirty(self) noexcept
+    cdef void watch_orders(self, Market market, int64_t now_ns) noexcept
     cdef void all_dirty(self) noexcept
     cdef void lose_book(self, Market market) noexcept

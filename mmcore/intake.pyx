@@ -3,9 +3,13 @@ from mmcore.book cimport BOOK_APPLIED, BOOK_CROSSED, BOOK_GAP, BOOK_SNAPSHOT
 from mmcore.faults cimport FAULT_INVARIANT
 from mmcore.observation cimport lead_of, react_to_taker
 from mmcore.orders cimport (
-    OUTCOME_INVALID, OUTCOME_POST_ONLY, OUTCOME_REJECTED, OUTCOME_STRAY, OUTCOME_UNKNOWN)
+    OUTCOME_INVALID, OUTCOME_POST_ONLY, OUTCOME_REJECTED, OUTCOME_STRAY, OUTCOME_UNKNOWN,
+    OVERDUE_FILL, OVERDUE_PULL)
 from mmcore.types cimport (
     ACTION_CANCEL_ALL, ACTION_CANCEL_INSTRUMENT, MARKET_UNKNOWN, ORDER_EVENT_REFUSED, SLOTS_MAX)
+
+cdef int64_t SECOND_PATH_NS = 250_000_000   # a pull unanswered for so long goes another way too
+cdef int64_t FILL_WAIT_NS = 500_000_000     # the trade of a counted fill may take so long
 
 
 cdef class Intake:
@@ -30,6 +34,33 @@ cdef class Intake:
     def attach(self, OrderSink sink not None):
         """Set where decisions leave the core."""
         self.sink = sink
+
+    def take_second_path(self):
+        """Return and clear the markets, a bit each, whose pull needs the second path."""
+        mask = self.second_path_mask
+        self.second_path_mask = 0
+        return mask
+
+    def take_trades(self):
+        """Return and clear the markets, a bit each, whose own trades are to be asked for.
+
+        Market.own_trade_seq is the highest that is booked; trades of a lower number may miss too.
+        """
+        mask = self.trades_mask
+        self.trades_mask = 0
+        return mask
+
+    cdef void watch_orders(self, Market market, int64_t now_ns) noexcept:
+        """Ask for what the venue owes: the word on a pull, a fill it counted."""
+        cdef int32_t bits = market.orders.watch(now_ns, SECOND_PATH_NS, FILL_WAIT_NS)
+        cdef uint32_t bit = <uint32_t>1 << market.spec.index
+        if bits & OVERDUE_PULL:
+            self.counters.late_pulls += 1
+            self.second_path_mask |= bit
+            self.flags |= FLAG_SECOND_PATH
+        if bits & OVERDUE_FILL:
+            self.trades_mask |= bit
+            self.flags |= FLAG_TRADES
 
     cdef bint any_dirty(self) noexcept:
         cdef int32_t i
@@ -85,6 +116,15 @@ cdef class Intake:
         """Take one public print into the tape."""
         cdef Market market = <Market>self.markets[index]
         cdef int32_t bits
+        if trade.trade_seq > 0:             # numbered without gaps by instrument, ours among them
+            if trade.trade_seq <= market.trade_seq:
+                self.counters.trade_repeats += 1
+                return 0
+            if market.trade_seq > 0 and trade.trade_seq > market.trade_seq + 1:
+                self.counters.trade_gaps += 1
+                self.trades_mask |= <uint32_t>1 << index
+                self.flags |= FLAG_TRADES
+            market.trade_seq = trade.trade_seq
         self.counters.trades += 1
         bits = market.signals.on_trade(&market.spec, trade, &market.params.v, now_ns)
         market.dirty = True
@@ -141,6 +181,8 @@ cdef class Intake:
         if market.ledger.is_duplicate(fill.trade_id):
             self.counters.duplicate_fills += 1
             return 0
+        if fill.trade_seq > market.own_trade_seq:
+            market.own_trade_seq = fill.trade_seq
         market.book_trade(fill, now_ns)
         if not 0 <= fill.slot < SLOTS_MAX or not market.orders.book_fill(
                 fill.slot, fill.generation, fill.amount_contracts):

@@ -58,6 +58,8 @@ cdef class Market:
     cdef readonly uint64_t orders_edit
     cdef readonly uint64_t orders_cancel
     cdef readonly uint64_t rejects
+    cdef int64_t trade_seq              # of the newest public print; 0: none since the connection
+    cdef readonly int64_t own_trade_seq  # highest of our own trades
     cdef double fill_rate               # own fills a minute, decaying, as of fill_rate_ns
     cdef int64_t fill_rate_ns
 

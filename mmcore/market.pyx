@@ -74,10 +74,8 @@ cdef class Market:
         self.exposure.at_price_usd = price
         self.exposure.position_btc = self.calendar.delta_share * delta_btc(
             &self.spec, self.position.contracts, price)
-        self.exposure.worst_btc[SIDE_BID] = delta_btc(
-            &self.spec, self.orders.worst_contracts(SIDE_BID), price)
-        self.exposure.worst_btc[SIDE_ASK] = delta_btc(
-            &self.spec, self.orders.worst_contracts(SIDE_ASK), price)
+        self.exposure.worst_btc[SIDE_BID] = self.orders.worst_btc(SIDE_BID, &self.spec, price)
+        self.exposure.worst_btc[SIDE_ASK] = self.orders.worst_btc(SIDE_ASK, &self.spec, price)
         self.exposure.limit_btc = self.params.v.inventory.limit_btc
         self.inventory.limit_btc = self.params.v.inventory.limit_btc
         self.inventory.contracts = self.position.contracts

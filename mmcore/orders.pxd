@@ -5,7 +5,9 @@ order; it is free again only when the order is closed and its fills are all book
 """
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
-from mmcore.types cimport ORDER_ID_MAX, SLOTS_MAX, Action, LevelChange, OrderEvent
+from mmcore.types cimport (
+    ORDER_ID_MAX, SIDE_BID, SLOTS_MAX, Action, Instrument, LevelChange, OrderEvent, delta_btc,
+    price_usd)
 
 cpdef enum OrderState:
     ORDER_CLOSED = 0
@@ -31,6 +33,11 @@ cpdef enum OrderSignal:
     SIGNAL_LOST = 10            # the connection went
     SIGNAL_ABSENT = 11          # the venue was asked and has no such order
     SIGNALS = 12
+
+cpdef enum OrderOverdue:
+    """Bits that watch() returns."""
+    OVERDUE_PULL = 1            # a cancel or pull unanswered: the second path is due
+    OVERDUE_FILL = 2            # the venue counts a fill we were never told
 
 cpdef enum OrderOutcome:
     """Bits that on_event() returns."""
@@ -60,6 +67,9 @@ cdef struct Order:
     int64_t last_update_ms
     bint must_cancel            # an edit or cancel failed: it goes by id at once
     int64_t pull_ns             # when a pull unanswered yet covered it; -1: answered
+    bint pull_late              # its cancel or pull went unanswered for too long, and that was told
+    int64_t missing_ns          # since when the venue counts a fill that never came; 0: none
+    bint missing_told
     int32_t order_id_size
     char order_id[ORDER_ID_MAX]
 
@@ -71,6 +81,8 @@ cdef class OrderTable:
     cdef readonly int32_t open_count
     cdef readonly int32_t unknown_count
     cdef readonly uint64_t invalid_transitions
+    cdef readonly uint64_t late_pulls       # cancels and pulls unanswered for too long
+    cdef readonly uint64_t missing_fills    # fills the venue counted and never told in time
 
     cdef int step(self, Order* order, int32_t signal) noexcept nogil
     cdef void sent(self, const Action* action, int64_t now_ns) noexcept nogil
@@ -78,11 +90,14 @@ cdef class OrderTable:
     cdef bint book_fill(self, int32_t slot, uint32_t generation,
                         int64_t amount_contracts) noexcept nogil
     cdef int32_t time_out(self, int64_t now_ns, int64_t after_ns) noexcept nogil
+    cdef int32_t watch(self, int64_t now_ns, int64_t pull_ns, int64_t fill_ns) noexcept nogil
     cdef int32_t lose_all(self) noexcept nogil
     cdef void absent(self, int32_t slot) noexcept nogil
     cdef void all_booked(self) noexcept nogil
     cdef void pull_answered(self, int64_t request_id, bint refused) noexcept nogil
     cdef int64_t worst_contracts(self, int32_t side) noexcept nogil
+    cdef double worst_btc(self, int32_t side, const Instrument* spec,
+                          double at_price_usd) noexcept nogil
     cdef int32_t own_levels(self, int32_t side, LevelChange* levels) noexcept nogil
     cdef int64_t best_own(self, int32_t side, bint post_only) noexcept nogil
     cdef int learn(self, Order* order, const OrderEvent* event) noexcept nogil
@@ -107,6 +122,30 @@ cdef inline int64_t order_worst(const Order* order) noexcept nogil:
         total = order.amount_contracts
     total -= order.booked_contracts
     return total if total > 0 else 0
+
+
+cdef inline double order_worst_btc(const Order* order, const Instrument* spec,
+                                   double at_price_usd) noexcept nogil:
+    """BTC worth of order_worst(): a bid is worth most at the lower of its own price and the mark.
+
+    Both prices of an edit in flight count; asks count at `at_price_usd`, as the position does.
+    """
+    cdef int64_t contracts = order_worst(order)
+    cdef int64_t lowest = order.price_ticks
+    if contracts == 0:
+        return 0.0
+    if order.side == SIDE_BID:
+        if order.pending_amount_contracts > 0 and order.pending_price_ticks < lowest:
+            lowest = order.pending_price_ticks
+        at_price_usd = bid_price_usd(spec, lowest, at_price_usd)
+    return delta_btc(spec, contracts, at_price_usd)
+
+
+cdef inline double bid_price_usd(const Instrument* spec, int64_t price_ticks,
+                                 double at_price_usd) noexcept nogil:
+    """Price at which contracts of a bid are worth most BTC."""
+    cdef double own = price_usd(spec, price_ticks) if price_ticks > 0 else 0.0
+    return own if own > 0.0 and (own < at_price_usd or at_price_usd <= 0.0) else at_price_usd
 
 
 cdef inline bint order_slot_free(const Order* order) noexcept nogil:

@@ -29,6 +29,10 @@ class OrderSignal(IntEnum):
     SIGNAL_ABSENT = 11
     SIGNALS = 12
 
+class OrderOverdue(IntFlag):
+    OVERDUE_PULL = 1
+    OVERDUE_FILL = 2
+
 class OrderOutcome(IntFlag):
     OUTCOME_CHANGED = 1
     OUTCOME_UNKNOWN = 2
@@ -64,5 +68,9 @@ class OrderTable:
     def unknown_count(self) -> int: ...
     @property
     def invalid_transitions(self) -> int: ...
+    @property
+    def late_pulls(self) -> int: ...
+    @property
+    def missing_fills(self) -> int: ...
     def rows(self) -> list[OrderRow]: ...
     def worst(self, side: int) -> int: ...

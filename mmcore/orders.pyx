@@ -74,6 +74,7 @@ cdef class OrderTable:
         order.request_id = action.request_id
         order.request = action.kind
         order.sent_ns = now_ns
+        order.pull_late = False
         if action.kind == ACTION_NEW:
             order.side = action.side
             order.generation = action.generation
@@ -85,6 +86,8 @@ cdef class OrderTable:
             order.order_id_size = 0
             order.must_cancel = False
             order.pull_ns = 0
+            order.missing_ns = 0
+            order.missing_told = False
             self.step(order, SIGNAL_SENT_NEW)
         elif action.kind == ACTION_EDIT:
             order.pull_ns = 0
@@ -189,6 +192,36 @@ cdef class OrderTable:
                 count += 1
         return count
 
+    cdef int32_t watch(self, int64_t now_ns, int64_t pull_ns, int64_t fill_ns) noexcept nogil:
+        """Say, once for each, what is overdue: a cancel or pull, a fill that was only counted.
+
+        pull_ns, fill_ns: how long either may take. Returns OrderOverdue bits.
+        """
+        cdef int32_t bits = 0
+        cdef uint32_t mask = self.used
+        cdef Order* order
+        cdef int64_t asked_ns
+        while mask:
+            order = &self.orders[mm_low_slot(mask)]
+            mask &= mask - 1
+            asked_ns = order.pull_ns
+            if asked_ns <= 0 and order.state == ORDER_CANCEL_PENDING and order.request_id != 0:
+                asked_ns = order.sent_ns
+            if asked_ns > 0 and not order.pull_late and now_ns - asked_ns >= pull_ns:
+                order.pull_late = True
+                self.late_pulls += 1
+                bits |= OVERDUE_PULL
+            if order.booked_contracts >= order.filled_contracts:
+                order.missing_ns = 0
+                order.missing_told = False
+            elif order.missing_ns == 0:
+                order.missing_ns = now_ns
+            elif not order.missing_told and now_ns - order.missing_ns >= fill_ns:
+                order.missing_told = True
+                self.missing_fills += 1
+                bits |= OVERDUE_FILL
+        return bits
+
     cdef int32_t lose_all(self) noexcept nogil:
         """The connection is gone: every order that is not closed is unknown."""
         cdef int32_t i, count = 0
@@ -235,6 +268,19 @@ cdef class OrderTable:
             mask &= mask - 1
             if order.side == side:
                 total += order_worst(order)
+        return total
+
+    cdef double worst_btc(self, int32_t side, const Instrument* spec,
+                          double at_price_usd) noexcept nogil:
+        """BTC worth of worst_contracts(), each order at the price where it is worth most."""
+        cdef double total = 0.0
+        cdef uint32_t mask = self.used
+        cdef const Order* order
+        while mask:
+            order = &self.orders[mm_low_slot(mask)]
+            mask &= mask - 1
+            if order.side == side:
+                total += order_worst_btc(order, spec, at_price_usd)
             if order_slot_free(order) and order.request_id == 0 and order.pull_ns <= 0:
                 self.used &= ~(<uint32_t>1 << order.slot)
         return total
@@ -300,7 +346,8 @@ cdef class OrderTable:
                 "pending_amount_contracts": order.pending_amount_contracts,
                 "worst_contracts": order_worst(order),
                 "order_id": (<bytes>order.order_id[:order.order_id_size]).decode("ascii"),
-                "must_cancel": bool(order.must_cancel), "request": order.request, "sent_ns": order.sent_ns,
+                "must_cancel": bool(order.must_cancel), "request": order.request,
+                "sent_ns": order.sent_ns,
                 "valid_until_ms": order.valid_until_ms})
         return found
 

@@ -46,6 +46,9 @@ cdef struct Exposure:
     double at_price_usd         # BTC of contracts are counted at this price
 
 
+cdef bint price_allowed(double price, const SignalState* signal, double collar_bps) noexcept nogil
+
+
 cdef class RiskGate:
     cdef readonly int32_t state             # RiskState
     cdef uint64_t refused[GATE_REASONS]

@@ -1,7 +1,8 @@
 """See risk.pxd. Limits are judged on the worst case: position plus every order that may fill."""
 from libc.math cimport fabs
 
-from mmcore.orders cimport Order, order_slot_free, order_worst
+from mmcore.orders cimport (
+    Order, bid_price_usd, order_slot_free, order_worst, order_worst_btc)
 from mmcore.types cimport (
     ACTION_NEW, INSTRUMENT_INVERSE, MARKET_OPEN, REMOVED_BOOK_INVALID, REMOVED_COLLAR,
     REMOVED_INVENTORY, REMOVED_KILLED, REMOVED_LAG, REMOVED_NOT_READY, REMOVED_REFERENCE,
@@ -72,7 +73,7 @@ cdef class RiskGate:
         """Copy what may be quoted; everything left out has its reason in why.removed."""
         cdef int32_t side, level, n
         cdef int64_t amount, most
-        cdef double room, net_room, signed
+        cdef double room, net_room, signed, at_price
         cdef int64_t order_most = self.order_most(spec, params, signal)
         out.why = target.why
         self.approve_take(&target.take, blocked, spec, signal, params, exposure, &out.take)
@@ -98,7 +99,10 @@ cdef class RiskGate:
                     out.why.removed[side] |= REMOVED_COLLAR
                     continue
                 amount = target.rungs[side][level].amount_contracts
-                most = lots_down(spec, contracts_of_btc(spec, room, exposure.at_price_usd))
+                at_price = exposure.at_price_usd
+                if side == SIDE_BID:
+                    at_price = bid_price_usd(spec, target.rungs[side][level].price_ticks, at_price)
+                most = lots_down(spec, contracts_of_btc(spec, room, at_price))
                 if amount > most:
                     amount = most
                     out.why.removed[side] |= REMOVED_INVENTORY
@@ -108,7 +112,7 @@ cdef class RiskGate:
                     break
                 out.rungs[side][n] = target.rungs[side][level]
                 out.rungs[side][n].amount_contracts = amount
-                room -= delta_btc(spec, amount, exposure.at_price_usd)
+                room -= delta_btc(spec, amount, at_price)
                 n += 1
             out.count[side] = n
 
@@ -153,14 +157,21 @@ cdef class RiskGate:
         cdef const Order* order = &orders.orders[action.slot]
         cdef int64_t before = order_worst(order)
         cdef int64_t after = action.amount_contracts
-        cdef double added
+        cdef double added, at_price = exposure.at_price_usd
         cdef int32_t reason
         if action.kind != ACTION_NEW:
             after -= order.booked_contracts
         if after < before:
             after = before              # until the venue confirms, the larger amount may fill
-        added = delta_btc(spec, after - before, exposure.at_price_usd)
-        reason = self.check(action, spec, orders, signal, params, exposure, added)
+        if action.side == SIDE_BID:     # and at the price where it is worth most
+            at_price = bid_price_usd(spec, action.price_ticks, at_price)
+            if before > 0:
+                at_price = bid_price_usd(spec, order.price_ticks, at_price)
+        added = delta_btc(spec, after, at_price) - order_worst_btc(order, spec,
+                                                                   exposure.at_price_usd)
+        # a bid moved away is worth more BTC though no contract more: no limit forbids that
+        reason = self.check(action, spec, orders, signal, params, exposure,
+                            added if after > before else 0.0)
         if reason != GATE_OK:
             self.refused[reason] += 1
             return reason

@@ -199,7 +199,7 @@ def test_disconnect_makes_orders_unknown_and_nothing_adds_until_reconciled() -> 
     assert desk.engine.take_flags() & EngineFlag.FLAG_RECONCILE
     assert "ACTION_NEW" not in kinds(desk.turn())
     assert desk.market.orders.unknown_count == 2
-    assert desk.face.market_state(0)["worst_bid_btc"] == pytest.approx(0.02)
+    assert desk.face.market_state(0)["worst_bid_btc"] == pytest.approx(1500 / 74_981.0)
     desk.control(ControlKind.CONTROL_CONNECTED)
     desk.ticker()
     desk.snapshot()
@@ -241,7 +241,7 @@ def test_a_late_fill_of_a_closed_order_is_booked() -> None:
     bid = next(a for a in actions if a["side"] == BID)
     desk.update(bid, filled=150, state=VenueOrderState.VENUE_ORDER_FILLED)
     assert all(a["side"] != BID for a in desk.turn())       # its fill is missing: slot held
-    assert desk.face.market_state(0)["worst_bid_btc"] == pytest.approx(0.02)
+    assert desk.face.market_state(0)["worst_bid_btc"] == pytest.approx(1500 / 74_981.0)
     assert desk.fill(bid, 150)
     assert desk.market.position.contracts == 150
     assert BID in [a["side"] for a in desk.turn()]
@@ -328,7 +328,7 @@ def test_a_timeout_is_unknown_counts_and_blocks() -> None:
     assert desk.market.orders.unknown_count == 2
     assert desk.face.counters()["timeouts"] == 2
     assert desk.engine.take_flags() & EngineFlag.FLAG_RECONCILE
-    assert desk.face.market_state(0)["worst_bid_btc"] == pytest.approx(0.02)
+    assert desk.face.market_state(0)["worst_bid_btc"] == pytest.approx(1500 / 74_981.0)
     desk.ticker()
     assert "ACTION_NEW" not in kinds(desk.turn())
 

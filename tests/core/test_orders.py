@@ -19,7 +19,7 @@ TABLE = {
     "SENT_NEW": ("NEW_PENDING", NEVER, NEVER, NEVER, NEVER, NEVER),
     "SENT_EDIT": (NEVER, NEVER, "EDIT_PENDING", NEVER, NEVER, NEVER),
     "SENT_CANCEL": (NEVER, NEVER, *["CANCEL_PENDING"] * 4),
-    # open at the venue: live; an answered cancel that left it open is in doubt, as is what we closed
+    # open at the venue: live; in doubt where we closed it, or where it answers a cancel
     "OPEN": ("UNKNOWN+", "LIVE", "LIVE", "LIVE", "UNKNOWN+", "LIVE"),
     "OPEN_BEFORE": ("UNKNOWN+", "LIVE", "LIVE", "EDIT_PENDING", "CANCEL_PENDING", "UNKNOWN"),
     # filled, cancelled, rejected: closed, whatever we believed

@@ -75,11 +75,12 @@ def test_lot() -> None:
 
 def test_position_counts_every_order_that_may_fill() -> None:
     face = gate(contracts=2000)
-    assert face.admit(NEW, 0, BID, 149_962, 250) == "GATE_OK"           # 2250: the limit
-    assert face.admit(NEW, 1, BID, 149_962, 251) == "GATE_POSITION"
+    # 0.3 BTC less 2000 contracts at 75,000; a bid is worth more BTC at its own, lower price
+    assert face.admit(NEW, 0, BID, 149_962, 249) == "GATE_OK"
+    assert face.admit(NEW, 1, BID, 149_962, 250) == "GATE_POSITION"
     rest(face, 0, BID, 149_962, 150)
-    assert face.admit(NEW, 1, BID, 149_950, 100) == "GATE_OK"
-    assert face.admit(NEW, 1, BID, 149_950, 101) == "GATE_POSITION"
+    assert face.admit(NEW, 1, BID, 149_950, 99) == "GATE_OK"
+    assert face.admit(NEW, 1, BID, 149_950, 100) == "GATE_POSITION"
     assert face.admit(EDIT, 0, BID, 149_950, 150) == "GATE_OK"          # a move adds nothing
     assert face.admit(EDIT, 0, BID, 149_950, 251) == "GATE_POSITION"
     assert face.admit(NEW, 10, ASK, 150_038, 1000) == "GATE_OK"         # the way out is open
@@ -90,8 +91,16 @@ def test_an_unknown_order_counts_at_its_larger_amount() -> None:
     rest(face, 0, BID, 149_962, 100)
     face.orders.sent(EDIT, 0, SECOND, price_ticks=149_950, amount_contracts=200, request_id=77)
     face.orders.time_out(9 * SECOND, SECOND)
-    assert face.admit(NEW, 1, BID, 149_940, 50) == "GATE_OK"
-    assert face.admit(NEW, 1, BID, 149_940, 51) == "GATE_POSITION"
+    assert face.admit(NEW, 1, BID, 149_940, 49) == "GATE_OK"
+    assert face.admit(NEW, 1, BID, 149_940, 50) == "GATE_POSITION"
+
+
+def test_a_bid_at_the_limit_may_still_be_moved_away() -> None:
+    """Lower down it is worth a little more BTC, but not one contract more."""
+    face = gate(contracts=2000)
+    rest(face, 0, BID, 149_962, 249)
+    assert face.admit(EDIT, 0, BID, 149_700, 249) == "GATE_OK"
+    assert face.admit(EDIT, 0, BID, 149_700, 250) == "GATE_POSITION"
 
 
 def test_the_lower_of_mark_and_reference_counts() -> None:
@@ -102,8 +111,8 @@ def test_the_lower_of_mark_and_reference_counts() -> None:
 
 def test_net_counts_the_other_instruments() -> None:
     face = gate()
-    assert face.admit(NEW, 0, BID, 149_962, 751, other_net_btc=0.2) == "GATE_NET"
-    assert face.admit(NEW, 0, BID, 149_962, 750, other_net_btc=0.2) == "GATE_OK"
+    assert face.admit(NEW, 0, BID, 149_962, 750, other_net_btc=0.2) == "GATE_NET"
+    assert face.admit(NEW, 0, BID, 149_962, 749, other_net_btc=0.2) == "GATE_OK"
     assert face.admit(NEW, 10, ASK, 150_038, 751, other_net_btc=0.2) == "GATE_OK"
 
 
@@ -174,7 +183,7 @@ ASKS = [(150_038, 150), (150_098, 150), (150_158, 150)]
 
 def test_a_ladder_is_cut_to_the_room_left() -> None:
     bids, asks, removed = gate(contracts=2050).approve(BIDS, ASKS)
-    assert bids == [(149_962, 150), (149_902, 50)]
+    assert bids == [(149_962, 150), (149_902, 49)]
     assert asks == ASKS
     assert removed == (RemovedReason.REMOVED_INVENTORY, 0)
 
@@ -191,7 +200,7 @@ def test_at_and_beyond_the_limit_only_the_reducing_side_is_left(contracts: int) 
 
 def test_net_limit_of_the_other_instruments_cuts_too() -> None:
     bids, asks, _ = gate().approve(BIDS, ASKS, other_net_btc=0.29)
-    assert bids == [(149_962, 75)]
+    assert bids == [(149_962, 74)]
     assert asks == ASKS
 
 

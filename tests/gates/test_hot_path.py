@@ -17,6 +17,7 @@ NOGIL: dict[str, tuple[str, ...]] = {
     "mmcore.book": ("apply", "invalidate", "amount_at", "walk"),
     "mmcore.position": ("apply", "entry_signed", "unrealized", "average_usd"),
     "mmcore.orders": ("sent", "on_event", "book_fill", "time_out", "worst_contracts",
+                      "worst_btc", "watch",
                       "own_levels"),
     "mmcore.budget": ("available", "spend", "rate_allows"),
     "mmcore.journal": ("append",),
