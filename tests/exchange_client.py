@@ -86,8 +86,8 @@ def machine_shows_daytime(patch: pytest.MonkeyPatch) -> Callable[[], int]:
     return clock
 
 
-def virtual_clock(loop: VirtualLoop) -> Callable[[], int]:
-    return lambda: EPOCH_NS + loop.now_ns() - START_NS
+def virtual_clock(loop: VirtualLoop, epoch_ns: int = EPOCH_NS) -> Callable[[], int]:
+    return lambda: epoch_ns + loop.now_ns() - START_NS
 
 
 async def connect(server: SimServer, login: str | None = "me") -> Client:
@@ -100,12 +100,13 @@ async def connect(server: SimServer, login: str | None = "me") -> Client:
     return client
 
 
-def in_virtual_time(config: SimConfig, script: Callable[[SimServer], Awaitable[Any]]) -> Any:
+def in_virtual_time(config: SimConfig, script: Callable[[SimServer], Awaitable[Any]],
+                    epoch_ns: int = EPOCH_NS) -> Any:
     """Run a script against a server in virtual time; return what it returns."""
     loop = VirtualLoop()
 
     async def main() -> Any:
-        server = SimServer(config, virtual_clock(loop))
+        server = SimServer(config, virtual_clock(loop, epoch_ns))
         await server.start()
         try:
             return await script(server)

@@ -33,6 +33,7 @@ cdef struct Position:
     int64_t funding_rest_e18    # booked amounts are rounded; the rest is carried
     int64_t open_contracts[2]   # rest of the open orders per side, for the order margin
     int64_t settled_e8          # moved to cash by the last settlement
+    int64_t settled_funding_e8  # funding among it
 
 cdef struct Booked:
     int64_t profit_e8
@@ -78,6 +79,6 @@ cdef class Account:
                        int64_t amount_contracts, int64_t fee_rate_e8, Booked* out) except -1
     cdef int64_t settle(self, const Instrument* spec, int64_t price_cents,
                         bint deliver) except? -1
-    cdef int book_delivery_fee(self, const Instrument* spec, int64_t price_cents,
-                               int64_t amount_contracts, int64_t fee_rate_e8) except -1
+    cdef int64_t book_delivery_fee(self, const Instrument* spec, int64_t price_cents,
+                                   int64_t amount_contracts, int64_t fee_rate_e8) except? -1
     cdef int64_t book_funding(self, const Instrument* spec, int64_t funding_e18) except? -1

@@ -167,9 +167,9 @@ cdef class Account:
         position.cost = 0
         return entry if size > 0 else -entry
 
-    cdef int book_delivery_fee(self, const Instrument* spec, int64_t price_cents,
-                               int64_t amount_contracts, int64_t fee_rate_e8) except -1:
-        """Pay for the delivery of so many contracts at a price in cents."""
+    cdef int64_t book_delivery_fee(self, const Instrument* spec, int64_t price_cents,
+                                   int64_t amount_contracts, int64_t fee_rate_e8) except? -1:
+        """Pay for the delivery of so many contracts at a price in cents; return the fee."""
         cdef sim_wide_t amount = <sim_wide_t>amount_contracts * spec.contract_units * fee_rate_e8
         cdef int32_t currency = currency_of(spec)
         cdef int64_t fee_e8
@@ -179,7 +179,7 @@ cdef class Account:
             fee_e8 = round_div(amount * 100, <sim_wide_t>price_cents * spec.amount_scale)
         self.balance_e8[currency] -= fee_e8
         self.fees_e8[currency] += fee_e8
-        return 0
+        return fee_e8
 
     cdef int64_t book_funding(self, const Instrument* spec, int64_t funding_e18) except? -1:
         """Bring the position's funding up to the market's; return what was paid, in 1e-8."""

@@ -8,9 +8,10 @@ cpdef enum CreditClass:
     CREDIT_SUBSCRIBE = 3
     CREDIT_INSTRUMENTS = 4
     CREDIT_QUOTES = 5           # one of a mass quote
+    CREDIT_LOG = 6              # get_transaction_log
 
 cdef enum:
-    CREDIT_CLASSES = 6
+    CREDIT_CLASSES = 7
 
 cdef struct CreditPool:
     int64_t rate                # credits a second

@@ -9,3 +9,4 @@ class CreditClass(IntEnum):
     CREDIT_SUBSCRIBE = 3
     CREDIT_INSTRUMENTS = 4
     CREDIT_QUOTES = 5
+    CREDIT_LOG = 6

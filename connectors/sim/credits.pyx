@@ -31,6 +31,7 @@ cdef void credits_open(Credits* credits, int32_t tier, int64_t t_ns) noexcept no
     pool_open(&credits.pools[<int>CREDIT_SUBSCRIBE], 10000, 30000, 3000, t_ns)
     pool_open(&credits.pools[<int>CREDIT_INSTRUMENTS], 10000, 500000, 10000, t_ns)
     pool_open(&credits.pools[<int>CREDIT_QUOTES], 500, 500, 1, t_ns)
+    pool_open(&credits.pools[<int>CREDIT_LOG], 10000, 80000, 10000, t_ns)
 
 
 cdef bint credits_take(Credits* credits, int32_t credit_class, int64_t t_ns) noexcept nogil:

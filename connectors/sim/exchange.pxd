@@ -37,11 +37,13 @@ cdef class Exchange(Timers):
                              int32_t currency, int32_t connection, bytes label,
                              int32_t reason) except -1
     cdef int cancel_many(self, int64_t t_ns, int32_t account, int32_t market, int32_t currency,
-                         bytes label, Outcome* out) except -1
+                         bytes label, Outcome* out, int32_t scope=*) except -1
     cdef int quote(self, int64_t t_ns, int32_t connection, int32_t account,
-                   const OrderRequest* request, Outcome* out) except -1
+                   const OrderRequest* request, Outcome* out, bint part=*) except -1
     cpdef int32_t drop_quotes(self, int64_t t_ns, int32_t account, int32_t market,
-                              int32_t currency, bytes set_id, int64_t freeze_ns) except -1
+                              int32_t currency, bytes set_id, int64_t freeze_ns,
+                              int32_t scope=*) except -1
+    cpdef int freeze_quotes(self, int64_t t_ns, int32_t account, int64_t freeze_ns) except -1
 
     # ---- market interface: what takes part without an account
     cpdef int market_set_level(self, int64_t t_ns, int32_t market, int32_t side,

@@ -4,10 +4,12 @@ from libc.string cimport memcpy, memset
 from connectors.replay.event cimport EVENT_LEVEL, FLAG_SNAPSHOT, Event
 from connectors.sim.marking cimport MarketData
 from connectors.sim.orders cimport (
-    CANCEL_DISCONNECT, CANCEL_USER_REQUEST, LABEL_MAX, SLOT_NONE, TRADE_BLOCK, TRADE_COMBO_LEG,
-    TRADE_PLAIN, SimTrade,
+    CANCEL_DISCONNECT, CANCEL_USER_REQUEST, LABEL_MAX, SCOPE_ANY, SLOT_NONE, TRADE_BLOCK,
+    TRADE_COMBO_LEG, TRADE_PLAIN, SimTrade,
 )
-from connectors.sim.waiting cimport WAIT_CANCEL, WAIT_CANCEL_ALL, WAIT_EDIT, WAIT_SUBMIT
+from connectors.sim.waiting cimport (
+    WAIT_CANCEL, WAIT_CANCEL_ALL, WAIT_EDIT, WAIT_QUOTE, WAIT_QUOTE_PART, WAIT_SUBMIT,
+)
 
 
 cdef class Exchange(Timers):
@@ -66,13 +68,16 @@ cdef class Exchange(Timers):
         return self.outputs.on_event_end(self.now_ns)
 
     cdef int cancel_many(self, int64_t t_ns, int32_t account, int32_t market, int32_t currency,
-                         bytes label, Outcome* out) except -1:
-        """A user's request to cancel what matches; -1 and None match all. out.count: how many."""
+                         bytes label, Outcome* out, int32_t scope=SCOPE_ANY) except -1:
+        """A user's request to cancel what matches; out.count: how many.
+
+        -1, None and SCOPE_ANY (OrderScope) match all.
+        """
         cdef OrderRequest request
         self.run_timers(t_ns)
         if not self.queues(account):
             self.withdraw_all(self.now_ns, account, market, currency, -1, label,
-                              CANCEL_USER_REQUEST, out)
+                              CANCEL_USER_REQUEST, scope, out)
             return self.outputs.on_event_end(self.now_ns)
         memset(&request, 0, sizeof(request))
         request.market = market
@@ -80,7 +85,7 @@ cdef class Exchange(Timers):
             request.label_size = <int32_t>min(LABEL_MAX, len(label))
             memcpy(request.label, <const char*>label, request.label_size)
         return self.enqueue(self.now_ns, WAIT_CANCEL_ALL, -1, account, 0, &request, currency,
-                            label is not None, out)
+                            label is not None, out, scope)
 
     cpdef int32_t cancel_all(self, int64_t t_ns, int32_t account, int32_t market,
                              int32_t currency, int32_t connection, bytes label,
@@ -91,25 +96,38 @@ cdef class Exchange(Timers):
         """
         cdef Outcome out
         self.run_timers(t_ns)
-        self.withdraw_all(self.now_ns, account, market, currency, connection, label, reason, &out)
+        self.withdraw_all(self.now_ns, account, market, currency, connection, label, reason,
+                          SCOPE_ANY, &out)
         self.outputs.on_event_end(self.now_ns)
         return out.count
 
     cdef int quote(self, int64_t t_ns, int32_t connection, int32_t account,
-                   const OrderRequest* request, Outcome* out) except -1:
-        """One side of a mass quote; it is not queued."""
+                   const OrderRequest* request, Outcome* out, bint part=False) except -1:
+        """One side of a mass quote. part: a further side of the request before; one request
+        takes one place of the queue, and all its sides are taken up together."""
         self.run_timers(t_ns)
-        self.quote_side(self.now_ns, connection, account, request, out)
+        if self.queues(account):
+            return self.enqueue(self.now_ns, WAIT_QUOTE_PART if part else WAIT_QUOTE, connection,
+                                account, 0, request, -1, False, out)
+        self.quote_side(self.now_ns, connection, account, request, 0, out)
         return self.outputs.on_event_end(self.now_ns)
 
     cpdef int32_t drop_quotes(self, int64_t t_ns, int32_t account, int32_t market,
-                              int32_t currency, bytes set_id, int64_t freeze_ns) except -1:
+                              int32_t currency, bytes set_id, int64_t freeze_ns,
+                              int32_t scope=SCOPE_ANY) except -1:
         """Cancel quotes that match, and let no new ones in for a time; return how many."""
         cdef int32_t count
         self.run_timers(t_ns)
-        count = self.cancel_quotes(self.now_ns, account, market, currency, set_id, freeze_ns)
+        count = self.cancel_quotes(self.now_ns, account, market, currency, scope, set_id,
+                                   freeze_ns)
         self.outputs.on_event_end(self.now_ns)
         return count
+
+    cpdef int freeze_quotes(self, int64_t t_ns, int32_t account, int64_t freeze_ns) except -1:
+        """Let no new quotes of an account in for a time."""
+        self.run_timers(t_ns)
+        (<Account>self.accounts[account]).quotes_frozen_ns = self.now_ns + freeze_ns
+        return 0
 
     # ---------------------------------------------------------------- the market interface
     cpdef int market_set_level(self, int64_t t_ns, int32_t market, int32_t side,

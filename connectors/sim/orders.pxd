@@ -41,6 +41,15 @@ cpdef enum TriggerBy:
     TRIGGER_BY_INDEX = 1
     TRIGGER_BY_LAST = 2
 
+# Which orders a request to cancel many means: bits of kinds and of types, 0 for any.
+cpdef enum OrderScope:
+    SCOPE_ANY = 0
+    SCOPE_LIMIT = 1             # orders that wait for no trigger
+    SCOPE_STOP = 2
+    SCOPE_TAKE = 4
+    SCOPE_FUTURE = 8
+    SCOPE_COMBO = 16
+
 # Names a maker gives his quotes; shown, never looked at.
 cdef struct QuoteNames:
     int32_t id_size

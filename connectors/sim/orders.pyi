@@ -29,6 +29,14 @@ class TriggerBy(IntEnum):
     TRIGGER_BY_INDEX = 1
     TRIGGER_BY_LAST = 2
 
+class OrderScope(IntFlag):
+    SCOPE_ANY = 0
+    SCOPE_LIMIT = 1
+    SCOPE_STOP = 2
+    SCOPE_TAKE = 4
+    SCOPE_FUTURE = 8
+    SCOPE_COMBO = 16
+
 class TradeFlag(IntFlag):
     TRADE_PLAIN = 0
     TRADE_BLOCK = 1

@@ -21,8 +21,9 @@ cdef class Pending(Settlement):
     cdef bint queues(self, int32_t account) except -1
     cdef int enqueue(self, int64_t t_ns, int32_t kind, int32_t connection, int32_t account,
                      int64_t order_id, const OrderRequest* request, int32_t currency,
-                     bint labelled, Outcome* out) except -1
+                     bint labelled, Outcome* out, int32_t scope=*) except -1
     cdef int overtake(self, int64_t t_ns, const Waiting* entry) except -1
+    cdef const Waiting* quote_head(self, int32_t account) noexcept nogil
     cdef bint overtaken(self, const Waiting* old, const Waiting* entry) except -1
     cdef int run_waiting(self, int64_t t_ns) except -1
     cdef int run_one(self, int64_t t_ns, const Waiting* entry) except -1

@@ -4,10 +4,11 @@ from connectors.sim.checks cimport (
     SIM_CANCELLED_BY_USER, SIM_LOCK_TIME, SIM_PENDING, SIM_QUEUE_FULL, SIM_REPLACED,
 )
 from connectors.sim.matching cimport MatchBook
-from connectors.sim.orders cimport CANCEL_USER_REQUEST, SLOT_NONE
+from connectors.sim.orders cimport CANCEL_USER_REQUEST, SCOPE_ANY, SLOT_NONE
 from connectors.sim.rng cimport rng_below
 from connectors.sim.waiting cimport (
-    HELD_SUBMIT, WAIT_CANCEL, WAIT_CANCEL_ALL, WAIT_EDIT, WAIT_SUBMIT,
+    HELD_SUBMIT, WAIT_CANCEL, WAIT_CANCEL_ALL, WAIT_EDIT, WAIT_QUOTE, WAIT_QUOTE_PART,
+    WAIT_SUBMIT,
 )
 
 cdef int64_t LOCK_NS = 5000000000       # a request that cannot start within it is refused
@@ -40,9 +41,10 @@ cdef class Pending(Settlement):
 
     cdef int enqueue(self, int64_t t_ns, int32_t kind, int32_t connection, int32_t account,
                      int64_t order_id, const OrderRequest* request, int32_t currency,
-                     bint labelled, Outcome* out) except -1:
+                     bint labelled, Outcome* out, int32_t scope=SCOPE_ANY) except -1:
         """Put a request behind the account's others; full, late and overtaken ones are refused."""
         cdef Waiting entry
+        cdef const Waiting* head
         cdef int64_t free_ns = t_ns
         cdef int64_t takes_ns = self.processing_min_ns + <int64_t>rng_below(
             &self.rng, self.processing_max_ns - self.processing_min_ns + 1)
@@ -53,14 +55,21 @@ cdef class Pending(Settlement):
         entry.request = request[0]
         entry.only_currency = currency
         entry.labelled = labelled
+        entry.scope = scope
         entry.currency = self.queue_of(kind, order_id, request, currency)
         self.begin(max(0, request.market), out)
         self.overtake(t_ns, &entry)
-        if self.waits.queued(account, entry.currency, &free_ns) > QUEUE_MAX:
+        head = self.quote_head(account) if kind == WAIT_QUOTE_PART else NULL
+        if head != NULL:
+            entry.too_late = head.too_late
+            entry.due_ns = head.due_ns
+        elif self.waits.queued(account, entry.currency, &free_ns) > QUEUE_MAX:
             out.error = SIM_QUEUE_FULL
             return 0
-        entry.too_late = free_ns - t_ns > LOCK_NS
-        entry.due_ns = t_ns + LOCK_NS if entry.too_late else free_ns + takes_ns
+        else:
+            entry.too_late = free_ns - t_ns > LOCK_NS
+            entry.due_ns = t_ns + LOCK_NS if entry.too_late else free_ns + takes_ns
+            entry.kind = WAIT_QUOTE if kind == WAIT_QUOTE_PART else kind
         entry.ticket = self.next_ticket()
         self.waits.add(&entry)
         self.due_ns = min(self.due_ns, entry.due_ns)
@@ -69,6 +78,16 @@ cdef class Pending(Settlement):
         out.kind = kind
         out.account = account
         return 0
+
+    cdef const Waiting* quote_head(self, int32_t account) noexcept nogil:
+        """The first side of an account's last mass quote in the queue, or NULL."""
+        cdef const Waiting* found = NULL
+        cdef int32_t i
+        for i in range(self.waits.count):
+            if (self.waits.items[i].account == account and self.waits.items[i].kind == WAIT_QUOTE
+                    and (found == NULL or self.waits.items[i].ticket > found.ticket)):
+                found = &self.waits.items[i]
+        return found
 
     cdef bint overtaken(self, const Waiting* old, const Waiting* entry) except -1:
         """Does a new request make a waiting one pointless?"""
@@ -83,8 +102,10 @@ cdef class Pending(Settlement):
             slot = self.pool.find(old.order_id)
             return slot != SLOT_NONE and self.matches(
                 &self.pool.items[slot], entry.request.market, entry.only_currency, -1,
-                entry.request.label[:entry.request.label_size] if entry.labelled else None)
-        return ((entry.request.market < 0 or old.request.market == entry.request.market)
+                entry.request.label[:entry.request.label_size] if entry.labelled else None,
+                entry.scope)
+        return (entry.scope == SCOPE_ANY
+                and (entry.request.market < 0 or old.request.market == entry.request.market)
                 and (entry.only_currency < 0 or old.currency == entry.only_currency)
                 and (not entry.labelled or old.request.label[:old.request.label_size]
                      == entry.request.label[:entry.request.label_size]))
@@ -134,13 +155,16 @@ cdef class Pending(Settlement):
             self.accept(t_ns, entry.connection, entry.account, &entry.request, entry.ticket, &out)
         elif entry.kind == WAIT_EDIT:
             self.change(t_ns, entry.account, entry.order_id, &entry.request, entry.ticket, &out)
+        elif entry.kind == WAIT_QUOTE or entry.kind == WAIT_QUOTE_PART:
+            self.quote_side(t_ns, entry.connection, entry.account, &entry.request, entry.ticket,
+                            &out)
         elif entry.kind == WAIT_CANCEL:
             self.withdraw(t_ns, entry.account, entry.order_id, &out)
         else:
             if entry.labelled:
                 label = entry.request.label[:entry.request.label_size]
             self.withdraw_all(t_ns, entry.account, entry.request.market, entry.only_currency,
-                              -1, label, CANCEL_USER_REQUEST, &out)
+                              -1, label, CANCEL_USER_REQUEST, entry.scope, &out)
         if out.error == SIM_PENDING:
             return 0            # now a speed bump holds it, under the same ticket
         return self.tell_outcome(t_ns, entry, &out)

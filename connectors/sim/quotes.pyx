@@ -1,5 +1,5 @@
 """Mass quotes and their protection; see quotes.pxd."""
-from connectors.sim.account cimport Account, currency_of
+from connectors.sim.account cimport Account
 from connectors.sim.checks cimport SIM_OK, SIM_QUOTES_FROZEN
 from connectors.sim.matching cimport MatchBook
 from connectors.sim.orders cimport CANCEL_MMP, CANCEL_USER_REQUEST, SLOT_NONE
@@ -12,7 +12,7 @@ cdef class Quotes(Trading):
     """Quotes: one order per account, market, side and group, replaced by the next."""
 
     cdef int quote_side(self, int64_t t_ns, int32_t connection, int32_t account,
-                        const OrderRequest* request, Outcome* out) except -1:
+                        const OrderRequest* request, int64_t ticket, Outcome* out) except -1:
         """Put one side of a quote; an amount of 0 takes it away.
 
         A refused change of a resting quote cancels it.
@@ -29,8 +29,8 @@ cdef class Quotes(Trading):
             out.error = SIM_QUOTES_FROZEN
             return 0
         if slot == SLOT_NONE:
-            return self.accept(t_ns, connection, account, request, 0, out)
-        self.change(t_ns, account, self.pool.items[slot].order_id, request, 0, out)
+            return self.accept(t_ns, connection, account, request, ticket, out)
+        self.change(t_ns, account, self.pool.items[slot].order_id, request, ticket, out)
         if out.error > SIM_OK + 1 and self.pool.items[slot].state == VENUE_ORDER_OPEN:
             self.close_order(t_ns, slot, VENUE_ORDER_CANCELLED, CANCEL_USER_REQUEST)
             self.note_change(t_ns, request.market)
@@ -50,8 +50,10 @@ cdef class Quotes(Trading):
         return SLOT_NONE
 
     cdef int32_t cancel_quotes(self, int64_t t_ns, int32_t account, int32_t market,
-                               int32_t currency, bytes set_id, int64_t freeze_ns) except -1:
-        """Cancel an account's quotes that match; -1 and None match all. Return how many."""
+                               int32_t currency, int32_t scope, bytes set_id,
+                               int64_t freeze_ns) except -1:
+        """Cancel an account's quotes that match; -1, None and SCOPE_ANY match all. Return how
+        many."""
         cdef Account owner = self.accounts[account]
         cdef int32_t slot = owner.open_head
         cdef int32_t behind
@@ -62,9 +64,7 @@ cdef class Quotes(Trading):
         while slot != SLOT_NONE:
             order = &self.pool.items[slot]
             behind = order.account_next
-            if (order.quote and (market < 0 or order.market == market)
-                    and (currency < 0 or currency_of(
-                        &(<MatchBook>self.books[order.market]).spec) == currency)
+            if (order.quote and self.matches(order, market, currency, -1, None, scope)
                     and (set_id is None or order.names.set_id[:order.names.set_size] == set_id)):
                 self.end_or_spare(t_ns, slot, CANCEL_USER_REQUEST)
                 self.note_change(t_ns, order.market)

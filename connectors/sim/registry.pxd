@@ -48,6 +48,7 @@ cdef class Registry:
     cdef int64_t settled_ns             # end of the settlement going on; 0: none
     cdef int32_t tier                   # credit tier of new accounts
     cdef readonly list settlements      # of accounts, oldest first; see settlement.pyx
+    cdef readonly list settled_markets  # the same of whole markets
     cdef readonly list deliveries       # (ms, index number, price) of expired dates
     cdef readonly list index_names
     cdef object lister                  # what else is listed from a time on

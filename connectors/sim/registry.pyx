@@ -29,6 +29,7 @@ cdef class Registry:
         self.accounts = []
         self.books = []
         self.settlements = []
+        self.settled_markets = []
         self.deliveries = []
         self.index_names = []
         self.account_by_client = {}

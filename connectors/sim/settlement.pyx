@@ -71,14 +71,15 @@ cdef class Settlement(Liquidation):
         for market in range(self.market_count):
             if self.data[market].delivery_usd == 0.0:
                 self.settle_market(t_ns, market, self.expires(t_ns, market))
-        for i in range(self.account_count):
+        for i in range(self.account_count):     # what belongs to no position any more
             owner = self.accounts[i]
             for currency in range(CURRENCIES):
                 owner.balance_e8[currency] += owner.session_e8[currency]
                 owner.session_e8[currency] = 0
         for i in range(self.index_count):
             self.deliveries.append((t_ns // MS, i, delivery_estimate(&self.indexes[i])))
-        del self.settlements[:max(0, len(self.settlements) - SETTLEMENTS_KEPT)]
+        for rows in (self.settlements, self.settled_markets):
+            del rows[:max(0, len(rows) - SETTLEMENTS_KEPT)]
         return self.outputs.on_event_end(t_ns)
 
     cdef int end_orders(self, int64_t t_ns) except -1:
@@ -104,6 +105,11 @@ cdef class Settlement(Liquidation):
         """Settle every position of a market at its mark, or deliver it at the index's mean."""
         cdef MarketData* data = &self.data[market]
         cdef double price = data.mark_usd
+        cdef double open_interest = amount_of(
+            &(<MatchBook>self.books[market]).spec, data.open_contracts)
+        cdef int64_t profit_e8 = 0
+        cdef int64_t funding_e8 = 0
+        cdef const Position* position
         cdef int32_t i
         if deliver:
             data.delivery_usd = delivery_estimate(&self.indexes[data.index])
@@ -115,6 +121,12 @@ cdef class Settlement(Liquidation):
             return 0            # nobody has a position in it
         for i in range(self.account_count):
             self.settle_position(t_ns, i, market, llround(price * 100.0), deliver)
+            position = &(<Account>self.accounts[i]).positions[market]
+            profit_e8 += position.settled_e8
+            funding_e8 += max(0, position.settled_funding_e8)
+        self.settled_markets.append((
+            t_ns // MS, market, deliver, open_interest, price, self.indexes[data.index].price_usd,
+            profit_e8, funding_e8))
         if deliver:
             data.open_contracts = 0
         return 0
@@ -128,21 +140,27 @@ cdef class Settlement(Liquidation):
         cdef int64_t size = position.size_contracts
         cdef int32_t currency = currency_of(&book.spec)
         cdef int64_t left
+        cdef int64_t fee_e8 = 0
         owner.book_funding(&book.spec, data.funding_e18)
+        position.settled_e8 = 0
+        position.settled_funding_e8 = 0
         if size == 0 and position.realized_e8 == 0 and position.funding_e8 == 0:
             return 0
         left = owner.settle(&book.spec, price_cents, deliver)
         if deliver:
             self.delivery_rest[currency] += left
             if account != 0:
-                owner.book_delivery_fee(&book.spec, price_cents, size if size > 0 else -size,
-                                        DELIVERY_FEE_E8)
+                fee_e8 = owner.book_delivery_fee(
+                    &book.spec, price_cents, size if size > 0 else -size, DELIVERY_FEE_E8)
         position.settled_e8 = position.realized_e8 + position.funding_e8
+        position.settled_funding_e8 = position.funding_e8
+        owner.balance_e8[currency] += position.settled_e8
+        owner.session_e8[currency] -= position.settled_e8
         if not owner.silent:
             self.settlements.append((
                 t_ns // MS, account, market, deliver, amount_of(&book.spec, size),
                 price_cents / 100.0, self.indexes[data.index].price_usd,
-                position.settled_e8, position.funding_e8))
+                position.settled_e8, position.funding_e8, fee_e8, owner.balance_e8[currency]))
         position.realized_e8 = 0
         position.funding_e8 = 0
         return 0

@@ -19,9 +19,9 @@ cdef class Trading(Spreads):
                       Outcome* out) except -1
     cdef int withdraw_all(self, int64_t t_ns, int32_t account, int32_t market, int32_t currency,
                           int32_t connection, bytes label, int32_t reason,
-                          Outcome* out) except -1
+                          int32_t scope, Outcome* out) except -1
     cdef bint matches(self, const SimOrder* order, int32_t market, int32_t currency,
-                      int32_t connection, bytes label) except -1
+                      int32_t connection, bytes label, int32_t scope) except -1
 
     # ---- private
     cdef int place(self, int64_t t_ns, int32_t slot) except -1

@@ -8,8 +8,8 @@ from connectors.sim.checks cimport (
 from connectors.sim.matching cimport TAKE_SELF
 from connectors.sim.orders cimport (
     CANCEL_EDIT_POST_ONLY, CANCEL_MMP, CANCEL_OVERLAP, CANCEL_SETTLEMENT, CANCEL_UNFILLED,
-    CANCEL_USER_REQUEST, LABEL_MAX, SIM_ORDER_MARKET, SLOT_NONE, TIF_GTD, TRADE_PLAIN,
-    TRIGGER_NONE,
+    CANCEL_USER_REQUEST, LABEL_MAX, SCOPE_COMBO, SCOPE_FUTURE, SCOPE_LIMIT, SCOPE_STOP,
+    SCOPE_TAKE, SIM_ORDER_MARKET, SLOT_NONE, TIF_GTD, TRADE_PLAIN, TRIGGER_NONE, TRIGGER_STOP,
 )
 from connectors.sim.waiting cimport HELD_EDIT, HELD_SUBMIT
 from mmcore.types cimport (
@@ -160,8 +160,8 @@ cdef class Trading(Spreads):
 
     cdef int withdraw_all(self, int64_t t_ns, int32_t account, int32_t market, int32_t currency,
                           int32_t connection, bytes label, int32_t reason,
-                          Outcome* out) except -1:
-        """Cancel an account's orders that match; -1 and None match all."""
+                          int32_t scope, Outcome* out) except -1:
+        """Cancel an account's orders that match; -1, None and SCOPE_ANY match all."""
         cdef int32_t slot = (<Account>self.accounts[account]).open_head
         cdef int32_t behind
         cdef SimOrder* order
@@ -169,7 +169,7 @@ cdef class Trading(Spreads):
         while slot != SLOT_NONE:
             order = &self.pool.items[slot]
             behind = order.account_next
-            if self.matches(order, market, currency, connection, label):
+            if self.matches(order, market, currency, connection, label, scope):
                 if (reason == CANCEL_USER_REQUEST
                         and self.data[order.market].state == MARKET_SETTLEMENT):
                     out.error = SIM_SETTLEMENT
@@ -181,8 +181,16 @@ cdef class Trading(Spreads):
         return 0
 
     cdef bint matches(self, const SimOrder* order, int32_t market, int32_t currency,
-                      int32_t connection, bytes label) except -1:
+                      int32_t connection, bytes label, int32_t scope) except -1:
+        cdef int32_t kinds = scope & (<int>SCOPE_FUTURE | <int>SCOPE_COMBO)
+        cdef int32_t types = scope & ~kinds
         return ((market < 0 or order.market == market)
+                and (kinds == 0 or kinds & (<int>SCOPE_COMBO if self.is_spread(order.market)
+                                            else <int>SCOPE_FUTURE) != 0)
+                and (types == 0 or types & (
+                    <int>SCOPE_LIMIT if order.trigger == TRIGGER_NONE
+                    else <int>SCOPE_STOP if order.trigger == TRIGGER_STOP
+                    else <int>SCOPE_TAKE) != 0)
                 and (connection < 0 or order.connection == connection)
                 and (currency < 0 or currency_of(
                     &(<MatchBook>self.books[order.market]).spec) == currency)

@@ -9,8 +9,10 @@ cdef enum:
     WAIT_EDIT = 1
     WAIT_CANCEL = 2
     WAIT_CANCEL_ALL = 3
-    HELD_SUBMIT = 4
-    HELD_EDIT = 5
+    WAIT_QUOTE = 4              # the first side of a mass quote
+    WAIT_QUOTE_PART = 5         # a further one, taken up with the first
+    HELD_SUBMIT = 6
+    HELD_EDIT = 7
 
 cdef struct Waiting:
     int64_t ticket
@@ -21,6 +23,7 @@ cdef struct Waiting:
     int32_t connection
     int32_t currency            # whose queue it stands in
     int32_t only_currency       # of cancel_all: -1 all
+    int32_t scope               # of cancel_all: OrderScope
     bint labelled               # cancel_all goes by the request's label
     bint too_late               # it could not start within the lock time
     OrderRequest request

@@ -41,7 +41,7 @@ cdef class WaitList:
         cdef int32_t found = 0
         for i in range(self.count):
             if (self.items[i].account == account and self.items[i].currency == currency
-                    and self.items[i].kind <= WAIT_CANCEL_ALL):
+                    and self.items[i].kind <= WAIT_QUOTE):
                 found += 1
                 free_ns[0] = max(free_ns[0], self.items[i].due_ns)
         return found

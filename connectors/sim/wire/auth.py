@@ -182,4 +182,4 @@ FREE = frozenset({"subscribe", "unsubscribe", "unsubscribe_all", "logout"})
 OF_ACCOUNT = frozenset({
     "enable_cancel_on_disconnect", "disable_cancel_on_disconnect", "get_cancel_on_disconnect",
     "set_self_trading_config", "get_account_summary", "get_account_summaries", "get_subaccounts",
-    "get_transaction_log"})
+    "get_transaction_log", "get_access_log"})

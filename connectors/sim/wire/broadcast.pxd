@@ -4,24 +4,9 @@ from libc.stdint cimport int32_t, int64_t
 
 from connectors.sim.exchange cimport Exchange
 from connectors.sim.outputs cimport BookUpdate, Outputs
+from connectors.sim.wire.channel cimport Channel
+from connectors.sim.wire.ledger cimport Ledger
 from connectors.sim.wire.writer cimport Writer
-
-
-@cython.final
-cdef class Channel:
-    """One channel somebody is subscribed to; the same name of two accounts is two channels."""
-    cdef readonly str name
-    cdef readonly str kind          # book, window, trades, ticker, ... user.orders, ...
-    cdef readonly int32_t market    # -1: any
-    cdef readonly int32_t interval
-    cdef readonly int32_t currency  # -1: any
-    cdef readonly int32_t account   # -1: public
-    cdef readonly int32_t depth
-    cdef readonly int32_t group
-    cdef readonly bytes raw_name
-    cdef readonly list sessions
-    cdef list waiting               # user events until the next 100 ms or second
-    cdef object shown               # change id of the last window sent
 
 
 @cython.final
@@ -33,8 +18,12 @@ cdef class Broadcast(Outputs):
     cdef dict by_account            # account -> list of Channel
     cdef public object on_reply     # called with a ticket and its reply
     cdef public object on_listing   # called with a market number
+    cdef readonly Ledger ledger
+    cdef list wide                  # public channels of all instruments
     cdef list events                # of the event going on: (account, market, order, trade)
 
+    cdef int route(self, Channel channel, int32_t market) except -1
+    cdef int give_combos(self, list events) except -1
     cdef list at(self, str kind, int32_t market, int32_t interval)
     cdef int give(self, Channel channel, bytes frame) except -1
     cdef int give_object(self, Channel channel, object data) except -1

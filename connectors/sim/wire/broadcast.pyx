@@ -17,28 +17,6 @@ STATES = ("open", "settlement", "locked", "halted", "inactive", "delivered", "ar
           "unknown")
 
 
-cdef class Channel:
-    def __init__(self, str name, str kind, *, int32_t market=-1, int32_t interval=0,
-                 int32_t currency=-1, int32_t account=-1, int32_t depth=0, int32_t group=0):
-        self.name = name
-        self.kind = kind
-        self.market = market
-        self.interval = interval
-        self.currency = currency
-        self.account = account
-        self.depth = depth
-        self.group = group
-        self.raw_name = name.encode("ascii")
-        self.sessions = []
-        self.waiting = []
-
-    def markets(self, Exchange exchange not None):
-        """Market numbers the channel covers."""
-        return [m for m in range(exchange.market_count) if (self.market < 0 or m == self.market)
-                and (self.currency < 0 or currency_of(
-                    &(<MatchBook>exchange.books[m]).spec) == self.currency)]
-
-
 cdef class Broadcast(Outputs):
     """Front of an exchange for subscribers: sessions with a `send_frame(bytes)`."""
 
@@ -49,6 +27,8 @@ cdef class Broadcast(Outputs):
         self.public = {}
         self.by_account = {}
         self.events = []
+        self.wide = []
+        self.ledger = Ledger()
         exchange.set_outputs(self)
 
     # ---------------------------------------------------------------- who listens
@@ -60,8 +40,14 @@ cdef class Broadcast(Outputs):
         elif channel.kind == "index":
             self.public.setdefault(("index", channel.market, 0), []).append(channel)
         else:
+            if channel.market < 0:
+                self.wide.append(channel)
             for market in channel.markets(self.exchange):
-                self.public.setdefault((channel.kind, market, channel.interval), []).append(channel)
+                self.route(channel, market)
+
+    cdef int route(self, Channel channel, int32_t market) except -1:
+        self.public.setdefault((channel.kind, market, channel.interval), []).append(channel)
+        return 0
 
     def close(self, Channel channel not None):
         """Undo `open`, when nobody is left."""
@@ -70,6 +56,8 @@ cdef class Broadcast(Outputs):
                 lists[key].remove(channel)
                 if not lists[key]:
                     del lists[key]
+        if channel in self.wide:
+            self.wide.remove(channel)
         if channel.kind == "book":
             self.exchange.unsubscribe_book(channel.market, channel.interval)
 
@@ -212,6 +200,7 @@ cdef class Broadcast(Outputs):
 
     cdef int on_user_trade(self, int64_t t_ns, const SimOrder* order, const SimTrade* trade,
                            const TradeLeg* leg) except -1:
+        self.ledger.note(self.exchange, trade, leg, leg == &trade.taker)
         if leg.account in self.by_account:
             self.events.append((leg.account, trade.market, None,
                                 trade_view(self.exchange, order, trade, leg)))
@@ -235,6 +224,7 @@ cdef class Broadcast(Outputs):
         return 0
 
     cdef int on_listed(self, int64_t t_ns, int32_t market) except -1:
+        self.follow(market)
         if self.on_listing is not None:
             self.on_listing(market)
         return 0
@@ -243,6 +233,7 @@ cdef class Broadcast(Outputs):
         """One event, one frame per account and market on each of its channels."""
         cdef list events
         cdef dict grouped
+        cdef list rows = []
         if not self.events:
             return 0
         events, self.events = self.events, []
@@ -253,6 +244,10 @@ cdef class Broadcast(Outputs):
                 orders[order["order_id"]] = order   # the last state of the event
             else:
                 trades.append(trade)
+                if "combo_id" in trade or trade["profit_loss"] is None:
+                    rows.append((account, market, trade))
+        if rows:
+            self.give_combos(rows)
         for (account, market), (orders, trades) in grouped.items():
             self.user_event(account, market, list(orders.values()), trades)
         return 0
@@ -263,8 +258,7 @@ cdef class Broadcast(Outputs):
         cdef int32_t currency = currency_of(&(<MatchBook>self.exchange.books[market]).spec)
         cdef dict changes = None
         for channel in self.by_account.get(account, ()):
-            if channel.market >= 0 and channel.market != market or (
-                    channel.currency >= 0 and channel.currency != currency):
+            if not channel.covers(self.exchange, market):
                 continue
             if channel.kind == "user.changes":
                 if changes is None:
@@ -294,6 +288,45 @@ cdef class Broadcast(Outputs):
                     self.exchange, account, currency if channel.currency < 0
                     else channel.currency))
         return 0
+
+    cdef int give_combos(self, list events) except -1:
+        """user.combo_trades: the trades of spreads, each with those of its legs."""
+        cdef Channel channel
+        cdef dict row
+        for account, market, trade in events:
+            if "combo_id" in trade:
+                continue
+            row = {**trade, "legs": [leg for owner, _, leg in events if owner == account
+                                     and leg.get("combo_trade_id") == trade["trade_id"]]}
+            for channel in self.by_account.get(account, ()):
+                if channel.kind != "user.combo_trades" or not channel.covers(
+                        self.exchange, market):
+                    continue
+                if channel.interval == INTERVAL_RAW:
+                    self.give_object(channel, [row])
+                else:
+                    channel.waiting.append(row)
+        return 0
+
+    def follow(self, int32_t market):
+        """Let the channels of all instruments have a new one too."""
+        cdef Channel channel
+        for channel in self.wide:
+            if channel.covers(self.exchange, market):
+                self.route(channel, market)
+
+    def tell_account(self, int32_t account, str kind not None, data):
+        """Send something to an account's channels of a kind."""
+        cdef Channel channel
+        for channel in self.by_account.get(account, ()):
+            if channel.kind == kind:
+                self.give_object(channel, data)
+
+    def tell_listed(self, int32_t market, data):
+        """Send a new market to those who follow creations."""
+        cdef Channel channel
+        for channel in self.at("creation", market, 0) or ():
+            self.give_object(channel, data)
 
     cdef int flush_waiting(self, int32_t interval) except -1:
         """User channels of 100 ms and agg2: what came since, in one frame."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from connectors.sim.wire.auth import Grant
-from connectors.sim.wire.broadcast import Channel
+from connectors.sim.wire.channel import Channel
 
 
 class Caller:

@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from connectors.sim.orders import OrderScope
 from connectors.sim.wire.auth import may_listen
-from connectors.sim.wire.broadcast import Broadcast, Channel
+from connectors.sim.wire.broadcast import Broadcast
 from connectors.sim.wire.caller import Caller
+from connectors.sim.wire.channel import Channel
 from connectors.sim.wire.errors import RpcError
 from connectors.sim.wire.secondly import KINDS as SECONDLY
 from connectors.sim.wire.secondly import RESOLUTIONS, Secondly
 
 INTERVALS = {"raw": 0, "100ms": 1, "agg2": 2}
 CURRENCIES = {"btc": 0, "usdc": 1, "any": -1}
-KINDS = ("future", "any")
+KINDS = {"any": OrderScope.SCOPE_ANY, "future": OrderScope.SCOPE_FUTURE,
+         "future_combo": OrderScope.SCOPE_COMBO, "combo": OrderScope.SCOPE_COMBO}
+OWN = {"user.lock": "lock", "user.access_log": "access_log"}   # of an account as a whole
 OF_INDEX = {"deribit_price_index": "index", "deribit_price_statistics": "statistics",
             "estimated_expiration_price": "expiration"}
-UNROUTED = SECONDLY | {"platform", "methods_state"}     # not sent by `Broadcast`
+UNROUTED = SECONDLY | {"platform", "methods_state", "announcements"}  # not by `Broadcast`
+OF_ORDERS = ("orders", "trades", "changes", "combo_trades")
 DEPTHS = (1, 10, 20)
 GROUPS = {"none": 0, "1": 1, "2": 2, "5": 5, "10": 10}
 
@@ -48,6 +53,11 @@ class Subscriptions:
             return {"kind": "platform"}
         if name == "platform_state.public_methods_state":
             return {"kind": "methods_state"}
+        if name == "announcements":
+            return {"kind": "announcements"}
+        if name in OWN:
+            return {"kind": name, "account": account} if account >= 0 and may_listen(
+                scope, OWN[name]) else None
         if parts[0] == "user":
             if len(parts) < 3 or not may_listen(scope, parts[1]):
                 return None
@@ -60,8 +70,8 @@ class Subscriptions:
             if parts[2] not in self.markets or parts[3] not in RESOLUTIONS:
                 return None
             return {"kind": "chart", "market": self.markets[parts[2]]}
-        if name.startswith("instrument.state.") and len(parts) == 4:
-            return self.any_meaning("state", parts[2], parts[3])
+        if parts[0] == "instrument" and len(parts) == 4 and parts[1] in ("state", "creation"):
+            return self.any_meaning(parts[1], parts[2], parts[3])
         if len(parts) < 2:
             return None
         if parts[0] == "trades" and len(parts) == 4 and parts[3] in INTERVALS:
@@ -92,7 +102,8 @@ class Subscriptions:
         """Channels of all instruments of a kind and currency."""
         if product not in KINDS or currency.lower() not in CURRENCIES:
             return None
-        return {"kind": kind, "currency": CURRENCIES[currency.lower()]}
+        return {"kind": kind, "currency": CURRENCIES[currency.lower()],
+                "product": int(KINDS[product])}
 
     def user_meaning(self, parts: list[str], account: int) -> dict[str, Any] | None:
         if account < 0 or len(parts) < 3:
@@ -104,7 +115,7 @@ class Subscriptions:
                 parts[2] == "any" or parts[2] in self.indexes):
             return {"kind": "user.mmp_trigger", "account": account,
                     "market": self.indexes.get(parts[2], -1)}
-        if parts[1] not in ("orders", "trades", "changes") or parts[-1] not in INTERVALS:
+        if parts[1] not in OF_ORDERS or parts[-1] not in INTERVALS:
             return None
         found: dict[str, Any] | None = None
         if len(parts) == 4 and parts[2] in self.markets:

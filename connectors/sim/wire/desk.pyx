@@ -9,7 +9,7 @@ from connectors.sim.exchange cimport Exchange
 from connectors.sim.margin cimport initial_margin
 from connectors.sim.matching cimport MatchBook
 from connectors.sim.orders cimport (
-    LABEL_MAX, SLOT_NONE, OrderRequest, Outcome, SimOrder, SimTrade, TradeLeg,
+    LABEL_MAX, SCOPE_ANY, SLOT_NONE, OrderRequest, Outcome, SimOrder, SimTrade, TradeLeg,
 )
 from connectors.sim.waiting cimport WAIT_CANCEL, WAIT_CANCEL_ALL
 from connectors.sim.wire.replies cimport outcome_reply
@@ -93,10 +93,10 @@ cdef class Desk:
         return outcome_reply(self.exchange, &outcome)
 
     def cancel_many(self, int64_t t_ns, int32_t account, int32_t market=-1, int32_t currency=-1,
-                    bytes label=None):
-        """Cancel what matches, -1 and None match all; the result is how many."""
+                    bytes label=None, int32_t scope=SCOPE_ANY):
+        """Cancel what matches; the result is how many. -1, None and SCOPE_ANY match all."""
         cdef Outcome outcome
-        self.exchange.cancel_many(t_ns, account, market, currency, label, &outcome)
+        self.exchange.cancel_many(t_ns, account, market, currency, label, &outcome, scope)
         if outcome.error == SIM_OK:
             outcome.kind = WAIT_CANCEL_ALL
         return outcome_reply(self.exchange, &outcome)

@@ -82,7 +82,8 @@ class HttpFront:
             outcome = server.methods.call(caller, method, params, t_ns)
         except AnswerLaterError as later:
             waiting: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-            server.methods.tickets.wait(later.ticket, waiting.set_result)
+            server.methods.tickets.wait(later, lambda found: (
+                None if waiting.done() else waiting.set_result(found)))
             server.on_read_end()
             outcome = await waiting
         except RpcError as error:

@@ -1,26 +1,29 @@
-"""The private methods of makers: mass quotes, quote protection; and settlements."""
+"""The private methods of makers: mass quotes and their protection."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from connectors.sim.wire.caller import Caller
-from connectors.sim.wire.errors import RpcError, invalid, refused
-from connectors.sim.wire.later import AnswerLaterError, settled
+from connectors.sim.wire.cancels import cancelled_groups
+from connectors.sim.wire.errors import RpcError, invalid
+from connectors.sim.wire.later import PENDING as PENDING_ERROR
+from connectors.sim.wire.later import Reply, gathered, outcome_of
 from connectors.sim.wire.params import Params
 from connectors.sim.wire.quote_desk import QuoteDesk
-from connectors.sim.wire.venue import Venue
+from connectors.sim.wire.venue import Venue, scope_of
 
 SIDES = (("bid", 0), ("ask", 1))
 QUOTES_MAX = 100
 FREEZE_NS = 1_000_000_000
 GROUP_LIMIT_BTC = 500.0
 CREDIT_QUOTES = 5
+QUEUE_FULL = 10047
+PENDING = object()      # in place of the outcome of a side not taken up yet
 CANCEL_TYPES = ("all", "currency", "currency_pair", "instrument", "instrument_kind",
                 "quote_set_id")
 NAMES = ("mass_quote", "cancel_quotes", "set_mmp_config", "get_mmp_config", "reset_mmp",
-         "get_mmp_status", "get_settlement_history_by_instrument",
-         "get_settlement_history_by_currency")
+         "get_mmp_status")
 
 
 class Maker:
@@ -33,7 +36,11 @@ class Maker:
 
     # ---- quotes
     def mass_quote(self, caller: Caller, params: Params, t_ns: int) -> Any:
-        """Put a list of quotes; each side's fate is its own."""
+        """Put a list of quotes; each side's fate is its own.
+
+        With `wait_for_response` false what the matching engine has not taken up yet is answered
+        as pending.
+        """
         quotes = params.values.get("quotes")
         if not isinstance(quotes, list) or not 0 < len(quotes) <= QUOTES_MAX or not all(
                 isinstance(q, dict) for q in quotes):
@@ -44,10 +51,9 @@ class Maker:
         if caller.connection < 0 or not self.exchange.cancels_on_disconnect(
                 caller.connection, False):
             raise RpcError(13042)
-        orders: list[Any] = []
-        trades: list[Any] = []
-        errors: list[Any] = []
-        pending: list[Any] = []
+        wait = params.flag("wait_for_response") is not False
+        sides: list[tuple[str, str]] = []
+        replies: list[Reply] = []
         for quote in (Params(q, params.lenient) for q in quotes):
             market = self.venue.market(quote)
             number, group = self.exchange.mmp(
@@ -55,34 +61,20 @@ class Maker:
             if group is None or not group.configured:
                 raise RpcError(13040)
             for side, values in self.in_order(caller, quote, market, number):
-                try:
-                    if not self.exchange.take_credit(t_ns, caller.account, CREDIT_QUOTES):
-                        raise RpcError(13903)
-                    result = self.put(caller, params, quote, values, market, side, number, t_ns)
-                except AnswerLaterError:
-                    pending.append({"instrument_name": quote.text("instrument_name"),
-                                    "side": SIDES[side][0]})
-                except RpcError as error:
-                    errors.append({"instrument_name": quote.text("instrument_name"),
-                                   "side": SIDES[side][0], "error": error.view()})
-                else:
-                    if result is not None:
-                        orders.append(result["order"])
-                        trades += result["trades"]
-        return self.mass_result(params, orders, trades, errors, pending)
+                sides.append((quote.text("instrument_name"), SIDES[side][0]))
+                queued = any(reply[0] == PENDING_ERROR for reply in replies)
+                replies.append(self.put(caller, params, quote, values, market, side, number,
+                                        t_ns, part=queued))
+                if replies[-1][0] == QUEUE_FULL:
+                    raise RpcError(QUEUE_FULL)      # the request as a whole found no place
 
-    def mass_result(self, params: Params, orders: list[Any], trades: list[Any],
-                    errors: list[Any], pending: list[Any]) -> dict[str, Any]:
-        view: dict[str, Any] = {"orders": orders, "trades": trades}
-        if params.flag("detailed"):
-            view["errors"] = errors
-            if pending:
-                view["pending_requests"] = pending
-        else:
-            view["errors_count"] = len(errors)
-            if pending:
-                view["pending_requests_count"] = len(pending)
-        return view
+        def result(outcomes: list[Any]) -> dict[str, Any]:
+            return mass_result(params, sides, outcomes)
+
+        if not wait:
+            return result([PENDING if reply[0] == PENDING_ERROR else outcome_of(reply)
+                           for reply in replies])
+        return gathered(replies, result)
 
     def in_order(self, caller: Caller, quote: Params, market: int,
                  number: int) -> list[tuple[int, Params]]:
@@ -104,8 +96,10 @@ class Maker:
         return sides
 
     def put(self, caller: Caller, params: Params, quote: Params, values: Params, market: int,
-            side: int, number: int, t_ns: int) -> Any:
-        """Put one side; None for a side taken away."""
+            side: int, number: int, t_ns: int, *, part: bool) -> Reply:
+        """Put one side; the reply of a side taken away is no order."""
+        if not self.exchange.take_credit(t_ns, caller.account, CREDIT_QUOTES):
+            return 13903, None, None
         spec = self.exchange.specs[market]
         amount, price = values.number("amount"), values.number("price")
         if amount is None or (amount > 0 and price is None):
@@ -113,25 +107,39 @@ class Maker:
         try:
             contracts = spec.contracts(amount) if amount else 0
         except ValueError:
-            raise refused(10021) from None
+            return 10021, None, None
         try:
             ticks = spec.ticks(price) if price is not None and contracts else 0
         except ValueError:
-            raise RpcError(10043) from None
-        return settled(self.desk.side(
+            return 10043, None, None
+        return self.desk.side(
             t_ns, caller.connection, caller.account, market, side, number, ticks, contracts,
             quote_id=short(params, "quote_id"), set_id=short(quote, "quote_set_id"),
             post_only=bool(values.flag("post_only")),
             reject_post_only=bool(values.flag("reject_post_only")),
-            valid_until_ms=params.integer("valid_until", 0, 0, 10**14)))
+            valid_until_ms=params.integer("valid_until", 0, 0, 10**14), part=part)
 
-    def cancel_quotes(self, caller: Caller, params: Params, t_ns: int) -> int:
+    def cancel_quotes(self, caller: Caller, params: Params, t_ns: int) -> Any:
+        """Return how many were cancelled, or them where `detailed`."""
         kind = params.choice("cancel_type", CANCEL_TYPES)
         market = self.venue.market(params) if kind == "instrument" else -1
         currency = self.venue.currency(params) if kind == "currency" else -1
         set_id = short(params, "quote_set_id") if kind == "quote_set_id" else None
+        scope = scope_of(params.text("kind", "any")) if kind == "instrument_kind" else 0
         freeze = FREEZE_NS if params.flag("freeze_quotes") else 0
-        return self.exchange.drop_quotes(t_ns, caller.account, market, currency, set_id, freeze)
+        before = self.venue.desk.open_orders(caller.account) if params.flag("detailed") else []
+        if kind == "currency_pair":
+            markets = [m for m, listing in enumerate(self.venue.listings)
+                       if listing.index_name == params.text("currency_pair")]
+        else:
+            markets = [market]
+        count = 0
+        for one in markets if scope is not None else []:
+            count += self.exchange.drop_quotes(t_ns, caller.account, one, currency, set_id,
+                                               freeze, scope or 0)
+        if params.flag("detailed"):
+            return cancelled_groups(self.venue, caller, before)
+        return count
 
     # ---- quote protection
     def index(self, params: Params) -> int:
@@ -205,28 +213,32 @@ class Maker:
                 found.append(view)
         return found
 
-    # ---- settlements
-    def history(self, params: Params, found: list[dict[str, Any]]) -> dict[str, Any]:
-        kind = params.choice("type", ("settlement", "delivery", "bankruptcy"), "settlement") \
-            if "type" in params.values else None
-        count = params.integer("count", 20, 1, 1000)
-        start = params.text("continuation", "") or "0"
-        if not start.isdigit():
-            raise invalid("continuation", "is not one of ours")
-        rows = [row for row in found if kind in (None, row["type"])]
-        end = int(start) + count
-        return {"settlements": rows[int(start):end],
-                "continuation": str(end) if end < len(rows) else None}
 
-    def get_settlement_history_by_instrument(self, caller: Caller, params: Params,
-                                             t_ns: int) -> Any:
-        return self.history(params, self.desk.settlements(
-            caller.account, market=self.venue.market(params)))
-
-    def get_settlement_history_by_currency(self, caller: Caller, params: Params,
-                                           t_ns: int) -> Any:
-        return self.history(params, self.desk.settlements(
-            caller.account, currency=self.venue.currency(params)))
+def mass_result(params: Params, sides: list[tuple[str, str]],
+                outcomes: list[Any]) -> dict[str, Any]:
+    """Return the result of a mass quote from what each side came to."""
+    orders: list[Any] = []
+    trades: list[Any] = []
+    errors: list[Any] = []
+    pending: list[Any] = []
+    for (name, side), outcome in zip(sides, outcomes, strict=True):
+        if outcome is PENDING:
+            pending.append({"instrument_name": name, "side": side})
+        elif isinstance(outcome, RpcError):
+            errors.append({"instrument_name": name, "side": side, "error": outcome.view()})
+        elif outcome is not None and "order" in outcome:
+            orders.append(outcome["order"])
+            trades += outcome["trades"]
+    view: dict[str, Any] = {"orders": orders, "trades": trades}
+    if params.flag("detailed"):
+        view["errors"] = errors
+        if pending:
+            view["pending_requests"] = pending
+    else:
+        view["errors_count"] = len(errors)
+        if pending:
+            view["pending_requests_count"] = len(pending)
+    return view
 
 
 def short(params: Params, name: str) -> bytes:

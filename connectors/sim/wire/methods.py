@@ -7,16 +7,22 @@ from typing import Any
 
 import msgspec
 
+from connectors.sim.wire import cancels, combos, maker, money
+from connectors.sim.wire.access import NAMES as ACCESS
+from connectors.sim.wire.access import AccessLog
 from connectors.sim.wire.auth import allows
 from connectors.sim.wire.caller import Caller
+from connectors.sim.wire.cancels import Cancels
+from connectors.sim.wire.combos import Combos
 from connectors.sim.wire.data import PublicData
 from connectors.sim.wire.errors import RpcError
 from connectors.sim.wire.later import AnswerLaterError, Tickets
-from connectors.sim.wire.maker import NAMES as MAKER
 from connectors.sim.wire.maker import Maker
+from connectors.sim.wire.money import Money
 from connectors.sim.wire.params import Params
 from connectors.sim.wire.public import Public
 from connectors.sim.wire.records import Records
+from connectors.sim.wire.roll import Roll
 from connectors.sim.wire.trading import Trading
 from connectors.sim.wire.venue import Venue
 from connectors.sim.wire.writer import frame as as_frame
@@ -24,9 +30,11 @@ from connectors.sim.wire.writer import frame as as_frame
 REQUEST_MAX = 32 * 1024
 MAINTENANCE = b'{"jsonrpc":"2.0","error":{"message":"system_maintenance","code":11051}}'
 CREDIT_MATCHING, CREDIT_CANCEL_ALL, CREDIT_OTHER, CREDIT_SUBSCRIBE, CREDIT_INSTRUMENTS = range(5)
+CREDIT_LOG = 6
 MATCHING = frozenset({
     "private/buy", "private/sell", "private/edit", "private/edit_by_label", "private/cancel",
     "private/cancel_all_by_instrument", "private/cancel_all_by_currency",
+    "private/cancel_all_by_currency_pair", "private/cancel_all_by_kind_or_type",
     "private/close_position", "private/mass_quote", "private/cancel_quotes"})
 WEBSOCKET_ONLY = frozenset({
     "public/hello", "public/set_heartbeat", "public/disable_heartbeat", "public/subscribe",
@@ -40,26 +48,28 @@ Handler = Callable[[Caller, Params, int], Any]
 class Methods:
     """Answers the requests of one exchange's clients."""
 
-    def __init__(self, venue: Venue) -> None:
+    def __init__(self, venue: Venue, roll: Roll) -> None:
         self.venue = venue
         self.exchange = venue.exchange
         self.maintenance = False
         self.testnet = venue.settings.testnet
         self.encode = msgspec.json.Encoder().encode
-        public, trading = Public(venue), Trading(venue)
-        self.handlers: dict[str, Handler] = {
-            f"public/{n}": getattr(public, n) for n in PUBLIC}
-        self.handlers |= {f"private/{n}": getattr(trading, n) for n in PRIVATE}
-        maker = Maker(venue)
-        self.handlers |= {f"private/{n}": getattr(maker, n) for n in MAKER}
         self.tickets = Tickets()
         venue.subscriptions.broadcast.on_reply = self.tickets.on_reply
-        self.handlers |= {f"private/{n}": getattr(public, n) for n in BOTH}
-        self.handlers |= {f"public/{n}": getattr(public, n) for n in BOTH}
-        self.handlers["private/logout"] = public.logout
-        data, records = PublicData(venue), Records(venue, trading)
-        self.handlers |= {f"public/{n}": getattr(data, n) for n in data.NAMES}
-        self.handlers |= {f"private/{n}": getattr(records, n) for n in records.NAMES}
+        access = AccessLog(venue.subscriptions.broadcast)
+        self.public = public = Public(venue, access)
+        trading = Trading(venue)
+        data, records, money_ = PublicData(venue), Records(venue, trading), Money(venue)
+        combos_ = Combos(venue, roll)
+        self.handlers: dict[str, Handler] = {}
+        for scope, owner, names in (
+                ("public", public, PUBLIC + BOTH), ("private", public, (*BOTH, "logout")),
+                ("private", trading, PRIVATE), ("private", Maker(venue), maker.NAMES),
+                ("private", Cancels(venue), cancels.NAMES), ("public", data, data.NAMES),
+                ("private", records, records.NAMES), ("private", access, ACCESS),
+                ("public", money_, money.PUBLIC), ("private", money_, money.PRIVATE),
+                ("public", combos_, combos.PUBLIC), ("private", combos_, combos.PRIVATE)):
+            self.handlers |= {f"{scope}/{name}": getattr(owner, name) for name in names}
 
     def handle(self, caller: Caller, payload: bytes, clock: Callable[[], int], t_ns: int) -> bytes:
         """Return the response to one request; b"" where none is due."""
@@ -83,7 +93,7 @@ class Methods:
                 raise RpcError(-32602, data={"reason": "must be an object", "param": "params"})
             outcome: Any = self.call(caller, method, Params(values or {}), t_ns)
         except AnswerLaterError as later:
-            self.tickets.wait(later.ticket, lambda found: caller.send_frame(
+            self.tickets.wait(later, lambda found: caller.send_frame(
                 as_frame(self.envelope(request_id, found, clock, t_ns))))
             return b""
         except RpcError as error:
@@ -142,6 +152,8 @@ def credit_class(method: str, params: Params) -> int:
         return CREDIT_MATCHING
     if method.endswith("/subscribe"):
         return CREDIT_SUBSCRIBE
+    if method == "private/get_transaction_log":
+        return CREDIT_LOG
     return CREDIT_INSTRUMENTS if method == "public/get_instruments" else CREDIT_OTHER
 
 
@@ -150,8 +162,7 @@ PUBLIC = (
     "hello", "auth", "test", "get_time", "status", "set_heartbeat", "disable_heartbeat",
     "get_instrument", "get_instruments", "get_order_book", "ticker", "get_index_price")
 PRIVATE = (
-    "buy", "sell", "edit", "edit_by_label", "cancel", "cancel_all", "cancel_all_by_instrument",
-    "cancel_all_by_currency", "cancel_by_label", "close_position", "get_open_orders",
+    "buy", "sell", "edit", "edit_by_label", "cancel", "close_position", "get_open_orders",
     "get_open_orders_by_currency", "get_open_orders_by_instrument", "get_open_orders_by_label",
     "get_order_state", "get_order_state_by_label", "get_position", "get_positions",
     "get_account_summary", "get_margins",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from connectors.sim.wire.access import AccessLog
 from connectors.sim.wire.broadcast import STATES
 from connectors.sim.wire.caller import Caller
 from connectors.sim.wire.errors import RpcError, invalid
@@ -19,8 +20,9 @@ DELIVERED = 5   # MarketState: this one and the later ones are over
 class Public:
     """Handlers of public methods; each takes (caller, params, t_ns) and returns the result."""
 
-    def __init__(self, venue: Venue) -> None:
+    def __init__(self, venue: Venue, access: AccessLog) -> None:
         self.venue = venue
+        self.access = access
         self.exchange = venue.exchange
         self.desk = venue.desk
         self.login = venue.auth
@@ -64,6 +66,7 @@ class Public:
             raise RpcError(13004)
         grant, result = self.login.grant(client_id, account, asked, caller.connection, t_ns)
         caller.adopt(grant, t_ns)
+        self.access.note(account, t_ns)
         if isinstance(state := params.values.get("state"), str):
             result["state"] = state
         return result

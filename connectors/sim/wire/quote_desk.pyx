@@ -1,12 +1,11 @@
-"""Mass quotes, their protection, and what settlements left, for Python."""
+"""Mass quotes and their protection, for Python."""
 cimport cython
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy, memset
 
-from connectors.sim.account cimport Account, currency_of
+from connectors.sim.account cimport Account
 from connectors.sim.checks cimport SIM_QUOTES_DISABLED
 from connectors.sim.exchange cimport Exchange
-from connectors.sim.matching cimport MatchBook
 from connectors.sim.mmp cimport MmpGroup
 from connectors.sim.orders cimport QUOTE_ID_MAX, OrderRequest, Outcome
 from connectors.sim.wire.replies cimport outcome_reply
@@ -23,8 +22,11 @@ cdef class QuoteDesk:
     def side(self, int64_t t_ns, int32_t connection, int32_t account, int32_t market,
              int32_t side, int32_t group, int64_t price_ticks, int64_t amount_contracts, *,
              bytes quote_id=b"", bytes set_id=b"", bint post_only=False,
-             bint reject_post_only=False, int64_t valid_until_ms=0):
-        """Put one side of a quote, under a group's number; 0 contracts take it away."""
+             bint reject_post_only=False, int64_t valid_until_ms=0, bint part=False):
+        """Put one side of a quote, under a group's number; 0 contracts take it away.
+
+        part: a further side of the mass quote whose side was put before.
+        """
         cdef OrderRequest request
         cdef Outcome outcome
         if len(quote_id) > QUOTE_ID_MAX or len(set_id) > QUOTE_ID_MAX:
@@ -46,7 +48,7 @@ cdef class QuoteDesk:
         memcpy(request.names.id, <const char*>quote_id, len(quote_id))
         request.names.set_size = <int32_t>len(set_id)
         memcpy(request.names.set_id, <const char*>set_id, len(set_id))
-        self.exchange.quote(t_ns, connection, account, &request, &outcome)
+        self.exchange.quote(t_ns, connection, account, &request, &outcome, part)
         if amount_contracts == 0 and outcome.error == 0:
             return 0, None, None
         return outcome_reply(self.exchange, &outcome)
@@ -80,19 +82,3 @@ cdef class QuoteDesk:
         if not self.exchange.is_spread(market):
             return None
         return self.exchange.data[market].legs[0], self.exchange.data[market].legs[1]
-
-    def settlements(self, int32_t account, int32_t market=-1, int32_t currency=-1):
-        """Settlements and deliveries of an account as the venue's objects, newest first."""
-        cdef list found = []
-        for row in reversed(self.exchange.settlements):
-            t_ms, owner, at, deliver, size, price, index, profit_e8, funding_e8 = row
-            if owner != account or (market >= 0 and at != market) or (currency >= 0 and currency_of(
-                    &(<MatchBook>self.exchange.books[at]).spec) != currency):
-                continue
-            found.append({
-                "type": "delivery" if deliver else "settlement", "timestamp": t_ms,
-                "session_profit_loss": profit_e8 / 1e8, "profit_loss": profit_e8 / 1e8,
-                "position": size, "mark_price": price, "instrument_name":
-                self.exchange.specs[at].name, "index_price": round(index, 2),
-                "funding": funding_e8 / 1e8})
-        return found

@@ -19,8 +19,7 @@ class Records:
         "get_account_summaries", "get_user_trades_by_instrument",
         "get_user_trades_by_instrument_and_time", "get_user_trades_by_currency",
         "get_user_trades_by_currency_and_time", "get_user_trades_by_order",
-        "get_order_history_by_instrument", "get_order_history_by_currency",
-        "get_transaction_log", "get_subaccounts")
+        "get_order_history_by_instrument", "get_order_history_by_currency", "get_subaccounts")
 
     def __init__(self, venue: Venue, trading: Trading) -> None:
         self.venue = venue
@@ -108,52 +107,3 @@ class Records:
             view["portfolio"] = {name.lower(): self.desk.portfolio(caller.account, number)
                                  for name, number in CURRENCIES.items()}
         return [view]
-
-    def get_transaction_log(self, caller: Caller, params: Params, t_ns: int) -> Any:
-        """One entry per trade, newest first; the balance after it is walked back from now."""
-        currency = self.venue.currency(params)
-        first_ms, end_ms = params.span()
-        count = params.integer("count", 100, 1, 250)
-        offset = params.integer("continuation", 0, 0, 1_000_000)
-        query = params.text("query", "")
-        logs = [log for log in self.logs(caller, currency) if first_ms <= log["timestamp"]
-                <= end_ms and all(word in self.words(log) for word in query.split())]
-        more = len(logs) > offset + count
-        return {"logs": logs[offset:offset + count],
-                "continuation": offset + count if more else None}
-
-    def words(self, log: dict[str, Any]) -> set[str]:
-        return {log["type"], log.get("user_role", ""), log["instrument_name"],
-                *log["side"].split()}
-
-    def logs(self, caller: Caller, currency: int) -> list[dict[str, Any]]:
-        account = self.exchange.accounts[caller.account]
-        balance_e8 = account.money(max(currency, 0))[0]
-        sizes = {listing.spec.name: listing.spec.amount(account.position(m)[0])
-                 for m, listing in enumerate(self.venue.listings)}
-        logs = []
-        trades = self.desk.user_trades(caller.account, currency=currency)
-        for number in range(len(trades), 0, -1):
-            trade = trades[number - 1]
-            name, fee_e8 = trade["instrument_name"], round(trade["fee"] * 1e8)
-            bought = trade["direction"] == "buy"
-            size, signed = sizes[name], trade["amount"] if bought else -trade["amount"]
-            opening = (size - signed) * signed >= 0
-            logs.append({
-                "id": int(trade["trade_id"]), "currency": trade["fee_currency"],
-                "timestamp": trade["timestamp"], "user_id": account.user_id,
-                "username": caller.client_id, "commission": trade["fee"],
-                "cashflow": trade["profit_loss"], "balance": balance_e8 / 1e8,
-                "change": -fee_e8 / 1e8, "user_seq": number, "type": "trade", "info": None,
-                "mark_price": trade["mark_price"], "index_price": trade["index_price"],
-                "instrument_name": name, "position": size,
-                "side": f"{'open' if opening else 'close'} {trade['direction']}",
-                "amount": trade["amount"], "contracts": trade["contracts"],
-                "price": trade["price"], "price_currency": "USD",
-                "trade_id": trade["trade_id"], "order_id": trade["order_id"],
-                "user_role": "maker" if trade["liquidity"] == "M" else "taker",
-                "fee_role": "maker" if trade["liquidity"] == "M" else "taker",
-                "profit_as_cashflow": False})
-            balance_e8 += fee_e8
-            sizes[name] = size - signed
-        return logs

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from connectors.sim.exchange import Exchange
 from connectors.sim.listing import expiry_ms, future_name, listed, spread_name
 from connectors.sim.market import Listing
@@ -44,11 +46,16 @@ def add_spread(exchange: Exchange, listings: list[Listing]) -> Listing | None:
 
 
 class Roll:
-    """Lists the dated contracts the rule asks for after each settlement."""
+    """Lists the dated contracts the rule asks for after each settlement, and spreads on demand.
 
-    def __init__(self, venue: Venue) -> None:
+    queue: model and power of the books' queues; later ones have it too.
+    """
+
+    def __init__(self, venue: Venue, queue: tuple[str, float] = (QUEUE_MODELS[0], 2.0)) -> None:
         self.venue = venue
+        self.queue = queue
         self.due_ms = 0
+        self.on_new: Callable[[int, int], None] = lambda market, t_ns: None
         like = [x.spec for x in venue.listings if x.spec.inverse and x.spec.expiry_ms > 0]
         self.like = like[0] if like else None
         venue.exchange.set_lister(self.due)
@@ -62,11 +69,30 @@ class Roll:
         return [(dated(future_name(day), expiry_ms(day), self.like), "btc_usd", False)
                 for day, _ in listed(now_ns, weekly=0)]
 
-    def on_listing(self, market: int) -> None:
+    def on_listing(self, market: int, period: str = "month") -> None:
         """Let clients see a contract the exchange has just listed."""
         spec = self.venue.exchange.specs[market]
         self.venue.listings.append(Listing(
-            spec=spec, settlement_period="month", instrument_id=FIRST_ID + market,
+            spec=spec, settlement_period=period, instrument_id=FIRST_ID + market,
             creation_ms=self.due_ms))
         self.venue.markets[spec.name] = market
         self.venue.subscriptions.markets[spec.name] = market
+        model, power = self.queue
+        self.venue.exchange.books[market].set_queue_model(QUEUE_MODELS.index(model), power)
+        self.on_new(market, self.due_ms * 1_000_000)
+
+    def list_spread(self, far: int, near: int, t_ns: int) -> int:
+        """Return the spread that buys one market and sells the other, listed now if need be.
+
+        Raises ValueError where there is no room for another.
+        """
+        specs = self.venue.exchange.specs
+        name = spread_name(specs[far].name, specs[near].name)
+        if name in self.venue.markets:
+            return self.venue.markets[name]
+        ends = [s.expiry_ms for s in (specs[far], specs[near]) if s.expiry_ms > 0]
+        market = self.venue.exchange.add_spread(dated(name, min(ends), specs[far]), far, near)
+        self.due_ms = t_ns // 1_000_000
+        self.venue.subscriptions.broadcast.follow(market)
+        self.on_listing(market, self.venue.listings[far].settlement_period)
+        return market

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.sim.wire.broadcast import Broadcast, Channel
+from connectors.sim.wire.broadcast import Broadcast
 from connectors.sim.wire.caller import Caller
+from connectors.sim.wire.channel import Channel
 from connectors.sim.wire.history import DAY_MS, MINUTE_MS, History
 from connectors.sim.wire.prints import candles
 

@@ -117,7 +117,9 @@ class SimServer:
                                tier=config.tier, testnet=config.testnet,
                                heartbeat_min_s=config.heartbeat_min_s))
         self.subscriptions.on_book = self.start_market
-        self.methods = Methods(venue)
+        self.roll = Roll(venue, (config.queue_model, config.queue_power))
+        self.methods = Methods(venue, self.roll)
+        self.roll.on_new = self.on_new_market
         self.faults: Faults | None = None
         self.platform: Platform | None = None
         if config.faults is not None:
@@ -126,7 +128,6 @@ class SimServer:
         self.tell: Callable[[str, Session | None, bytes], None] | None = None
         self.session_count = 0
         self.timers = True  # False where a trace says when time passes
-        self.roll = Roll(venue)
         self.send_queue_max = config.send_queue_max
         self.terminate_on_limit = config.terminate_on_limit
         self.request_max = REQUEST_MAX
@@ -275,6 +276,11 @@ class SimServer:
         unsent, self.unsent = self.unsent, []
         for session in unsent:
             session.flush(t_ns)
+
+    def on_new_market(self, market: int, t_ns: int) -> None:
+        """Tell those who follow creations; the market's participants come to it."""
+        self.broadcast.tell_listed(market, {
+            **self.methods.public.instrument_view(market), "timestamp": t_ns // MS})
 
     # ---- connections
     def note(self, kind: str, session: Session | None, payload: bytes = b"") -> None:

@@ -9,13 +9,18 @@ from connectors.sim.wire.errors import RpcError, invalid, refused
 from connectors.sim.wire.later import settled
 from connectors.sim.wire.params import Params
 from connectors.sim.wire.stops import order_kind, trigger_of, trigger_ticks
-from connectors.sim.wire.venue import CURRENCIES, Venue
+from connectors.sim.wire.venue import CURRENCIES, Venue, kind_of
 
 BUY, SELL = 0, 1
 LIMIT, MARKET = 0, 1
 TIMES_IN_FORCE = ("good_til_cancelled", "immediate_or_cancel", "fill_or_kill", "good_til_day")
 SELF_TRADE_MODES = ("reject_taker", "cancel_maker")
 LABEL_MAX = 64
+OPEN_TYPES: dict[str, tuple[str, ...]] = {      # of get_open_orders: beginnings of order types
+    "all": ("",), "limit": ("limit",), "trigger_all": ("stop_", "take_"), "stop_all": ("stop_",),
+    "stop_limit": ("stop_limit",), "stop_market": ("stop_market",), "take_all": ("take_",),
+    "take_limit": ("take_limit",), "take_market": ("take_market",), "trailing_all": (),
+    "trailing_stop": ()}
 
 
 class Trading:
@@ -86,26 +91,6 @@ class Trading:
     def cancel(self, caller: Caller, params: Params, t_ns: int) -> Any:
         return self.answer(self.desk.cancel(t_ns, caller.account, params.order_id()))
 
-    def cancel_all(self, caller: Caller, params: Params, t_ns: int) -> int:
-        return self.cancel_some(caller, t_ns)
-
-    def cancel_all_by_instrument(self, caller: Caller, params: Params, t_ns: int) -> int:
-        return self.cancel_some(caller, t_ns, market=self.venue.market(params))
-
-    def cancel_all_by_currency(self, caller: Caller, params: Params, t_ns: int) -> int:
-        return self.cancel_some(caller, t_ns, currency=self.venue.currency(params))
-
-    def cancel_by_label(self, caller: Caller, params: Params, t_ns: int) -> int:
-        label = params.text("label").encode()
-        currency = self.venue.currency(params) if "currency" in params.values else -1
-        return self.cancel_some(caller, t_ns, currency=currency, label=label)
-
-    def cancel_some(self, caller: Caller, t_ns: int, market: int = -1, currency: int = -1,
-                    label: bytes | None = None) -> int:
-        count: int = self.answer(self.desk.cancel_many(
-            t_ns, caller.account, market, currency, label))
-        return count
-
     def close_position(self, caller: Caller, params: Params, t_ns: int) -> Any:
         market = self.venue.market(params)
         kind = MARKET if params.choice("type", ("limit", "market")) == "market" else LIMIT
@@ -136,7 +121,7 @@ class Trading:
             ticks = self.desk.instrument(market).ticks(price)
         except ValueError:
             raise RpcError(10043) from None
-        if ticks <= 0:
+        if ticks <= 0 and self.venue.legs(market) is None:      # a spread may cost nothing
             raise RpcError(10043)
         return ticks
 
@@ -158,14 +143,25 @@ class Trading:
         return found
 
     # ---- queries
+    def chosen(self, params: Params, orders: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the orders of the `kind` and `type` asked for."""
+        kind, wanted = params.text("kind", "any"), params.text("type", "all")
+        if wanted not in OPEN_TYPES:
+            raise invalid("type", f"must be one of {', '.join(OPEN_TYPES)}")
+        return [order for order in orders
+                if kind in ("any", kind_of(order["instrument_name"]))
+                and order["order_type"].startswith(OPEN_TYPES[wanted])]
+
     def get_open_orders(self, caller: Caller, params: Params, t_ns: int) -> Any:
-        return self.desk.open_orders(caller.account)
+        return self.chosen(params, self.desk.open_orders(caller.account))
 
     def get_open_orders_by_currency(self, caller: Caller, params: Params, t_ns: int) -> Any:
-        return self.desk.open_orders(caller.account, currency=self.venue.currency(params))
+        return self.chosen(params, self.desk.open_orders(
+            caller.account, currency=self.venue.currency(params)))
 
     def get_open_orders_by_instrument(self, caller: Caller, params: Params, t_ns: int) -> Any:
-        return self.desk.open_orders(caller.account, market=self.venue.market(params))
+        return self.chosen(params, self.desk.open_orders(
+            caller.account, market=self.venue.market(params)))
 
     def get_open_orders_by_label(self, caller: Caller, params: Params, t_ns: int) -> Any:
         label = self.label(params) if "label" in params.values else None

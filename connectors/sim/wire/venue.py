@@ -8,12 +8,14 @@ import msgspec
 
 from connectors.sim.exchange import Exchange
 from connectors.sim.market import Listing
+from connectors.sim.orders import OrderScope
 from connectors.sim.wire.auth import Auth
 from connectors.sim.wire.channels import Subscriptions
 from connectors.sim.wire.desk import Desk
 from connectors.sim.wire.errors import invalid
 from connectors.sim.wire.history import History
 from connectors.sim.wire.params import Params
+from connectors.sim.wire.quote_desk import QuoteDesk
 
 CURRENCIES = {"BTC": 0, "USDC": 1}
 ELSEWHERE = ("ETH", "USDT", "EURR", "SOL", "XRP", "STETH", "USYC", "PAXG", "BNB", "USDE")
@@ -35,6 +37,12 @@ def kind_of(name: str) -> str:
     return "future_combo" if "-FS-" in name else "future"
 
 
+def scope_of(kind: str) -> int | None:
+    """Return the OrderScope of a `kind`; None for one of which there is nothing here."""
+    return {"any": OrderScope.SCOPE_ANY, "future": OrderScope.SCOPE_FUTURE,
+            "future_combo": OrderScope.SCOPE_COMBO, "combo": OrderScope.SCOPE_COMBO}.get(kind)
+
+
 class Venue:
     """One exchange as its methods see it."""
 
@@ -42,6 +50,7 @@ class Venue:
                  listings: list[Listing], history: History, settings: Settings) -> None:
         self.exchange = exchange
         self.desk = desk
+        self.quote_desk = QuoteDesk(exchange)
         self.auth = auth
         self.subscriptions = subscriptions
         self.listings = listings
@@ -81,11 +90,21 @@ class Venue:
         """Return the markets of the `currency` and `kind` asked for."""
         currency = self.currency(params, "any")
         kind = params.text("kind", "any")
-        if kind not in ("future", "future_combo", "any"):
+        if scope_of(kind) is None:
             return []
+        kind = "future_combo" if kind == "combo" else kind
         return [m for m, listing in enumerate(self.listings)
                 if currency in (-1, self.desk.settles_in(m))
                 and kind in ("any", kind_of(listing.spec.name))]
+
+    def legs(self, market: int) -> tuple[int, int] | None:
+        """Return the markets a spread buys and sells, None of what is no spread."""
+        return self.quote_desk.spread_legs(market)
+
+    def currency_of(self, name: str) -> str:
+        """Return the currency an instrument settles in."""
+        number = self.desk.settles_in(self.markets[name])
+        return next(c for c, n in CURRENCIES.items() if n == number)
 
     def delivery_prices(self, index_name: str) -> list[tuple[int, float]]:
         """Return (time in ms, price) of the past deliveries on an index, newest first."""

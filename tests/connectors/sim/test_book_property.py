@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from connectors.sim.exchange import Exchange
-from connectors.sim.wire.broadcast import Broadcast, Channel
+from connectors.sim.wire.broadcast import Broadcast
+from connectors.sim.wire.channel import Channel
 from connectors.sim.wire.desk import Desk
 from mmcore.types import InstrumentSpec
 

@@ -106,9 +106,9 @@ def test_a_dated_contract_delivers_at_the_mean_of_the_index() -> None:
     order = floor.order(floor.a, resting)
     assert order["order_state"] == "cancelled"
     assert "cancel_reason" not in order
-    rows = floor.quotes.settlements(floor.a)
-    assert [row["type"] for row in rows] == ["delivery"]
-    assert rows[0]["position"] == 6000.0
+    (row,) = [r for r in floor.exchange.settlements if r[1] == floor.a]
+    assert (row[2], row[3], row[4]) == (NEAR, True, 6000.0)     # delivered, in USD
+    assert row[-1] == floor.money(floor.a)[0]
     floor.pass_ns(6 * SECOND)
     assert floor.exchange.market_state_of(NEAR) == DELIVERED
     assert floor.send(floor.a, NEAR, BUY, 120_000, 10)[0] == 10012

@@ -8,7 +8,8 @@ import pytest
 from exchange_floor import BUY, FAR, PERP, SELL, SPREAD, Floor, contract
 
 from connectors.sim.exchange import Exchange
-from connectors.sim.wire.broadcast import Broadcast, Channel
+from connectors.sim.wire.broadcast import Broadcast
+from connectors.sim.wire.channel import Channel
 
 
 @pytest.fixture

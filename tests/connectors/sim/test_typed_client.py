@@ -17,6 +17,8 @@ from connectors.sim.market import SyntheticMarket
 from connectors.sim.wire.server import SimConfig, SimServer, serve
 
 PERP = "BTC-PERPETUAL"
+HOUR_NS = 3_600_000_000_000
+DAY_NS = 24 * HOUR_NS
 pytestmark = [
     # Of the client's own request schemas.
     pytest.mark.filterwarnings("ignore:Pydantic serializer warnings"),
@@ -130,3 +132,42 @@ def test_trading_answers_fit_the_schemas(monkeypatch: pytest.MonkeyPatch, transp
         closed = await trading.close_position({**one, "type": "market"}, **by)
         assert closed["order"]["reduce_only"]
     played(monkeypatch, test, http_auth)
+
+
+@pytest.mark.parametrize("transport", ["http", "ws"])
+def test_combos_cancels_and_settlements_fit_the_schemas(
+        monkeypatch: pytest.MonkeyPatch, transport: Any) -> None:
+    async def test(client: Any, server: SimServer) -> None:
+        combos, trading, by = client.combo_books, client.trading, {"transport": transport}
+        (combo,) = await combos.get_combos(currency="BTC", **by)
+        assert await combos.get_combo_ids(currency="BTC", **by) == [combo["id"]]
+        assert await combos.get_combo_details(combo_id=combo["id"], **by) == combo
+        far, near = (leg["instrument_name"] for leg in combo["legs"])
+        legs = [{"instrument_name": far, "direction": "buy", "amount": 10},
+                {"instrument_name": near, "direction": "sell", "amount": 10}]
+        assert await combos.create_combo(legs, **by) == combo
+        prices = await combos.get_leg_prices(legs, price=150.0, **by)
+        assert prices["legs"][0]["price"] - prices["legs"][1]["price"] == 150.0
+        bid = (await client.market_data.ticker(instrument_name=PERP, **by))["best_bid_price"]
+        for cancel in (trading.cancel_all, trading.cancel_all_by_currency,
+                       trading.cancel_all_by_instrument):
+            await trading.buy({"instrument_name": PERP, "type": "limit", "amount": 100,
+                               "price": bid - 100.0}, **by)
+            scope = {"cancel_all_by_currency": {"currency": "BTC"},
+                     "cancel_all_by_instrument": {"instrument_name": PERP}}.get(
+                         cancel.__name__, {})
+            (group,) = await cancel(**scope, detailed=True, **by)
+            assert [order["order_state"] for order in group["result"]] == ["cancelled"]
+        log = await client.account.get_access_log(**by)
+        assert log["records_total"] >= 1
+        now_ns = server.clock()
+        server.exchange.advance(now_ns // DAY_NS * DAY_NS + DAY_NS + 9 * HOUR_NS)
+        assert (await client.market_data.get_last_settlements_by_currency(
+            currency="BTC", **by))["settlements"]
+        assert (await client.market_data.get_last_settlements_by_instrument(
+            instrument_name=PERP, **by))["settlements"][0]["type"] == "settlement"
+        assert (await trading.get_settlement_history_by_currency(
+            currency="BTC", **by))["settlements"] == []
+        assert (await trading.get_settlement_history_by_instrument(
+            instrument_name=PERP, **by))["settlements"] == []
+    played(monkeypatch, test)
