@@ -22,6 +22,7 @@ cdef class Budget:
     cdef int64_t level_ns
     cdef Unanswered waiting[UNANSWERED_MAX]
     cdef int32_t unanswered         # matching-engine requests in flight
+    cdef int64_t answered_sent_ns   # when the request answered last was sent
 
     cdef double available(self, int64_t now_ns) noexcept nogil
     cdef void spend(self, int64_t request_id, int64_t now_ns) noexcept nogil

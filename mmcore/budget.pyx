@@ -50,6 +50,7 @@ cdef class Budget:
         cdef int32_t i, k
         for i in range(self.unanswered):
             if self.waiting[i].request_id == request_id:
+                self.answered_sent_ns = self.waiting[i].sent_ns
                 self.unanswered -= 1
                 for k in range(i, self.unanswered):
                     self.waiting[k] = self.waiting[k + 1]

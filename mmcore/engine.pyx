@@ -179,6 +179,8 @@ cdef class Engine(Intake):
         elif control.kind == CONTROL_CREDITS:
             if control.value > 0 and control.real > 0.0:
                 self.budget.set_limits(<double>control.value, control.real)
+        elif control.kind == CONTROL_PAUSE and control.value > 0:
+            self.risk.pause_until(now_ns + control.value)
         elif control.kind == CONTROL_PAUSE:
             self.risk.to_state(RISK_PAUSED)
         elif control.kind == CONTROL_RESUME:

@@ -8,7 +8,7 @@ from mmcore.market cimport Market
 from mmcore.params cimport Params
 from mmcore.risk cimport RiskGate
 from mmcore.sink cimport OrderSink
-from mmcore.stats cimport LogHistogram
+from mmcore.stats cimport CodeTally, LogHistogram
 from mmcore.types cimport (
     MARKETS_MAX, ActionBatch, BookDelta, Fill, OrderEvent, TickerUpdate, TradePrint)
 from mmcore.windows cimport TimeWindows
@@ -21,6 +21,12 @@ cpdef enum EngineFlag:
     FLAG_DEFERRED = 8           # wanted to send more than the credits allow
     FLAG_SECOND_PATH = 16       # markets in second_path_mask: a pull is not answered: REST
     FLAG_TRADES = 32            # markets in trades_mask: own trades may be missing, ask for them
+
+cdef enum:                      # index of Intake.stage_ns
+    STAGE_APPLY = 0             # socket read to decision
+    STAGE_DECIDE                # decision to its handing over
+    STAGE_SEND                  # encoding and writing
+    STAGES
 
 cdef struct EngineCounters:
     uint64_t frames
@@ -65,7 +71,10 @@ cdef class Intake:
     cdef OrderSink sink
     cdef EngineCounters counters
     cdef ActionBatch batch
-    cdef LogHistogram tick_to_order_ns
+    cdef LogHistogram tick_to_order_ns      # written by the venue edge, like the stages
+    cdef LogHistogram stage_ns[STAGES]
+    cdef LogHistogram round_trip_ns         # decision to the venue's answer
+    cdef CodeTally reject_codes
     cdef int64_t last_frame_ns
     cdef int32_t lead                       # the perpetual others are priced from; -1: none
     cdef readonly TimeWindows windows

@@ -5,6 +5,7 @@ from mmcore.observation cimport lead_of, react_to_taker
 from mmcore.orders cimport (
     OUTCOME_INVALID, OUTCOME_POST_ONLY, OUTCOME_REJECTED, OUTCOME_STRAY, OUTCOME_UNKNOWN,
     OVERDUE_FILL, OVERDUE_PULL)
+from mmcore.stats cimport histogram_record, tally_add
 from mmcore.types cimport (
     ACTION_CANCEL_ALL, ACTION_CANCEL_INSTRUMENT, MARKET_UNKNOWN, ORDER_EVENT_REFUSED, SLOTS_MAX)
 
@@ -145,8 +146,8 @@ cdef class Intake:
         """Apply the venue's word about one of our orders."""
         cdef Market market
         cdef int outcome
-        if event.request_id != 0:
-            self.budget.answered(event.request_id)
+        if event.request_id != 0 and self.budget.answered(event.request_id):
+            histogram_record(&self.round_trip_ns, now_ns - self.budget.answered_sent_ns)
         if event.market < 0 or event.market >= self.market_count or not (
                 0 <= event.slot < SLOTS_MAX):
             self.counters.unknown_ids += 1
@@ -166,6 +167,7 @@ cdef class Intake:
         if outcome & OUTCOME_REJECTED:
             self.counters.rejects += 1
             market.rejects += 1
+            tally_add(&self.reject_codes, event.error_code)
             self.counters.post_only_rejects += (outcome & OUTCOME_POST_ONLY) != 0
             if self.risk.on_reject(&self.params.v.risk, now_ns):
                 self.all_dirty()

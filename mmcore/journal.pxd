@@ -31,6 +31,13 @@ cdef struct RingHeader:
     uint64_t drained            # bytes ever taken; the consumer's
     uint64_t lost               # records that found no room
 
+cdef enum:                      # words of 8 bytes in the ring's header that the recorder writes
+    RECORDER_ID = 256           # of the ring, made by its first recorder
+    RECORDER_FAULT              # 1 while it cannot write to the disk
+    RECORDER_BYTES              # written to segments
+    RECORDER_SEGMENTS           # begun
+    RECORDER_DELETED            # segments removed for the quota
+
 cdef enum:
     RING_DATA_OFFSET = 4096
     GAP_BYTES = 32              # a JOURNAL_GAP record in the ring
@@ -48,3 +55,5 @@ cdef class Journal:
                      uint32_t size) noexcept nogil
     cdef void drop(self) noexcept nogil
     cdef uint64_t lost_count(self) noexcept nogil
+    cdef uint64_t capacity(self) noexcept nogil
+    cdef uint64_t recorder_word(self, int32_t word) noexcept nogil

@@ -100,6 +100,14 @@ cdef class Journal:
         """Records that found no room so far."""
         return self.header.lost if self.header != NULL else 0
 
+    cdef uint64_t capacity(self) noexcept nogil:
+        """Bytes the ring holds."""
+        return self.mask + 1 if self.header != NULL else 0
+
+    cdef uint64_t recorder_word(self, int32_t word) noexcept nogil:
+        """One of the numbers the recorder keeps in the ring's header."""
+        return MM_OBSERVE(<uint64_t*>self.header + word) if self.header != NULL else 0
+
     def write(self, int32_t kind, int32_t source, int64_t now_ns, const unsigned char[::1] payload):
         """Append from Python (cold); False where the ring is full."""
         cdef const void* start = &payload[0] if payload.shape[0] else NULL
@@ -109,6 +117,11 @@ cdef class Journal:
     def lost(self):
         """Records that found no room."""
         return self.lost_count()
+
+    @property
+    def disk_fault(self):
+        """Whether the recorder cannot write."""
+        return self.recorder_word(RECORDER_FAULT) != 0
 
     @property
     def depth(self):

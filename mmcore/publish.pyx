@@ -1,15 +1,20 @@
 """See publish.pxd. Called from the runner's tick, never inside a turn."""
+from libc.math cimport fabs
 from libc.stdint cimport int32_t, uint64_t
 from libc.string cimport memset
 
 from mmcore.book cimport NO_ASK, NO_BID
 from mmcore.market cimport Market
+from mmcore.intake cimport STAGE_APPLY, STAGE_DECIDE, STAGE_SEND
+from mmcore.journal cimport (
+    RECORDER_BYTES, RECORDER_DELETED, RECORDER_FAULT, RECORDER_SEGMENTS)
+from mmcore.risk cimport RISK_KILLED
 from mmcore.telemetry cimport (
-    BOOK_ROWS, HISTOGRAM_TICK_TO_ORDER, LADDER_ROWS, MarketBlock, PageRow)
+    BOOK_ROWS, LADDER_ROWS, MarketBlock, Page, PageRow)
 from mmcore cimport telemetry as t
 from mmcore.stats cimport histogram_quantile
 from mmcore.types cimport (
-    INSTRUMENT_INVERSE, SLOTS_MAX, LevelChange, amount_of, delta_btc, price_usd)
+    HORIZONS, INSTRUMENT_INVERSE, SLOTS_MAX, LevelChange, amount_of, delta_btc, price_usd)
 
 
 cdef struct Totals:
@@ -73,6 +78,34 @@ cdef void publish_strategy(Market market, double* v, int64_t now_ns) noexcept no
     v[t.MARKET_MARKOUT_ASK_BPS] = market.inventory.markout_bps[1]
 
 
+cdef void publish_quotes(Market market, MarketBlock* block) noexcept nogil:
+    """Where our quotes lie, what they may do to the position, what their fills were worth."""
+    cdef double* v = block.values
+    cdef int32_t side, h
+    cdef uint64_t count
+    cdef double mid = market.signals.s.mid_usd, price, traded_btc
+    for side in range(2):
+        price = block.ladder[side][0].price_usd
+        v[t.MARKET_QUOTE_BID_USD + side] = price
+        v[t.MARKET_DISTANCE_BID + side] = (
+            fabs(price - mid) / mid if price > 0.0 and mid > 0.0 else 0.0)
+        v[t.MARKET_WORST_BID_BTC + side] = market.exposure.worst_btc[side]
+        for h in range(HORIZONS):
+            count = market.ledger.markout_count[side][h]
+            v[t.MARKET_MARKOUT_BID_100MS_BPS + side * HORIZONS + h] = (
+                market.ledger.markout_sum_bps[side][h] / <double>count if count else 0.0)
+            v[t.MARKET_MARKOUT_BID_100MS_FILLS + side * HORIZONS + h] = <double>count
+    v[t.MARKET_LIMIT_BTC] = market.params.v.inventory.limit_btc
+    v[t.MARKET_BOOK_GAPS] = <double>market.book_gaps
+    v[t.MARKET_BOOK_CROSSED] = <double>market.book_crossed
+    v[t.MARKET_CURRENT_FUNDING] = market.signals.s.current_funding
+    v[t.MARKET_FUNDING_8H] = market.signals.s.funding_8h
+    traded_btc = market.position.volume_usd / mark_of(market) if mark_of(market) > 0.0 else 0.0
+    v[t.MARKET_ORDER_TO_VOLUME] = (
+        <double>(market.orders_new + market.orders_edit + market.orders_cancel) / traded_btc
+        if traded_btc > 0.0 else 0.0)
+
+
 cdef void publish_market(Market market, MarketBlock* block, int64_t now_ns) noexcept nogil:
     cdef double* v = block.values
     cdef LevelChange[SLOTS_MAX] rows
@@ -107,13 +140,13 @@ cdef void publish_market(Market market, MarketBlock* block, int64_t now_ns) noex
     v[t.MARKET_FEES_BTC] = settled_btc(market, <double>market.position.fees_e8 * 1e-8)
     v[t.MARKET_FUNDING_BTC] = settled_btc(market, market.position.funding)
     v[t.MARKET_VOLUME_USD] = market.position.volume_usd
-    v[t.MARKET_BOOK_UPDATES_TOTAL] = <double>market.book_updates
+    v[t.MARKET_BOOK_UPDATES] = <double>market.book_updates
     v[t.MARKET_FILLS] = <double>market.ledger.fills
     v[t.MARKET_MAKER_FILLS] = <double>market.ledger.maker_fills
-    v[t.MARKET_ORDERS_NEW_TOTAL] = <double>market.orders_new
-    v[t.MARKET_ORDERS_EDIT_TOTAL] = <double>market.orders_edit
-    v[t.MARKET_ORDERS_CANCEL_TOTAL] = <double>market.orders_cancel
-    v[t.MARKET_REJECTS_TOTAL] = <double>market.rejects
+    v[t.MARKET_ORDERS_NEW] = <double>market.orders_new
+    v[t.MARKET_ORDERS_EDIT] = <double>market.orders_edit
+    v[t.MARKET_ORDERS_CANCEL] = <double>market.orders_cancel
+    v[t.MARKET_REJECTS] = <double>market.rejects
     v[t.MARKET_OPEN_ORDERS] = market.orders.open_count
     v[t.MARKET_FEED_LAG_SECONDS] = <double>market.health.lag_ns * 1e-9
     publish_strategy(market, v, now_ns)
@@ -126,11 +159,14 @@ cdef void publish_market(Market market, MarketBlock* block, int64_t now_ns) noex
             block.book[side][i].amount = amount_of(&market.spec, rows[i].amount_contracts)
         memset(&block.ladder[side][0], 0, LADDER_ROWS * sizeof(PageRow))
         n = market.orders.own_levels(side, rows)
+        v[t.MARKET_QUOTE_BID_AMOUNT + side] = 0.0
+        for i in range(n):
+            v[t.MARKET_QUOTE_BID_AMOUNT + side] += amount_of(&market.spec,
+                                                             rows[i].amount_contracts)
         for i in range(n if n < LADDER_ROWS else LADDER_ROWS):
             block.ladder[side][i].price_usd = price_usd(&market.spec, rows[i].price_ticks)
             block.ladder[side][i].amount = amount_of(&market.spec, rows[i].amount_contracts)
-    v[t.MARKET_QUOTE_BID_USD] = block.ladder[0][0].price_usd
-    v[t.MARKET_QUOTE_ASK_USD] = block.ladder[1][0].price_usd
+    publish_quotes(market, block)
 
 
 cpdef int publish(Engine engine, TelemetryPage page, int64_t now_ns) except -1:
@@ -160,11 +196,46 @@ cpdef int publish(Engine engine, TelemetryPage page, int64_t now_ns) except -1:
     v[t.ENGINE_JOURNAL_LOST] = engine.journal.lost
     v[t.ENGINE_JOURNAL_DEPTH_BYTES] = engine.journal.depth
     v[t.ENGINE_LAST_FRAME_AGE_SECONDS] = <double>(now_ns - engine.last_frame_ns) * 1e-9
-    page.page.histograms[HISTOGRAM_TICK_TO_ORDER] = engine.tick_to_order_ns
+    publish_limits(engine, page.page, now_ns)
+    publish_measures(engine, page.page)
     for market in engine.markets:
         publish_market(market, &page.page.markets[market.spec.index], now_ns)
     page.end(now_ns)
     return 0
+
+
+cdef void publish_limits(Engine engine, Page* page, int64_t now_ns) noexcept:
+    """What the session is measured against, and what the journal's recorder reports."""
+    cdef double* v = page.values
+    if v[t.ENGINE_EQUITY_BTC] > v[t.ENGINE_EQUITY_MAX_BTC] or v[t.ENGINE_EQUITY_MAX_BTC] == 0.0:
+        v[t.ENGINE_EQUITY_MAX_BTC] = v[t.ENGINE_EQUITY_BTC]
+    v[t.ENGINE_DRAWDOWN_BTC] = v[t.ENGINE_EQUITY_MAX_BTC] - v[t.ENGINE_EQUITY_BTC]
+    v[t.ENGINE_VENUE_EQUITY_BTC] = engine.equity_btc
+    v[t.ENGINE_DELTA_LIMIT_BTC] = engine.params.v.inventory.limit_btc
+    v[t.ENGINE_CREDITS_BURST] = engine.budget.burst
+    v[t.ENGINE_CREDITS_RESERVE] = engine.params.v.orders.reserve_requests
+    v[t.ENGINE_ROUND_TRIP_SECONDS] = <double>(
+        <Market>engine.markets[0]).inventory.round_trip_ns * 1e-9
+    v[t.ENGINE_KILL_LATCH] = engine.risk.state == RISK_KILLED
+    v[t.ENGINE_JOURNAL_CAPACITY_BYTES] = <double>engine.journal.capacity()
+    v[t.ENGINE_JOURNAL_DISK_FAULT] = <double>engine.journal.recorder_word(RECORDER_FAULT)
+    v[t.ENGINE_JOURNAL_WRITTEN_BYTES] = <double>engine.journal.recorder_word(RECORDER_BYTES)
+    v[t.ENGINE_JOURNAL_SEGMENTS] = <double>engine.journal.recorder_word(RECORDER_SEGMENTS)
+    v[t.ENGINE_JOURNAL_DELETED_SEGMENTS] = <double>engine.journal.recorder_word(RECORDER_DELETED)
+    v[t.ENGINE_BOOK_OFF_GRID] = <double>engine.counters.book_off_grid
+
+
+cdef void publish_measures(Engine engine, Page* page) noexcept nogil:
+    """Latencies, refusals by reason, rejects by code."""
+    cdef int32_t i
+    page.histograms[t.HISTOGRAM_TICK_TO_ORDER_NS] = engine.tick_to_order_ns
+    page.histograms[t.HISTOGRAM_APPLY_NS] = engine.stage_ns[STAGE_APPLY]
+    page.histograms[t.HISTOGRAM_DECIDE_NS] = engine.stage_ns[STAGE_DECIDE]
+    page.histograms[t.HISTOGRAM_SEND_NS] = engine.stage_ns[STAGE_SEND]
+    page.histograms[t.HISTOGRAM_ROUND_TRIP_NS] = engine.round_trip_ns
+    page.reject_codes = engine.reject_codes
+    for i in range(<int32_t>(sizeof(engine.risk.refused) // sizeof(uint64_t))):
+        page.refused[i] = <double>engine.risk.refused[i]
 
 
 cdef void publish_counters(Engine engine, double* v) noexcept nogil:

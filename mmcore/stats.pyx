@@ -37,6 +37,18 @@ cdef void histogram_record(LogHistogram* histogram, int64_t value) noexcept nogi
     histogram.buckets[bucket_of(value)] += 1
 
 
+cdef void tally_add(CodeTally* tally, int64_t code) noexcept nogil:
+    """Count one occurrence of a code; codes beyond the table share its last row."""
+    cdef int32_t i
+    for i in range(tally.used):
+        if tally.rows[i].code == code or i == CODES_MAX - 1:
+            tally.rows[i].count += 1
+            return
+    tally.rows[tally.used].code = code if tally.used < CODES_MAX - 1 else 0
+    tally.rows[tally.used].count = 1
+    tally.used += 1
+
+
 cdef int64_t histogram_quantile(const LogHistogram* histogram, double share) noexcept nogil:
     """Upper bound of the bucket in which the share of all values lies; 0 while empty."""
     cdef uint64_t wanted, seen = 0

@@ -1,20 +1,24 @@
 """Telemetry page: counters and gauges in shared memory, written by the engine, read by others.
 
 One writer, any number of readers, a sequence lock, no system call on either side. The page
-describes itself: a JSON schema made from the tables in telemetry.pyx lies inside it.
+describes itself: a JSON schema made from mmcore.telemetry_table lies inside it, offsets included.
 """
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
-from mmcore.stats cimport LogHistogram
+from mmcore.stats cimport CodeTally, LogHistogram
 from mmcore.types cimport MARKETS_MAX, NAME_MAX
 
 cdef enum:
     PAGE_BYTES = 262144
-    SCHEMA_BYTES = 65536
+    SCHEMA_BYTES = 98304
     BOOK_ROWS = 10              # levels a side that readers see
     LADDER_ROWS = 10
+    REFUSALS_MAX = 32           # reasons of the risk gate
+    INFO_FIELDS = 4             # version, config, venue, instance
+    INFO_BYTES = 96
 
-cdef enum:                      # EngineMetric; same order as its table in telemetry.pyx
+# Generated from mmcore.telemetry_table: python -m runner.metrics_docs; a test compares.
+cdef enum:                      # EngineMetric
     ENGINE_FRAMES = 0
     ENGINE_MALFORMED
     ENGINE_BOOK_UPDATES
@@ -55,9 +59,23 @@ cdef enum:                      # EngineMetric; same order as its table in telem
     ENGINE_JOURNAL_LOST
     ENGINE_JOURNAL_DEPTH_BYTES
     ENGINE_LAST_FRAME_AGE_SECONDS
-    ENGINE_METRICS              # how many
+    ENGINE_JOURNAL_CAPACITY_BYTES
+    ENGINE_EQUITY_MAX_BTC
+    ENGINE_DRAWDOWN_BTC
+    ENGINE_VENUE_EQUITY_BTC
+    ENGINE_DELTA_LIMIT_BTC
+    ENGINE_CREDITS_BURST
+    ENGINE_CREDITS_RESERVE
+    ENGINE_ROUND_TRIP_SECONDS
+    ENGINE_KILL_LATCH
+    ENGINE_JOURNAL_DISK_FAULT
+    ENGINE_JOURNAL_WRITTEN_BYTES
+    ENGINE_JOURNAL_SEGMENTS
+    ENGINE_JOURNAL_DELETED_SEGMENTS
+    ENGINE_BOOK_OFF_GRID
+    ENGINE_SLOTS
 
-cdef enum:                      # MarketMetric; same order as its table in telemetry.pyx
+cdef enum:                      # MarketMetric
     MARKET_BOOK_VALID = 0
     MARKET_BEST_BID_USD
     MARKET_BEST_ASK_USD
@@ -85,13 +103,13 @@ cdef enum:                      # MarketMetric; same order as its table in telem
     MARKET_FEES_BTC
     MARKET_FUNDING_BTC
     MARKET_VOLUME_USD
-    MARKET_BOOK_UPDATES_TOTAL
+    MARKET_BOOK_UPDATES
     MARKET_FILLS
     MARKET_MAKER_FILLS
-    MARKET_ORDERS_NEW_TOTAL
-    MARKET_ORDERS_EDIT_TOTAL
-    MARKET_ORDERS_CANCEL_TOTAL
-    MARKET_REJECTS_TOTAL
+    MARKET_ORDERS_NEW
+    MARKET_ORDERS_EDIT
+    MARKET_ORDERS_CANCEL
+    MARKET_REJECTS
     MARKET_OPEN_ORDERS
     MARKET_FEED_LAG_SECONDS
     MARKET_BOOK_AGE_SECONDS
@@ -107,11 +125,77 @@ cdef enum:                      # MarketMetric; same order as its table in telem
     MARKET_FILLS_PER_MIN
     MARKET_MARKOUT_BID_BPS
     MARKET_MARKOUT_ASK_BPS
-    MARKET_METRICS
+    MARKET_BOOK_GAPS
+    MARKET_BOOK_CROSSED
+    MARKET_LIMIT_BTC
+    MARKET_WORST_BID_BTC
+    MARKET_WORST_ASK_BTC
+    MARKET_QUOTE_BID_AMOUNT
+    MARKET_QUOTE_ASK_AMOUNT
+    MARKET_DISTANCE_BID
+    MARKET_DISTANCE_ASK
+    MARKET_ORDER_TO_VOLUME
+    MARKET_CURRENT_FUNDING
+    MARKET_FUNDING_8H
+    MARKET_MARKOUT_BID_100MS_BPS
+    MARKET_MARKOUT_BID_1S_BPS
+    MARKET_MARKOUT_BID_5S_BPS
+    MARKET_MARKOUT_BID_30S_BPS
+    MARKET_MARKOUT_BID_300S_BPS
+    MARKET_MARKOUT_ASK_100MS_BPS
+    MARKET_MARKOUT_ASK_1S_BPS
+    MARKET_MARKOUT_ASK_5S_BPS
+    MARKET_MARKOUT_ASK_30S_BPS
+    MARKET_MARKOUT_ASK_300S_BPS
+    MARKET_MARKOUT_BID_100MS_FILLS
+    MARKET_MARKOUT_BID_1S_FILLS
+    MARKET_MARKOUT_BID_5S_FILLS
+    MARKET_MARKOUT_BID_30S_FILLS
+    MARKET_MARKOUT_BID_300S_FILLS
+    MARKET_MARKOUT_ASK_100MS_FILLS
+    MARKET_MARKOUT_ASK_1S_FILLS
+    MARKET_MARKOUT_ASK_5S_FILLS
+    MARKET_MARKOUT_ASK_30S_FILLS
+    MARKET_MARKOUT_ASK_300S_FILLS
+    MARKET_SLOTS
 
-cdef enum:                      # HistogramMetric; same order as its table in telemetry.pyx
-    HISTOGRAM_TICK_TO_ORDER = 0
+cdef enum:                      # ProcessMetric
+    PROCESS_CONNECTED = 0
+    PROCESS_READY
+    PROCESS_CANCEL_ON_DISCONNECT
+    PROCESS_CONNECTS
+    PROCESS_RESYNCS
+    PROCESS_EXCEPTIONS
+    PROCESS_ORDER_QUERIES
+    PROCESS_POSITION_MISMATCHES
+    PROCESS_RECONCILE_DIFFERENCE_USD
+    PROCESS_MARGIN_INITIAL_BTC
+    PROCESS_MARGIN_BALANCE_BTC
+    PROCESS_MARGIN_USE_RATIO
+    PROCESS_LOOP_STALLS
+    PROCESS_LOOP_STALL_MAX_SECONDS
+    PROCESS_GC_COLLECTIONS
+    PROCESS_GC_PAUSE_SECONDS
+    PROCESS_GC_PENDING_OBJECTS
+    PROCESS_SEND_BUFFER_BYTES
+    PROCESS_LOG_QUEUE_RECORDS
+    PROCESS_LOG_LOST_RECORDS
+    PROCESS_RECORDER_RESTARTS
+    PROCESS_EXPORTER_RESTARTS
+    PROCESS_EXPORTER_PORT_TAKEN
+    PROCESS_EXPORTER_PORT
+    PROCESS_DRAWDOWN_LIMIT_BTC
+    PROCESS_MEMORY_LIMIT_BYTES
+    PROCESS_SLOTS
+
+cdef enum:                      # HistogramMetric
+    HISTOGRAM_TICK_TO_ORDER_NS = 0
+    HISTOGRAM_APPLY_NS
+    HISTOGRAM_DECIDE_NS
+    HISTOGRAM_SEND_NS
+    HISTOGRAM_ROUND_TRIP_NS
     HISTOGRAMS
+# End of what is generated.
 
 cdef struct PageRow:
     double price_usd
@@ -119,7 +203,7 @@ cdef struct PageRow:
 
 cdef struct MarketBlock:
     char name[NAME_MAX]
-    double values[MARKET_METRICS]
+    double values[MARKET_SLOTS]
     PageRow book[2][BOOK_ROWS]
     PageRow ladder[2][LADDER_ROWS]      # our own resting orders
 
@@ -130,7 +214,14 @@ cdef struct Page:
     int64_t published_ns        # the engine's clock
     int64_t market_count
     int64_t schema_bytes
-    double values[ENGINE_METRICS]
+    int64_t process_id
+    int64_t started_ns          # engine's clock at its first publishing; 0 before
+    int64_t starts              # since an engine last ended in order or lived an hour
+    char info[INFO_FIELDS][INFO_BYTES]
+    double values[ENGINE_SLOTS]
+    double process[PROCESS_SLOTS]
+    double refused[REFUSALS_MAX]        # by GateReason
+    CodeTally reject_codes
     LogHistogram histograms[HISTOGRAMS]
     MarketBlock markets[MARKETS_MAX]
     char schema[SCHEMA_BYTES]
@@ -144,3 +235,4 @@ cdef class TelemetryPage:
 
     cdef void begin(self) noexcept nogil
     cdef void end(self, int64_t now_ns) noexcept nogil
+    cdef double* place(self, str slot, int32_t market) except NULL

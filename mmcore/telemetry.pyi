@@ -1,6 +1,6 @@
 """Python face of the telemetry page."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from typing_extensions import Buffer, disjoint_base
@@ -8,15 +8,18 @@ from typing_extensions import Buffer, disjoint_base
 PAGE_MAGIC: int
 PAGE_VERSION: int
 PAGE_SIZE: int
-ENGINE_TABLE: tuple[tuple[str, str, str], ...]
-MARKET_TABLE: tuple[tuple[str, str, str], ...]
-HISTOGRAM_TABLE: tuple[tuple[str, str], ...]
+INFO_NAMES: tuple[str, ...]
+ENGINE_PLACES: dict[str, int]
+MARKET_PLACES: dict[str, int]
+PROCESS_PLACES: dict[str, int]
 
 def schema() -> dict[str, Any]: ...
 
 @disjoint_base
 class TelemetryPage:
-    def __init__(self, buffer: Buffer | None = None, names: Collection[str] = ()) -> None: ...
+    def __init__(self, buffer: Buffer | None = None, names: Collection[str] = (),
+                 info: Mapping[str, str] | None = None, process_id: int = 0) -> None: ...
+    def put(self, values: dict[str, float], now_ns: int, market: int = -1) -> None: ...
 
 @disjoint_base
 class TelemetryReader:

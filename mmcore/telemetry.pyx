@@ -1,115 +1,22 @@
-"""See telemetry.pxd. The tables here are the one description of every metric."""
+"""See telemetry.pxd; mmcore.telemetry_table describes every number in it."""
 import json
 
 from cpython.buffer cimport (
     PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer)
 from libc.string cimport memcpy, memset
 
-from mmcore.stats cimport HISTOGRAM_BUCKETS, histogram_quantile
+from mmcore.stats cimport CODES_MAX, HISTOGRAM_BUCKETS, histogram_quantile
 
-PAGE_MAGIC = 0x314547415030_4D4D        # "MM0PAGE1", little endian
-PAGE_VERSION = 1
+from mmcore import telemetry_table as table
+
+cdef enum:
+    PAGE_VERSION_WORD = 2
+cdef int64_t PAGE_MAGIC_WORD = 0x3145474150304D4D       # "MM0PAGE1", little endian
+cdef int64_t LONG_LIFE_NS = 3_600_000_000_000
+PAGE_MAGIC = PAGE_MAGIC_WORD
+PAGE_VERSION = PAGE_VERSION_WORD
 PAGE_SIZE = PAGE_BYTES
-
-# (name, kind, help); order = EngineMetric, which a test compares
-ENGINE_TABLE = (
-    ("frames", "counter", "Frames received"),
-    ("malformed", "counter", "Messages that could not be trusted"),
-    ("book_updates", "counter", "Book change messages applied"),
-    ("book_snapshots", "counter", "Book snapshots applied"),
-    ("book_gaps", "counter", "Breaks of the change-id chain"),
-    ("book_crossed", "counter", "Books that came out crossed"),
-    ("trades", "counter", "Public prints"),
-    ("tickers", "counter", "Ticker messages"),
-    ("decisions", "counter", "Pipeline runs"),
-    ("batches", "counter", "Decisions that sent something"),
-    ("orders_new", "counter", "Creates sent"),
-    ("orders_edit", "counter", "Edits sent"),
-    ("orders_cancel", "counter", "Cancels sent"),
-    ("rejects", "counter", "Requests the venue refused"),
-    ("post_only_rejects", "counter", "Refusals for crossing"),
-    ("refused_by_risk", "counter", "Actions held back by the risk gate"),
-    ("deferred", "counter", "Actions put off for want of credits or rate"),
-    ("unknown_ids", "counter", "Answers to requests not known here"),
-    ("timeouts", "counter", "Requests without an answer in time"),
-    ("duplicate_fills", "counter", "Trades reported twice, booked once"),
-    ("foreign_fills", "counter", "Trades of orders not known here"),
-    ("reject_storms", "counter", "Pauses for too many refusals"),
-    ("fills", "counter", "Own trades"),
-    ("maker_fills", "counter", "Own trades as maker"),
-    ("risk_state", "gauge", "0 active, 1 reducing, 2 paused, 3 stopped, 4 killed"),
-    ("fault", "gauge", "First fault code, 0 while none"),
-    ("credits", "gauge", "Matching-engine requests that may be sent now"),
-    ("unanswered", "gauge", "Matching-engine requests in flight"),
-    ("unknown_orders", "gauge", "Orders whose state only the venue knows"),
-    ("delta_btc", "gauge", "Net delta in BTC"),
-    ("max_abs_delta_btc", "gauge", "Largest net delta of the session in BTC"),
-    ("realized_btc", "gauge", "Realised profit before fees in BTC"),
-    ("unrealized_btc", "gauge", "Unrealised profit at mark in BTC"),
-    ("fees_btc", "gauge", "Fees paid in BTC"),
-    ("funding_btc", "gauge", "Funding received in BTC"),
-    ("equity_btc", "gauge", "Start equity plus everything earned in BTC"),
-    ("equity_start_btc", "gauge", "Equity at the start in BTC"),
-    ("journal_lost", "counter", "Journal records that found no room"),
-    ("journal_depth_bytes", "gauge", "Journal bytes waiting for the recorder"),
-    ("last_frame_age_seconds", "gauge", "Time since the last frame"),
-)
-
-# order = MarketMetric
-MARKET_TABLE = (
-    ("book_valid", "gauge", "1 while the book may be trusted"),
-    ("best_bid_usd", "gauge", "Venue's best bid"),
-    ("best_ask_usd", "gauge", "Venue's best ask"),
-    ("mid_usd", "gauge", "Mid without our own orders"),
-    ("micro_usd", "gauge", "Size-weighted mid without our own orders"),
-    ("mark_usd", "gauge", "Mark price"),
-    ("index_usd", "gauge", "Index price"),
-    ("spread_usd", "gauge", "Spread without our own orders"),
-    ("imbalance", "gauge", "Depth imbalance in [-1, 1]"),
-    ("vol_usd", "gauge", "Volatility, USD per square root of a second"),
-    ("reference_usd", "gauge", "Price the quotes are built on"),
-    ("half_spread_usd", "gauge", "Half-spread of the last decision"),
-    ("fee_floor_usd", "gauge", "Least distance of an adding quote"),
-    ("skew_usd", "gauge", "Reservation price minus fair value"),
-    ("alpha_usd", "gauge", "Fair value minus reference from signals"),
-    ("removed_bid", "gauge", "Why the bid side is empty, bits of RemovedReason"),
-    ("removed_ask", "gauge", "Why the ask side is empty, bits of RemovedReason"),
-    ("quote_bid_usd", "gauge", "Our best bid, 0 while none"),
-    ("quote_ask_usd", "gauge", "Our best ask, 0 while none"),
-    ("position_usd", "gauge", "Position in USD, signed"),
-    ("position_btc", "gauge", "Position in BTC at mark, signed"),
-    ("average_usd", "gauge", "Average entry price"),
-    ("realized_btc", "gauge", "Realised profit before fees"),
-    ("unrealized_btc", "gauge", "Unrealised profit at mark"),
-    ("fees_btc", "gauge", "Fees paid"),
-    ("funding_btc", "gauge", "Funding received"),
-    ("volume_usd", "counter", "Own traded volume in USD"),
-    ("book_updates", "counter", "Book change messages applied"),
-    ("fills", "counter", "Own trades"),
-    ("maker_fills", "counter", "Own trades as maker"),
-    ("orders_new", "counter", "Creates sent"),
-    ("orders_edit", "counter", "Edits sent"),
-    ("orders_cancel", "counter", "Cancels sent"),
-    ("rejects", "counter", "Requests refused"),
-    ("open_orders", "gauge", "Orders that are not closed"),
-    ("feed_lag_seconds", "gauge", "Arrival minus venue time of book messages, averaged"),
-    ("book_age_seconds", "gauge", "Time since the last book message"),
-    ("regime", "gauge", "Regime of the market: normal, calm, volatile, trending, stand aside"),
-    ("vol_year", "gauge", "One-minute realised volatility, annualised"),
-    ("carry_usd", "gauge", "Shift of the fair value for funding or basis"),
-    ("half_base_usd", "gauge", "Half-spread of the model without risk"),
-    ("half_vol_usd", "gauge", "What volatility adds to the half-spread"),
-    ("pad_usd", "gauge", "Distance added for the round trip"),
-    ("spread_factor", "gauge", "Width factor of regime, time of day and speed of the touch"),
-    ("size_factor", "gauge", "Size factor of adding quotes"),
-    ("top_rate", "gauge", "Changes of the best prices in the last second"),
-    ("fills_per_min", "gauge", "Own fills a minute, half-life five minutes"),
-    ("markout_bid_bps", "gauge", "Recent mean 5 s markout of our bids"),
-    ("markout_ask_bps", "gauge", "Recent mean 5 s markout of our asks"),
-)
-HISTOGRAM_TABLE = (
-    ("tick_to_order_ns", "First byte of a socket read to the write of its orders"),
-)
+INFO_NAMES = ("version", "config", "venue", "instance")
 
 cdef extern from *:
     """
@@ -118,25 +25,55 @@ cdef extern from *:
     void MM_FENCE() noexcept nogil
 
 
-if len(ENGINE_TABLE) != ENGINE_METRICS or len(MARKET_TABLE) != MARKET_METRICS:
-    raise ImportError("the metric tables do not fit telemetry.pxd")
+if ((len(table.ENGINE_METRICS), len(table.MARKET_METRICS), len(table.PROCESS_METRICS),
+     len(table.HISTOGRAM_METRICS)) != (ENGINE_SLOTS, MARKET_SLOTS, PROCESS_SLOTS, HISTOGRAMS)):
+    raise ImportError("telemetry.pxd is not of this table; run python -m runner.metrics_docs")
+
+ENGINE_PLACES = {m.slot: i for i, m in enumerate(table.ENGINE_METRICS)}
+MARKET_PLACES = {m.slot: i for i, m in enumerate(table.MARKET_METRICS)}
+PROCESS_PLACES = {m.slot: i for i, m in enumerate(table.PROCESS_METRICS)}
 
 
 def schema():
-    """What the page holds, as a dict: names, kinds and help of every metric."""
+    """What the page holds and where, as a dict: enough to read it without this module."""
+    cdef Page* page = NULL
+    cdef MarketBlock* block = NULL
     return {
         "version": PAGE_VERSION,
-        "engine": [{"name": n, "kind": k, "help": h} for n, k, h in ENGINE_TABLE],
-        "market": [{"name": n, "kind": k, "help": h} for n, k, h in MARKET_TABLE],
-        "histograms": [{"name": n, "help": h} for n, h in HISTOGRAM_TABLE]}
+        "offsets": {
+            "sequence": <size_t>&page.sequence, "published_ns": <size_t>&page.published_ns,
+            "market_count": <size_t>&page.market_count, "process_id": <size_t>&page.process_id,
+            "info": <size_t>&page.info, "engine": <size_t>&page.values,
+            "process": <size_t>&page.process, "histograms": <size_t>&page.histograms,
+            "markets": <size_t>&page.markets, "market_values": <size_t>&block.values},
+        "sizes": {"info": INFO_BYTES, "histogram": sizeof(LogHistogram),
+                  "market": sizeof(MarketBlock), "market_name": NAME_MAX},
+        "info": list(INFO_NAMES),
+        **{word: [{"name": m.slot, "kind": m.kind, "help": m.help} for m in rows]
+           for word, rows in (("engine", table.ENGINE_METRICS), ("market", table.MARKET_METRICS),
+                              ("process", table.PROCESS_METRICS))},
+        "histograms": [{"name": h.slot, "help": h.help} for h in table.HISTOGRAM_METRICS]}
+
+
+cdef int64_t starts_before(const Page* page) noexcept nogil:
+    """How often engines were started in a row before, each dead within the hour."""
+    if (page.magic != <uint64_t>PAGE_MAGIC_WORD or page.version != PAGE_VERSION_WORD
+            or page.published_ns - page.started_ns > LONG_LIFE_NS):
+        return 0
+    return page.starts
 
 
 cdef class TelemetryPage:
-    """Writer of the page; without a buffer it holds the page in memory of its own."""
+    """Writer of the page; without a buffer it holds the page in memory of its own.
 
-    def __init__(self, buffer=None, names=()):
+    names: of the instruments. info: the texts of INFO_NAMES, cut to the room there is.
+    process_id: of the writer, for those who watch it.
+    """
+
+    def __init__(self, buffer=None, names=(), info=None, int64_t process_id=0):
         cdef bytes text = json.dumps(schema()).encode()
         cdef bytes name
+        cdef int64_t starts
         self.buffer = bytearray(sizeof(Page)) if buffer is None else buffer
         PyObject_GetBuffer(self.buffer, &self.view, PyBUF_WRITABLE)
         self.has_view = True
@@ -145,13 +82,19 @@ cdef class TelemetryPage:
         if len(names) > MARKETS_MAX:
             raise ValueError(f"the telemetry page holds {MARKETS_MAX} markets, not {len(names)}")
         self.page = <Page*>self.view.buf
+        starts = 1 + starts_before(self.page)
         memset(self.page, 0, sizeof(Page))
+        self.page.starts = starts
         memcpy(self.page.schema, <const char*>text, len(text))
         self.page.schema_bytes = len(text)
         self.page.market_count = len(names)
         for i, each in enumerate(names):
             name = each.encode("ascii")[:NAME_MAX - 1]
             memcpy(self.page.markets[<int>i].name, <const char*>name, len(name))
+        for i, field in enumerate(INFO_NAMES):
+            name = (info or {}).get(field, "").encode("ascii", "replace")[:INFO_BYTES - 1]
+            memcpy(self.page.info[<int>i], <const char*>name, len(name))
+        self.page.process_id = process_id
         self.page.version = PAGE_VERSION
         MM_FENCE()
         self.page.magic = <uint64_t>PAGE_MAGIC
@@ -166,9 +109,34 @@ cdef class TelemetryPage:
         MM_FENCE()
 
     cdef void end(self, int64_t now_ns) noexcept nogil:
+        if self.page.started_ns == 0:
+            self.page.started_ns = now_ns
         self.page.published_ns = now_ns
         MM_FENCE()
         self.page.sequence += 1
+
+    cdef double* place(self, str slot, int32_t market) except NULL:
+        if market >= 0:
+            if market >= self.page.market_count:
+                raise ValueError(f"the page has {self.page.market_count} markets, not {market + 1}")
+            return &self.page.markets[market].values[<int>MARKET_PLACES[slot]]
+        if slot in PROCESS_PLACES:
+            return &self.page.process[<int>PROCESS_PLACES[slot]]
+        return &self.page.values[<int>ENGINE_PLACES[slot]]
+
+    def put(self, dict values not None, int64_t now_ns, int32_t market=-1):
+        """Write numbers by slot, whole for every reader; KeyError where there is no such slot.
+
+        The runner's own are of PROCESS_METRICS; publish() writes over the others.
+        """
+        cdef double* target
+        for slot in values:
+            self.place(slot, market)
+        self.begin()
+        for slot, value in values.items():
+            target = self.place(slot, market)
+            target[0] = value
+        self.end(now_ns)
 
 
 cdef class TelemetryReader:
@@ -221,11 +189,20 @@ cdef class TelemetryReader:
         """
         if not self.snapshot():
             raise TimeoutError("the writer of the telemetry page stopped inside a write")
-        out = {name: self.copy.values[<int>i] for i, (name, _, _) in enumerate(ENGINE_TABLE)}
+        out = {slot: self.copy.values[<int>i] for slot, i in ENGINE_PLACES.items()}
         out["published_ns"] = self.copy.published_ns
         out["sequence"] = self.copy.sequence
+        out["process_id"] = self.copy.process_id
+        out["starts"] = self.copy.starts
+        out["info"] = {name: (<bytes>self.copy.info[<int>i]).decode("ascii")
+                       for i, name in enumerate(INFO_NAMES)}
+        out["process"] = {slot: self.copy.process[<int>i] for slot, i in PROCESS_PLACES.items()}
+        out["refused"] = [self.copy.refused[i] for i in range(REFUSALS_MAX)]
+        out["reject_codes"] = {
+            self.copy.reject_codes.rows[i].code: self.copy.reject_codes.rows[i].count
+            for i in range(min(self.copy.reject_codes.used, CODES_MAX))}
         out["histograms"] = {
-            name: self.histogram(<int>i) for i, (name, _) in enumerate(HISTOGRAM_TABLE)}
+            each.slot: self.histogram(<int>i) for i, each in enumerate(table.HISTOGRAM_METRICS)}
         out["markets"] = [self.market(i) for i in range(self.copy.market_count)]
         return out
 
@@ -239,7 +216,7 @@ cdef class TelemetryReader:
     cdef dict market(self, int i):
         cdef MarketBlock* block = &self.copy.markets[i]
         cdef dict out = {
-            name: block.values[<int>k] for k, (name, _, _) in enumerate(MARKET_TABLE)}
+            slot: block.values[<int>k] for slot, k in MARKET_PLACES.items()}
         out["name"] = (<bytes>block.name).decode("ascii")
         for side, word in enumerate(("bids", "asks")):
             out[word] = [(block.book[<int>side][k].price_usd, block.book[<int>side][k].amount)

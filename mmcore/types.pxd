@@ -78,7 +78,7 @@ cpdef enum ControlKind:
     CONTROL_EQUITY = 6          # real = account equity in BTC
     CONTROL_WALL_OFFSET = 7     # value = wall clock minus now_ns, in ns
     CONTROL_MARKET_STATE = 8    # market, value = MarketState
-    CONTROL_PAUSE = 9
+    CONTROL_PAUSE = 9           # value = ns after which it ends by itself; 0: by command
     CONTROL_RESUME = 10
     CONTROL_KILL = 11           # value = FaultCode
     CONTROL_STOP = 12           # no new order any more; cancel what is live

@@ -6,6 +6,7 @@ a test in virtual time. What differs comes in as arguments.
 
 import asyncio
 import mmap
+import os
 import random
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
@@ -29,6 +30,7 @@ from runner.config_keys import Instrument
 from runner.micro_price import Table
 from runner.reactor import Reactor
 from runner.time_windows import TimeWindow
+from runner.watch import Watch
 
 AUTH: dict[str, Literal["client_credentials", "client_signature"]] = {
     "credentials": "client_credentials", "signature": "client_signature"}
@@ -38,12 +40,13 @@ class Maker:
     """Everything of one session, put together and not yet running."""
 
     def __init__(self, engine: Engine, client: DeribitClient, session: DeribitSession,
-                 page: TelemetryPage, reactor: Reactor) -> None:
+                 page: TelemetryPage, reactor: Reactor, watch: Watch) -> None:
         self.engine = engine
         self.client = client
         self.session = session
         self.page = page
         self.reactor = reactor
+        self.watch = watch
 
 
 async def assemble(
@@ -78,9 +81,14 @@ async def assemble(
         "instruments": [msgspec.to_builtins(data) for data in chosen]}))
     client = DeribitClient(client_config(config, secrets, url, use_aiofastnet), session, specs,
                            rng=rng)
-    page = TelemetryPage(page_memory, names=[spec.name for spec in specs])
-    reactor = Reactor(engine, page, client.on_tick, asyncio.get_running_loop(), session.now_ns)
-    return Maker(engine, client, session, page, reactor)
+    page = TelemetryPage(
+        page_memory, names=[spec.name for spec in specs],
+        info={"version": build, "config": config.fingerprint(), "venue": url,
+              "instance": config.runtime.instance}, process_id=os.getpid())
+    watch = Watch(client, session, config.telemetry)
+    reactor = Reactor(engine, page, client.on_tick, asyncio.get_running_loop(), session.now_ns,
+                      watch)
+    return Maker(engine, client, session, page, reactor, watch)
 
 
 def make_engine(values: dict[str, float], entries: Sequence[Instrument],

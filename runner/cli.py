@@ -184,6 +184,25 @@ def backtest(
 
 
 @app.command()
+def metrics(
+    config: ConfigOption = None,
+    venue: Annotated[str | None, typer.Option(
+        help="Venue of the maker: testnet, prod or a ws:// address.")] = None,
+    sets: SetOption = None,
+    page: Annotated[Path | None, typer.Option(
+        help="Telemetry page of the maker, where it is not found by itself.")] = None,
+    once: Annotated[bool, typer.Option("--once", help="Print the metrics and leave.")] = False,
+    test_alert: Annotated[bool, typer.Option(
+        "--test-alert", help="Post a test message to telemetry.webhook_url and leave.")] = False,
+) -> None:
+    """Serve the metrics of a running maker; mm run does so by itself."""
+    from runner.metrics import main as serve_metrics
+
+    raise typer.Exit(serve_metrics(config, venue, tuple(sets or ()), page, once=once,
+                                   test_alert=test_alert))
+
+
+@app.command()
 def doctor(
     config: ConfigOption = None,
     venue: Annotated[str | None, typer.Option(

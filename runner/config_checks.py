@@ -13,7 +13,7 @@ RING_MIB_STEPS = tuple(2 ** n for n in range(11))
 def contradictions(config: Config) -> list[str]:
     """Return one sentence per contradiction, each naming both keys and the remedy."""
     return [*width_faults(config), *size_faults(config), *order_faults(config),
-            *instrument_faults(config), *machine_faults(config)]
+            *instrument_faults(config), *machine_faults(config), *telling_faults(config)]
 
 
 def at(config: Config, *names: str) -> str:
@@ -122,4 +122,21 @@ def machine_faults(config: Config) -> list[str]:
         faults.append(
             f"{at(config, 'venue.label_prefix')}: venue.label_prefix = "
             f"{config.venue.label_prefix!r} must be 1 to 8 letters or digits; use \"mm\"")
+    return faults
+
+
+def telling_faults(config: Config) -> list[str]:
+    telemetry, journal = config.telemetry, config.journal
+    faults = []
+    if telemetry.webhook_url and telemetry.webhook_shape == "telegram" \
+            and not telemetry.webhook_chat:
+        faults.append(f"{at(config, 'telemetry.webhook_shape')}: telemetry.webhook_shape = "
+                      "telegram needs telemetry.webhook_chat, the chat id")
+    if telemetry.webhook_url and not telemetry.prometheus:
+        faults.append(f"{at(config, 'telemetry.webhook_url')}: telemetry.webhook_url needs "
+                      "telemetry.prometheus = true: the exporter sends the alerts")
+    if 0 < journal.quota_mib < 2 * journal.segment_mib:
+        faults.append(f"{at(config, 'journal.quota_mib', 'journal.segment_mib')}: "
+                      f"journal.quota_mib = {journal.quota_mib} holds less than two segments of "
+                      f"journal.segment_mib = {journal.segment_mib}; raise the first")
     return faults

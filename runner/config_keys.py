@@ -14,6 +14,8 @@ from msgspec import UNSET, Meta, Struct
 
 from runner.key_types import Section as Section
 from runner.key_types import key
+from runner.record_keys import JournalKeys as JournalKeys
+from runner.record_keys import Telemetry as Telemetry
 from runner.schedule_keys import Expiry as Expiry
 from runner.schedule_keys import Settlement as Settlement
 from runner.strategy_keys import Cover as Cover
@@ -155,25 +157,6 @@ class Risk(Section, frozen=True):
     max_index_deviation_bps: Annotated[float, key("bps",
         "A reference further from index plus fair basis adds nothing; 0: off.",
         0.0, 5000.0, sim=500.0, running=True)] = 50.0
-
-
-class Telemetry(Section, frozen=True):
-    """`[telemetry]`: what is shown."""
-
-    view_s: Annotated[float, key("s", "Time between two pictures of the terminal view.",
-                                 0.05, 60.0)] = 0.25
-    line_s: Annotated[float, key("s", "Time between two lines where the output is no terminal.",
-                                 0.1, 3600.0)] = 5.0
-
-
-class JournalKeys(Section, frozen=True):
-    """`[journal]`: the record of all inputs and outputs."""
-
-    enabled: Annotated[bool, key("", "Record every frame in and every message out.")] = True
-    ring_mib: Annotated[int, key("MiB", "Ring between reactor and recorder; a power of two.",
-                                 1, 1024)] = 16
-    dir: Annotated[str, key("path", "Folder of the segments; empty: journal/ in the state "
-                            "folder.")] = ""
 
 
 class Runtime(Section, frozen=True):

@@ -24,7 +24,7 @@ from mmcore.risk import RiskState
 from mmcore.telemetry import PAGE_SIZE
 from runner.assemble import Maker, assemble
 from runner.config import Config, ConfigError, Credentials, credentials, load
-from runner.log import start_log
+from runner.log import LogWriter, start_log
 from runner.options import (
     EXIT_CLEAN,
     EXIT_FAILURE,
@@ -120,7 +120,8 @@ def trade(config: Config, secrets: Credentials, options: RunOptions, folder: Sta
           helpers: Helpers) -> Outcome:
     """Start the helpers, then the loop; return when everything of the session has ended."""
     drawn = not options.headless and sys.stdout.isatty()
-    start_log(folder.path / "mm.log", on_screen=not drawn)
+    writer = start_log(folder.path / "mm.log", on_screen=not drawn,
+                       file_bytes=config.telemetry.log_mib << 20)
     if config.profile == "sim":
         market = f", {EXCHANGE_REGIME} market" if config.embedded else ""
         tell(f"{title(config)}{market}: warm-up {config.signals.warmup_s:g} s and lively widths "
@@ -134,17 +135,20 @@ def trade(config: Config, secrets: Credentials, options: RunOptions, folder: Sta
             helpers.start_recorder(ring)
         page = folder.shared / "page"
         page_memory = map_file(page, PAGE_SIZE)
+        if config.telemetry.prometheus:
+            helpers.start_exporter(page)
         if not options.headless:
             helpers.start_view(page, title(config))
     except (HelperError, StateError) as error:
         return Outcome("error", EXIT_FAILURE, str(error))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(session(config, secrets, options, url, journal, page_memory,
-                                  helpers))
+                                  helpers, writer))
 
 
 async def session(config: Config, secrets: Credentials, options: RunOptions, url: str,
-                  journal: Journal, page_memory: mmap.mmap, helpers: Helpers) -> Outcome:
+                  journal: Journal, page_memory: mmap.mmap, helpers: Helpers,
+                  writer: LogWriter) -> Outcome:
     """Assemble, connect, trade until told to leave, leave."""
     signals = Signals(asyncio.get_running_loop())
     signals.install()
@@ -157,7 +161,10 @@ async def session(config: Config, secrets: Credentials, options: RunOptions, url
                        f"{url}: {str(error) or type(error).__name__}; run mm doctor")
     except ValueError as error:
         return Outcome("error", EXIT_USAGE, str(error))
+    maker.watch.add(helpers.facts)
+    maker.watch.add(writer.facts)
     freeze_garbage()
+    maker.watch.watch_garbage()
     maker.reactor.start(spin=config.runtime.spin)
     keeping = asyncio.ensure_future(maker.client.run())
     try:

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from mmcore.engine import Engine
 from mmcore.publish import publish
 from mmcore.telemetry import TelemetryPage
+from runner.watch import ProcessWatch
 
 TICK_S = 0.010
 TICKS_PER_PUBLISH = 5           # 20 pages a second; a reader draws at most 4
+TICKS_PER_WATCH = 20
 STALL_NS = 50_000_000
 TICK_NS = 10_000_000
 
@@ -20,15 +22,15 @@ class Reactor:
     """Runs the periodic work, publishes the page, watches the loop."""
 
     def __init__(self, engine: Engine, page: TelemetryPage, on_tick: Callable[[], None],
-                 loop: asyncio.AbstractEventLoop, now_ns: Callable[[], int]) -> None:
+                 loop: asyncio.AbstractEventLoop, now_ns: Callable[[], int],
+                 watch: ProcessWatch) -> None:
         self.engine = engine
         self.page = page
         self.on_tick = on_tick
         self.loop = loop
         self.now_ns = now_ns
+        self.watch = watch
         self.ticks = 0
-        self.stalls = 0
-        self.longest_stall_ns = 0
         self.before_ns = 0
         self.handle: asyncio.TimerHandle | None = None
         self.spinning = False
@@ -47,7 +49,12 @@ class Reactor:
         if self.handle is not None:
             self.handle.cancel()
             self.handle = None
-        publish(self.engine, self.page, self.now_ns())
+        self.publish(self.now_ns())
+
+    def publish(self, now_ns: int) -> None:
+        """Write everything readers see."""
+        publish(self.engine, self.page, now_ns)
+        self.page.put(self.watch.facts(), now_ns)
 
     def tick(self) -> None:
         now_ns = self.now_ns()
@@ -55,11 +62,13 @@ class Reactor:
         late_ns = now_ns - self.before_ns - TICK_NS
         self.before_ns = now_ns
         if late_ns > STALL_NS:
-            self.stalls += 1
-            self.longest_stall_ns = max(self.longest_stall_ns, late_ns)
+            self.watch.stalled(late_ns)
         self.on_tick()
         self.ticks += 1
-        if self.ticks % TICKS_PER_PUBLISH == 0:
+        if self.ticks % TICKS_PER_WATCH == 0:
+            self.watch.guard_journal(now_ns)
+            self.publish(now_ns)
+        elif self.ticks % TICKS_PER_PUBLISH == 0:
             publish(self.engine, self.page, now_ns)
 
     def spin(self) -> None:

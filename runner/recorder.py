@@ -29,7 +29,8 @@ from mmcore.journal import RING_MAGIC, RING_VERSION, JournalKind
 
 # Of RingHeader (mmcore/journal.pxd), in words of 8 bytes; the recorder keeps its own word behind.
 MAGIC, VERSION, CAPACITY, WRITTEN, DRAINED, LOST = range(6)
-RING_ID = 256
+# Words the recorder writes: the ring's id, whether the disk refuses, and what it did.
+RING_ID, FAULT, WRITTEN_BYTES, SEGMENTS_BEGUN, SEGMENTS_DELETED = range(256, 261)
 RING_DATA_OFFSET = 4096
 RING_ALIGN = 16             # a record's place in the ring; on disk records are closer
 
@@ -93,10 +94,16 @@ class Ring:
 class Segments:
     """Writer of a journal folder."""
 
-    def __init__(self, folder: Path, segment_bytes: int = SEGMENT_BYTES) -> None:
+    def __init__(self, folder: Path, segment_bytes: int = SEGMENT_BYTES,
+                 quota_bytes: int = 0) -> None:
+        """quota_bytes: the oldest segments beyond it are deleted; 0: never."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder = folder
         self.segment_bytes = segment_bytes
+        self.quota_bytes = quota_bytes
+        self.begun = 0
+        self.deleted = 0
+        self.written_bytes = 0
         self.header: Record | None = None
         self.last_ring = 0
         self.last_position = 0
@@ -140,6 +147,7 @@ class Segments:
             os.lseek(self.handle, self.size, os.SEEK_SET)
             raise
         self.size += len(block)
+        self.written_bytes += len(block)
         for record in records:
             if record.kind == JournalKind.JOURNAL_HEADER:
                 self.header = record
@@ -156,8 +164,24 @@ class Segments:
             path.unlink()
             raise
         self.number += 1
+        self.begun += 1
         self.handle = handle
         self.size = len(SEGMENT_MAGIC)
+        self.keep_quota()
+
+    def keep_quota(self) -> None:
+        """Delete the oldest segments until the rest and one full segment fit into the quota."""
+        if not self.quota_bytes:
+            return
+        older = segments(self.folder)[:-1]
+        sizes = [path.stat().st_size for path in older]
+        total = sum(sizes) + self.segment_bytes
+        for path, size in zip(older, sizes, strict=True):
+            if total <= self.quota_bytes:
+                return
+            path.unlink()
+            self.deleted += 1
+            total -= size
 
     def close(self) -> None:
         """Bring the open segment onto the disk."""
@@ -186,6 +210,19 @@ class Recorder:
 
     def step(self, *, everything: bool = False) -> int:
         """Write what is due; return the number of records written."""
+        try:
+            count = self.move(everything=everything)
+        except OSError:
+            self.ring.words[FAULT] = 1
+            raise
+        if count:
+            self.ring.words[FAULT] = 0
+        self.ring.words[WRITTEN_BYTES] = self.out.written_bytes
+        self.ring.words[SEGMENTS_BEGUN] = self.out.begun
+        self.ring.words[SEGMENTS_DELETED] = self.out.deleted
+        return count
+
+    def move(self, *, everything: bool) -> int:
         late = time.monotonic() - self.flushed_s >= FLUSH_S
         count = 0
         while self.ring.waiting >= (1 if everything or late else BLOCK_RAW_BYTES):
@@ -216,7 +253,8 @@ def drain(path: Path, folder: Path) -> int:
     return count
 
 
-def serve(ring_path: Path, folder: Path) -> int:
+def serve(ring_path: Path, folder: Path, segment_bytes: int = SEGMENT_BYTES,
+          quota_bytes: int = 0) -> int:
     """Record until standard input ends, then write the rest. Return the exit code."""
     ended = False
 
@@ -229,14 +267,23 @@ def serve(ring_path: Path, folder: Path) -> int:
         if other != ring_path:          # of a session that died and had another ring size
             say(f"{other.name}: saved {drain(other, folder)} records of an earlier session")
             other.unlink()
-    recorder = Recorder(Ring(map_ring(ring_path)), Segments(folder))
+    ring = Ring(map_ring(ring_path))
+    out = None
+    while out is None:
+        try:
+            out = Segments(folder, segment_bytes, quota_bytes)
+        except OSError as error:
+            ring.words[FAULT] = 1
+            if ended or standard_input_ended(DISK_RETRY_S):
+                say(f"cannot write the journal: {error}")
+                return 1
+    recorder = Recorder(ring, out)
     if recorder.out.repaired:
         damage = recorder.out.repaired
         say(f"{damage.path.name}: {damage.reason} at byte {damage.offset}, cut off")
     complained = False
     while True:
-        ready, _, _ = select.select([0], [], [], POLL_S)
-        ended = ended or (bool(ready) and os.read(0, 4096) == b"")
+        ended = ended or standard_input_ended(POLL_S)
         try:
             recorder.step(everything=ended)
         except RingError as error:
@@ -249,12 +296,18 @@ def serve(ring_path: Path, folder: Path) -> int:
             complained = True
             if ended:
                 return 1
-            time.sleep(DISK_RETRY_S)
+            ended = standard_input_ended(DISK_RETRY_S)
             continue
         complained = False
         if ended:
             recorder.out.close()
             return 0
+
+
+def standard_input_ended(wait_s: float) -> bool:
+    """Wait for the reactor's pipe to end, at most so long."""
+    ready, _, _ = select.select([0], [], [], wait_s)
+    return bool(ready) and os.read(0, 4096) == b""
 
 
 def say(text: str) -> None:
@@ -264,4 +317,4 @@ def say(text: str) -> None:
 
 if __name__ == "__main__":
     assert BLOCK.size % 8 == 0
-    sys.exit(serve(Path(sys.argv[1]), Path(sys.argv[2])))
+    sys.exit(serve(Path(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:5])))

@@ -128,6 +128,11 @@ def shared_path(path: Path) -> Path:
     return SHARED_MEMORY / f"mm-{os.getuid()}-{mark}"
 
 
+def shared_pattern() -> str:
+    """Return the pattern of the names shared_path gives in tmpfs."""
+    return f"mm-{os.getuid()}-" + 12 * "[0-9a-f]"
+
+
 def map_file(path: Path, size: int) -> mmap.mmap:
     """Map a file of exactly that size, its pages reserved and present."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

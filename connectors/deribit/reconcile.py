@@ -88,6 +88,8 @@ class Reconciler:
         self.fills = MissedFills(session, specs, timeout_s)
         self.mismatches = 0  # in a row
         self.mismatches_total = 0
+        self.account: AccountSummary | None = None  # as the venue last said
+        self.difference_usd = 0.0  # largest, at the last comparison
 
     # ---------------------------------------------------------------- clock
     async def measure_clock(self, samples: int) -> None:
@@ -116,6 +118,7 @@ class Reconciler:
         summary = await self.rpc.call(
             endpoints.GET_ACCOUNT_SUMMARY, {"currency": self.currency, "extended": True},
             AccountSummary, timeout_s=self.timeout_s)
+        self.account = summary
         self.session.control(ControlKind.CONTROL_EQUITY, 0, 0, summary.equity)
         rate = trading_rate(summary.limits)
         if rate is not None and 2 * requote_orders > rate.burst:
@@ -230,9 +233,13 @@ class Reconciler:
         before = [m.position.contracts for m in self.session.engine.markets]
         found = await self.positions()
         after = [m.position.contracts for m in self.session.engine.markets]
-        return [(self.specs[i].name, after[i], contracts)
-                for i, (contracts, _) in enumerate(found)
-                if before[i] == after[i] and contracts != after[i]]
+        wrong = [(spec, ours, contracts)
+                 for spec, ours, then, (contracts, _) in zip(self.specs, after, before, found,
+                                                             strict=True)
+                 if ours == then and contracts != ours]
+        self.difference_usd = max(
+            (abs(spec.amount(contracts - ours)) for spec, ours, contracts in wrong), default=0.0)
+        return [(spec.name, ours, contracts) for spec, ours, contracts in wrong]
 
 
 def index_of(spec: InstrumentSpec) -> str:

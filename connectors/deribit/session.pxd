@@ -26,6 +26,7 @@ cdef class DeribitSink(OrderSink):
     cdef ActionBatch emergency      # one cancel_all, for when the engine cannot be asked
     cdef int64_t emergency_sequence
     cdef bint real_time             # latency is measured; virtual time has none
+    cdef int64_t turn_ns            # when the decision at hand began
     cdef readonly uint64_t writes
     cdef readonly uint64_t messages
     cdef readonly uint64_t refused  # actions that found no connection

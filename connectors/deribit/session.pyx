@@ -9,6 +9,7 @@ from picows.picows cimport WSMsgType
 
 from connectors.deribit.feed cimport FEED_DISTRUST, FEED_TEST_REQUEST
 from mmcore.faults cimport FAULT_ENCODE, FAULT_EXCEPTION
+from mmcore.intake cimport STAGE_APPLY, STAGE_DECIDE, STAGE_SEND
 from mmcore.journal cimport JOURNAL_FRAME_IN, JOURNAL_OUT, JOURNAL_SESSION
 from mmcore.stats cimport histogram_record
 from mmcore.types cimport (
@@ -61,9 +62,11 @@ cdef class DeribitSink(OrderSink):
 
     cdef int submit(self, const ActionBatch* batch, int64_t now_ns) except -1:
         cdef Encoder encoder = self.encoder
+        cdef int64_t begun_ns, done_ns
         if not self.connected():
             self.refused += batch.count
             return 0
+        begun_ns = monotonic_ns() if self.real_time else 0
         if encoder.encode(batch) < 0:
             # An action no message can say: nothing of the batch leaves, the fault kills.
             self.engine.faults.check(False, FAULT_ENCODE)
@@ -73,7 +76,11 @@ cdef class DeribitSink(OrderSink):
         self.write(encoder.frames, encoder.frames_size)
         self.messages += batch.count
         if self.real_time:
-            histogram_record(&self.engine.tick_to_order_ns, monotonic_ns() - now_ns)
+            done_ns = monotonic_ns()
+            histogram_record(&self.engine.tick_to_order_ns, done_ns - now_ns)
+            histogram_record(&self.engine.stage_ns[STAGE_APPLY], self.turn_ns - now_ns)
+            histogram_record(&self.engine.stage_ns[STAGE_DECIDE], begun_ns - self.turn_ns)
+            histogram_record(&self.engine.stage_ns[STAGE_SEND], done_ns - begun_ns)
         return batch.count
 
     cdef int write(self, const char* data, Py_ssize_t size) except -1:
@@ -89,6 +96,7 @@ cdef class DeribitSink(OrderSink):
     cdef int cancel_all(self, int64_t now_ns) except -1:
         """Write a cancel_all by itself, whatever state the engine is in."""
         self.emergency_sequence += 1
+        self.turn_ns = now_ns
         self.emergency.items[0].request_id = request_id_of(
             ACTION_CANCEL_ALL, 0, 0, <unsigned int>self.emergency_sequence)
         return self.submit(&self.emergency, now_ns)
@@ -171,6 +179,8 @@ cdef class DeribitSession(WSListener):
             transport.send_close(frame.get_close_code(), frame.get_close_message())
             transport.disconnect()
         if frame.last_in_buffer:
+            if self.sink.real_time:
+                self.sink.turn_ns = monotonic_ns()
             self.engine.turn(self.read_ns)
         return 0
 
@@ -229,6 +239,7 @@ cdef class DeribitSession(WSListener):
     def on_timer(self):
         """Run the engine's periodic work, guarded as a frame is."""
         cdef int64_t now_ns = self.clock_ns()
+        self.sink.turn_ns = now_ns
         try:
             self.engine.on_timer(now_ns)
         except Exception:

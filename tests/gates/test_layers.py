@@ -12,6 +12,7 @@ RANKS = {
     "mmcore.types": 0,
     "mmcore.faults": 0,
     "mmcore.stats": 0,
+    "mmcore.telemetry_table": 0,
     "mmcore.params": 0,
     "mmcore.book": 10,
     "mmcore.position": 10,

@@ -21,6 +21,7 @@ import trustme
 from connectors.replay.journal import read_journal
 from mmcore.journal import JournalKind
 from runner.config_keys import ENGINE_SECTIONS, KEYS
+from runner.metric_source import PageSource
 from runner.state import shared_path
 
 pytestmark = pytest.mark.slow
@@ -41,6 +42,8 @@ class Processes:
         self.environment = {**os.environ, "XDG_STATE_HOME": str(state)}
 
     def mm(self, *arguments: str) -> subprocess.Popen[str]:
+        if arguments[0] == "run":       # whoever else runs has the usual port
+            arguments = (*arguments, "--set", "telemetry.prometheus_port=0")
         child = subprocess.Popen(
             [sys.executable, "-P", "-m", "runner", *arguments], stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environment,
@@ -146,26 +149,49 @@ def test_a_session_over_tls_and_an_authority_nobody_trusts(
     assert "certificate" in err
 
 
-def test_a_dead_recorder_is_replaced_and_nothing_is_lost(
+def helper_of(pid: int, module: str) -> int:
+    """Return the process id of a helper by its module, 0 while it is not there."""
+    for child in children_of(pid):
+        try:
+            if module.encode() in Path(f"/proc/{child}/cmdline").read_bytes():
+                return child
+        except OSError:
+            continue
+    return 0
+
+
+def test_dead_helpers_are_replaced_and_nothing_is_lost(
         processes: Processes, tmp_path: Path) -> None:
     _, url, http_port = processes.exchange()
-    journal = tmp_path / "journal"
-    child = processes.mm("run", "--venue", url, "--headless", "--duration", "10s",
-                         "--set", f"journal.dir='{journal}'")
+    journal, state = tmp_path / "journal", tmp_path / "named"
+    child = processes.mm("run", "--venue", url, "--headless",
+                         "--set", f"journal.dir='{journal}'",
+                         "--set", f"runtime.state_dir='{state}'")
     wait_for(lambda: len(open_orders(http_port)) == 2)
-    (recorder,) = children_of(child.pid)
-    os.kill(recorder, signal.SIGKILL)
-    wait_for(lambda: children_of(child.pid) not in ([], [recorder]))
+    page = PageSource(shared_path(state) / "page")
+    before = {name: helper_of(child.pid, name) for name in ("runner.recorder", "runner.exporter")}
+    decided = page.read()["decisions"]
+    for pid in before.values():
+        os.kill(pid, signal.SIGKILL)
+    for name, pid in before.items():
+        wait_for(lambda name=name, pid=pid: helper_of(child.pid, name) not in (0, pid))
+    wait_for(lambda: page.read()["process"]["recorder_restarts"] == 1
+             and page.read()["process"]["exporter_restarts"] == 1)
+    wait_for(lambda: page.read()["process"]["exporter_port"] > 0)
+    assert page.read()["decisions"] > decided           # quoting went on
+    child.send_signal(signal.SIGTERM)
     _, err = child.communicate(timeout=60)
     assert child.returncode == 0
     assert "recorder ended" in err
+    assert "exporter ended" in err
+    shutil.rmtree(shared_path(state), ignore_errors=True)
     again = processes.mm("replay", str(journal), "--json")
     assert json.loads(again.communicate(timeout=60)[0])["identical"]
 
 
 def test_a_dead_exchange_of_our_own_ends_the_session_at_once(processes: Processes) -> None:
     child = processes.mm("run", "--headless")
-    wait_for(lambda: len(children_of(child.pid)) == 2)          # exchange and recorder
+    wait_for(lambda: len(children_of(child.pid)) == 3)  # exchange, recorder and exporter
     time.sleep(4)
     exchange = next(pid for pid in children_of(child.pid)
                     if b"--child" in Path(f"/proc/{pid}/cmdline").read_bytes())
@@ -208,17 +234,22 @@ def test_a_killed_maker_leaves_no_order_and_no_process(
     child = processes.mm("run", "--venue", url, "--set", f"journal.dir='{journal}'")
     wait_for(lambda: len(open_orders(http_port)) == 2)
     helpers = children_of(child.pid)
-    assert len(helpers) == 2            # recorder and view
+    assert len(helpers) == 3            # recorder, exporter and view
+    exporter = next(pid for pid in helpers
+                    if b"runner.exporter" in Path(f"/proc/{pid}/cmdline").read_bytes())
     child.kill()
     child.wait()
     wait_for(lambda: open_orders(http_port) == [])
-    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in helpers))
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in helpers
+                             if pid != exporter))
+    assert Path(f"/proc/{exporter}").exists()       # to say that the maker is gone
     assert sum(r.kind == JournalKind.JOURNAL_OUT for r in read_journal(journal)) > 0
     # The next start goes on in the same journal; each session replays on its own.
     child = processes.mm("run", "--venue", url, "--set", f"journal.dir='{journal}'",
                          "--headless", "--duration", "5s")
     child.communicate(timeout=60)
     assert child.returncode == 0
+    wait_for(lambda: not Path(f"/proc/{exporter}").exists())    # the next maker has its own
     again = processes.mm("replay", str(journal), "--json")
     compared = json.loads(again.communicate(timeout=60)[0])
     assert compared["sessions"] == 2
@@ -288,7 +319,7 @@ def test_the_embedded_exchange_starts_and_leaves_with_the_maker(processes: Proce
 
     def all_there() -> bool:
         helpers[:] = children_of(child.pid)
-        return len(helpers) == 3
+        return len(helpers) == 4
 
     wait_for(all_there)
     out, err = child.communicate(timeout=60)

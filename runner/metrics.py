@@ -1,0 +1,69 @@
+"""`mm metrics`: the exporter by hand, beside a maker that runs or will run."""
+
+import sys
+from pathlib import Path
+
+from prometheus_client.exposition import generate_latest
+
+from runner.config import Config, ConfigError, credentials, load
+from runner.exporter import Exporter, serve
+from runner.exporter_options import exporter_options
+from runner.options import EXIT_CLEAN, EXIT_FAILURE, EXIT_USAGE
+from runner.state import SHARED_MEMORY, shared_path, shared_pattern, state_path
+from runner.webhook import WebhookError, test_webhook
+
+
+def main(path: Path | None, venue: str | None, sets: tuple[str, ...], page: Path | None, *,
+         once: bool, test_alert: bool) -> int:
+    """Do as told; return the exit code."""
+    try:
+        config = load(path, sets, venue)
+        if test_alert:
+            return send_test(config)
+        found = page or find_page(config)
+    except ConfigError as error:
+        return refuse(error.lines)
+    try:
+        options = exporter_options(config, found)
+        if once:
+            exporter = Exporter(options)
+            sys.stdout.write(generate_latest(exporter).decode())
+            return EXIT_CLEAN if exporter.engine_is_up() else EXIT_FAILURE
+        return serve(options)
+    except WebhookError as error:
+        return refuse([str(error)])
+
+
+def find_page(config: Config) -> Path:
+    """Return the page of the maker of a configuration. Raises ConfigError.
+
+    The embedded exchange's state folder is temporary; its page is found where there is one only.
+    """
+    if not config.embedded or config.runtime.state_dir:
+        state = state_path(config, credentials(config).client_id)
+        return shared_path(state) / "page"
+    found = sorted(SHARED_MEMORY.glob(f"{shared_pattern()}/page"))
+    if len(found) != 1:
+        names = ", ".join(map(str, found)) or "none is there"
+        fault = ("which maker? name its page with --page, or its configuration with -c and "
+                 f"--venue; pages: {names}")
+        raise ConfigError([fault])
+    return found[0]
+
+
+def send_test(config: Config) -> int:
+    options = exporter_options(config, Path())
+    if options.webhook is None:
+        return refuse(["telemetry.webhook_url is empty; state it as env:NAME or file:PATH"])
+    fault = test_webhook(options.webhook)
+    if fault:
+        sys.stderr.write(f"mm: test alert not delivered: {fault}\n")
+        return EXIT_FAILURE
+    sys.stdout.write("test alert delivered\n")
+    return EXIT_CLEAN
+
+
+def refuse(lines: list[str]) -> int:
+    for line in lines:
+        sys.stderr.write(f"mm: {line}\n")
+    return EXIT_USAGE

@@ -1,0 +1,90 @@
+"""Writes what follows from the metric table: page layout, documents, dashboards, rules, runbook.
+
+python -m runner.metrics_docs, from the root of the source tree; a test compares the results. The
+first part needs nothing built, so that the layout can be written before it is compiled.
+"""
+
+import sys
+from pathlib import Path
+
+from mmcore.telemetry_table import EXPORTER_FAMILIES, enums, families
+
+BEGIN = "# Generated from mmcore.telemetry_table: python -m runner.metrics_docs; a test compares.\n"
+END = "# End of what is generated.\n"
+
+
+def layout(text: str) -> str:
+    """Return telemetry.pxd with the enums of the table."""
+    head, _, rest = text.partition(BEGIN)
+    return head + BEGIN + enums() + END + rest.partition(END)[2]
+
+
+def metrics_document() -> str:
+    """Return docs/metrics.md."""
+    made = {f"mm_{family}_total" if kind == "counter" else f"mm_{family}"
+            for family, kind, _, _ in EXPORTER_FAMILIES}
+    lines = [INTRODUCTION]
+    found = families()
+    for title, names in (
+            ("Of the exporter", [n for n in found if n in made]),
+            ("Of each instrument", [n for n, f in found.items() if f[1][:1] == ("instrument",)
+                                    and n not in made]),
+            ("Of the session", [n for n, f in found.items() if f[1][:1] != ("instrument",)
+                                and n not in made])):
+        lines += [f"## {title}", "", "| Metric | Kind | Labels | Meaning |", "|---|---|---|---|"]
+        lines += [f"| `{name}` | {found[name][0]} | {', '.join(found[name][1])} "
+                  f"| {found[name][2]} |" for name in sorted(names)]
+        lines.append("")
+    return "\n".join(lines)
+
+
+INTRODUCTION = """\
+# Metrics
+
+Generated from `mmcore/telemetry_table.py` by `python -m runner.metrics_docs`; do not edit.
+
+`mm run` writes every number below into a page of shared memory, twenty times a second. A process
+of its own, `mm metrics`, serves the page to Prometheus; a scrape never touches the process that
+trades. It listens on `telemetry.prometheus_host` (127.0.0.1) and `telemetry.prometheus_port`
+(9464; 0 takes a free one and says which). A port that is taken is a warning and
+`mm_exporter_port_taken`, and is tried again; trading goes on.
+
+| Path | Answers |
+|---|---|
+| `/metrics` | the metrics, as Prometheus text or OpenMetrics |
+| `/healthz` | 200 while an engine publishes, else 503 |
+| `/readyz` | 200 while the engine may quote, else 503 and what is missing, as JSON |
+
+The exporter outlives an engine that crashed by 60 s and says so: `mm_up` is 0, and of the engine
+nothing else is left than the age of its page. The next engine of the same instance brings its own
+exporter, which takes over the port. `mm metrics` alone attaches to a running maker, or to the next
+one; `--once` prints the metrics and leaves.
+
+Every metric begins with `mm_`. Units are seconds, bytes, ratios, USD and BTC. Counters and
+histograms are of the session: they begin at 0 with each engine. Metrics that stand for "none"
+while they are 0, like a quote's price, are absent then. `mm init DIR` writes dashboards, rules and
+a Prometheus configuration that use these names; `runbook.md` says what to do when one of the
+alerts fires.
+"""
+
+
+def outputs(root: Path) -> dict[Path, str]:
+    """Return everything that is generated, by its path under the root of the source tree."""
+    pxd = Path("mmcore/telemetry.pxd")
+    return {pxd: layout((root / pxd).read_text()), Path("docs/metrics.md"): metrics_document()}
+
+
+def main() -> int:
+    """Write what differs."""
+    root = Path.cwd()
+    for path, text in outputs(root).items():
+        target = root / path
+        if not target.exists() or target.read_text() != text:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text)
+            sys.stdout.write(f"{path}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
