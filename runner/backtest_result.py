@@ -34,7 +34,23 @@ def result_of(session: Session, wall_s: float) -> dict[str, Any]:
         "problems": session.recording.integrity.problems(),
         "money": {engine.markets[i].name: part for i, part in enumerate(books)},
         "conservation_error": conservation_error(session, books),
+        "specs": [{"name": spec.name, "inverse": spec.inverse,
+                   "contract_size": spec.contract_size, "tick_usd": spec.tick_usd}
+                  for spec in session.specs],
+        "assumptions": assumptions_of(session),
+        "config": msgspec.json.decode(session.config.redacted_json()),
     }
+
+
+def assumptions_of(session: Session) -> dict[str, str]:
+    """Return in words what a reader must take on trust."""
+    settings = session.config.backtest
+    fees = ", ".join(f"{s.name} {s.maker_fee * 1e4:g} maker, {s.taker_fee * 1e4:g} taker"
+                     for s in session.specs)
+    latency = (f"{settings.latency}: {settings.entry_ms:g} ms to the venue, "
+               f"{settings.response_ms:g} ms back")
+    return {"fees, bps": fees, "queue model": settings.queue,
+            "latency": settings.latency_file if settings.latency_file else latency}
 
 
 def fills_of(session: Session) -> list[Row]:

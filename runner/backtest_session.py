@@ -50,6 +50,7 @@ class Session:
     start_e8: tuple[int, int]           # opening balance, BTC and USDC
     shift_ns: int                       # added to the recorder's clock
     load_s: float
+    config: Config
 
 
 def prepare(paths: list[Path], config: Config) -> Session:
@@ -100,7 +101,7 @@ def assemble(recording: Recording, config: Config, began: float) -> Session:
     greet(engine, config, origin_ns, start_equity_btc(start_e8, recording, markets),
           entry, response)
     return Session(backtest, recording, specs, markets, start_e8, shift_ns,
-                   time.perf_counter() - began)
+                   time.perf_counter() - began, config)
 
 
 def fee(stated_bps: float | None, usual: float) -> float:

@@ -203,6 +203,20 @@ def metrics(
 
 
 @app.command()
+def report(
+    folders: Annotated[list[Path], typer.Argument(
+        metavar="DIR...", help="Folder of a run; further ones are compared with it.")],
+    out: Annotated[Path | None, typer.Option(
+        help="Write the page here instead of DIR/report.html.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Figures as JSON, no page.")] = False,
+) -> None:
+    """Show what a run came to, as one HTML page with plots."""
+    from runner.tearsheet.command import main as show
+
+    raise typer.Exit(show(folders, out, as_json=as_json))
+
+
+@app.command()
 def doctor(
     config: ConfigOption = None,
     venue: Annotated[str | None, typer.Option(

@@ -1,0 +1,1 @@
+"""What a run came to, as a page a desk would print: figures, plots, caveats."""
