@@ -1,0 +1,1 @@
+"""Parameters from data: estimators with their uncertainty, and the fragment of config they make."""

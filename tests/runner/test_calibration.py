@@ -1,0 +1,99 @@
+"""Estimators recover what made the data: their 95 % intervals cover it nearly that often."""
+
+import math
+
+import numpy as np
+import pytest
+
+from runner.calibration.estimates import (
+    gamma_of_half_life,
+    gamma_of_shift,
+    hold_s,
+    intensity,
+    large_move_bps,
+    reach_usd,
+    sampled,
+    volatility,
+)
+
+pytestmark = pytest.mark.quick
+SEEDS = 100
+
+
+def test_volatility_is_recovered() -> None:
+    covered = 0
+    for seed in range(SEEDS):
+        mid = 75_000 + np.cumsum(np.random.default_rng(seed).normal(0.0, 5.0, 1_800))
+        found = volatility(mid, seed=seed)
+        covered += found.low <= 5.0 <= found.high
+    print(f"sigma covered {covered} of {SEEDS}")
+    assert covered >= 0.90 * SEEDS
+
+
+@pytest.mark.parametrize(("a", "k"), [(1.0, 0.1), (0.5, 0.3)])
+def test_intensity_is_recovered(a: float, k: float) -> None:
+    """Marked Poisson arrivals: 2 A a second over both sides, reaches exponential."""
+    covered = {"a": 0, "k": 0}
+    for seed in range(SEEDS):
+        rng = np.random.default_rng(seed)
+        reach = rng.exponential(1.0 / k, rng.poisson(2 * a * 1_800))
+        found = intensity(reach, 1_800.0, 2.0, 60.0)
+        covered["a"] += found.a.low <= a <= found.a.high
+        covered["k"] += found.k.low <= k <= found.k.high
+        assert found.a.refused == ""
+    print(f"covered of {SEEDS}: {covered}")
+    assert min(covered.values()) >= 0.90 * SEEDS
+
+
+def test_what_is_not_exponential_is_refused() -> None:
+    reach = np.concatenate([np.full(500, 1.0), np.full(500, 50.0)])
+    found = intensity(reach, 600.0, 0.5, 60.0)
+    assert "not exponential" in found.k.refused
+    assert "only 3" in intensity(np.array([1.0, 2.0, 3.0]), 600.0, 0.5, 60.0).k.refused
+
+
+def test_reach_counts_past_the_mid_on_the_takers_side() -> None:
+    np.testing.assert_array_equal(
+        reach_usd(np.array([100.0, 100.0]), np.array([103.0, 98.5]), np.array([1.0, -1.0])),
+        [3.0, 1.5])
+
+
+def test_a_step_function_on_a_clock() -> None:
+    np.testing.assert_array_equal(
+        sampled(np.array([0.0, 0.5, 2.2, 3.5]), np.array([1.0, 2.0, 3.0, 4.0])),
+        [1.0, 2.0, 2.0, 3.0])
+
+
+def test_gamma_by_hand() -> None:
+    # 35 USD at 0.3 BTC, 5 USD/sqrt(s), 10 s: 35 / (0.3 * 25 * 10)
+    assert gamma_of_shift(35.0, 0.3, 5.0, 10.0) == pytest.approx(35 / 75)
+
+
+def test_the_half_life_is_that_of_the_simulated_inventory() -> None:
+    """Fill rates of both sides with the shift that gamma gives; mean inventory over paths."""
+    rng = np.random.default_rng(3)
+    fit = intensity(rng.exponential(10.0, 4_000), 2_000.0, 0.0, 100.0)
+    half_life_s, half, size, sigma, horizon = 60.0, 5.0, 0.02, 5.0, 10.0
+    gamma = gamma_of_half_life(half_life_s, sigma, horizon, fit, half, size)
+    q = np.full(4_000, 0.1)
+    for _ in range(int(half_life_s)):
+        shift = q * gamma * sigma**2 * horizon
+        buys = rng.poisson(fit.a.value * np.exp(-fit.k.value * (half + shift)))
+        sells = rng.poisson(fit.a.value * np.exp(-fit.k.value * (half - shift)))
+        q += size * (buys - sells)
+    assert q.mean() == pytest.approx(0.05, rel=0.12)
+
+
+def test_the_hold_ends_where_markouts_settle() -> None:
+    horizons, errors = np.array([0.1, 1.0, 5.0, 30.0]), np.full(4, 0.1)
+    assert hold_s(horizons, np.array([2.0, 0.5, 0.45, 0.5]), errors) == 1.0
+    assert hold_s(horizons, np.array([4.0, 3.0, 2.0, 1.0]), errors) == 30.0
+    assert math.isnan(hold_s(horizons, np.full(4, math.nan), errors))
+
+
+def test_a_large_move_is_a_quantile() -> None:
+    mid = 10_000.0 + np.cumsum(np.random.default_rng(2).normal(0.0, 1.0, 20_000))
+    found = large_move_bps(mid, 4, 0.99)
+    assert found.low <= found.value <= found.high
+    # two-sided 99 % of a normal of deviation 2 USD is 5.15 USD, of about 10,000
+    assert found.value == pytest.approx(5.15, rel=0.1)
