@@ -50,7 +50,7 @@ def assumptions_of(session: Session) -> dict[str, str]:
     latency = (f"{settings.latency}: {settings.entry_ms:g} ms to the venue, "
                f"{settings.response_ms:g} ms back")
     return {"fees, bps": fees, "queue model": settings.queue,
-            "latency": settings.latency_file if settings.latency_file else latency}
+            "latency": settings.latency_file or latency}
 
 
 def fills_of(session: Session) -> list[Row]:

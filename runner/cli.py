@@ -203,6 +203,27 @@ def metrics(
 
 
 @app.command()
+def calibrate(
+    data: Annotated[list[Path], typer.Argument(
+        metavar="DATA...", help="One recording; several files in order of time.")],
+    config: ConfigOption = None,
+    sets: SetOption = None,
+    instrument: Annotated[str | None, typer.Option(
+        help="Which of its instruments; the first one.")] = None,
+    half_life_s: Annotated[float | None, typer.Option(
+        "--half-life-s", min=0.1, help="Half-life of inventory that quote.gamma is to give; "
+        "without it gamma gives quote.skew_usd_at_limit at the limit.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the lines to this file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Estimates as JSON.")] = False,
+) -> None:
+    """Estimate volatility, arrivals, risk aversion and thresholds from a recording."""
+    from runner.calibration.command import main
+
+    raise typer.Exit(main(data, config, sets or (), instrument=instrument,
+                          half_life_s=half_life_s, out=out, as_json=as_json))
+
+
+@app.command()
 def report(
     folders: Annotated[list[Path], typer.Argument(
         metavar="DIR...", help="Folder of a run; further ones are compared with it.")],

@@ -1,10 +1,12 @@
 """Estimators recover what made the data: their 95 % intervals cover it nearly that often."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from runner.calibration.command import main
 from runner.calibration.estimates import (
     gamma_of_half_life,
     gamma_of_shift,
@@ -15,6 +17,7 @@ from runner.calibration.estimates import (
     sampled,
     volatility,
 )
+from runner.config import load
 
 pytestmark = pytest.mark.quick
 SEEDS = 100
@@ -97,3 +100,20 @@ def test_a_large_move_is_a_quantile() -> None:
     assert found.low <= found.value <= found.high
     # two-sided 99 % of a normal of deviation 2 USD is 5.15 USD, of about 10,000
     assert found.value == pytest.approx(5.15, rel=0.1)
+
+
+def test_the_fragment_of_a_recording_is_a_config(data_dir: Path, tmp_path: Path,
+                                                 capsys: pytest.CaptureFixture[str]) -> None:
+    files = sorted((data_dir / "binance_coinm_2024-08-08").iterdir())
+    out = tmp_path / "found.toml"
+    assert main(files, None, ["venue.maker_fee_bps=1.5"], instrument=None, half_life_s=60.0,
+                out=out, as_json=False) == 0
+    found = load(out, ())
+    # a naive regression of the same counts gives 0.21 to 0.23 1/USD over these distances
+    assert found.quote.intensity_k == pytest.approx(0.22, abs=0.02)
+    assert found.quote.gamma > 0.0
+    assert found.quote.min_half_spread_bps == pytest.approx(1.6)    # 1.5 and half of 0.2
+    assert len(found.micro_table) == 2
+    assert main(files, None, [], instrument="ETH-PERPETUAL", half_life_s=None, out=None,
+                as_json=True) == 2
+    assert "holds BTC-PERPETUAL" in capsys.readouterr().err

@@ -1,0 +1,165 @@
+"""From a tape to config keys, each with the evidence it rests on."""
+
+import math
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from runner.calibration.estimates import (
+    Estimate,
+    Intensity,
+    gamma_of_half_life,
+    gamma_of_shift,
+    intensity,
+    large_move_bps,
+    reach_usd,
+    sampled,
+    volatility,
+)
+from runner.calibration.tape import Tape
+from runner.config import Config
+from runner.micro_price import MOVES_LEAST, Table, fit
+
+MAKER_FEE_BPS = 1.5             # of a standard account, where the config names none
+MOMENTUM_QUANTILE = 0.999       # one window in a thousand moves further
+REACH_TICKS = 1.0               # the fit starts past the touch's own ticks
+REACH_QUANTILE = 0.995          # and ends where hardly an order reaches
+
+
+class Suggestion(msgspec.Struct, frozen=True):
+    """One key of the fragment."""
+
+    key: str
+    value: float
+    why: str
+    refused: str = ""
+
+
+class Calibration(msgspec.Struct, frozen=True):
+    """Everything found in one recording."""
+
+    instrument: str
+    lasted_s: float
+    price_usd: float
+    sigma: Estimate
+    arrivals: Intensity
+    momentum: Estimate
+    suggestions: list[Suggestion]
+    micro_table: Table
+    micro_refused: str
+
+
+def calibrate(tape: Tape, config: Config, half_life_s: float | None) -> Calibration:
+    """Estimate what the config's keys of width, skew and momentum should be.
+
+    half_life_s: of inventory, from which gamma follows; without it gamma is what gives
+    quote.skew_usd_at_limit at inventory.limit_btc.
+    """
+    mid = sampled(tape.touch_s, tape.mid_usd)
+    price = float(np.median(mid)) if len(mid) else math.nan
+    sigma = volatility(mid)
+    reach = reach_usd(tape.taker_mid_usd, tape.taker_usd, tape.taker_side)
+    near = REACH_TICKS * tape.tick_usd
+    far = max(float(np.quantile(reach, REACH_QUANTILE)) if len(reach) else 0.0,
+              near + 4 * tape.tick_usd)
+    arrivals = intensity(reach, tape.lasted_s, near, far)
+    window_s = config.orders.momentum_ms / 1_000.0
+    fine = sampled(tape.touch_s, tape.mid_usd, window_s / 5.0)
+    momentum = large_move_bps(fine, 5, MOMENTUM_QUANTILE)
+    table, micro_refused = micro_table(tape)
+    return Calibration(
+        instrument=tape.name, lasted_s=tape.lasted_s, price_usd=price, sigma=sigma,
+        arrivals=arrivals, momentum=momentum, micro_table=table, micro_refused=micro_refused,
+        suggestions=[
+            *volatility_keys(sigma, price), *arrival_keys(arrivals),
+            Suggestion("orders.momentum_bps", momentum.value,
+                       f"{momentum.evidence} in {window_s * 1e3:g} ms {interval(momentum)}",
+                       momentum.refused),
+            risk_aversion(sigma, arrivals, config, price, half_life_s),
+            width_floor(config)])
+
+
+def interval(found: Estimate) -> str:
+    return f"[{found.low:.4g}, {found.high:.4g}]"
+
+
+def volatility_keys(sigma: Estimate, price: float) -> list[Suggestion]:
+    relative = sigma.value / price * 1e4
+    return [Suggestion("quote.skew_reference_vol_bps", relative,
+                       f"sigma {sigma.value:.4g} {interval(sigma)} USD/sqrt(s) at {price:,.0f} "
+                       f"USD; {sigma.evidence}", sigma.refused)]
+
+
+def arrival_keys(arrivals: Intensity) -> list[Suggestion]:
+    return [Suggestion("quote.intensity_a", arrivals.a.value,
+                       f"{interval(arrivals.a)} 1/s; {arrivals.a.evidence}", arrivals.a.refused),
+            Suggestion("quote.intensity_k", arrivals.k.value,
+                       f"{interval(arrivals.k)} 1/USD; {arrivals.k.evidence}",
+                       arrivals.k.refused)]
+
+
+def risk_aversion(sigma: Estimate, arrivals: Intensity, config: Config, price: float,
+                  half_life_s: float | None) -> Suggestion:
+    """Return gamma for a half-life of inventory, or for the configured shift at the limit."""
+    horizon, limit = config.quote.horizon_s, config.inventory.limit_btc
+    if half_life_s is not None:
+        half = width_floor(config).value * 1e-4 * price
+        value = gamma_of_half_life(half_life_s, sigma.value, horizon, arrivals, half,
+                                   config.quote.size_btc)
+        return Suggestion("quote.gamma", value,
+                          f"inventory halves in {half_life_s:g} s at a half-spread of {half:.2f} "
+                          "USD", sigma.refused or arrivals.k.refused)
+    shift = config.quote.skew_usd_at_limit
+    return Suggestion("quote.gamma", gamma_of_shift(shift, limit, sigma.value, horizon),
+                      f"{shift:g} USD at {limit:g} BTC over {horizon:g} s", sigma.refused)
+
+
+def width_floor(config: Config) -> Suggestion:
+    """Return the half-spread under which an adding quote pays more fees than it earns."""
+    maker = config.venue.maker_fee_bps
+    fee = MAKER_FEE_BPS if maker is None else maker
+    half = max(0.0, fee + 0.5 * config.quote.min_edge_bps)
+    return Suggestion("quote.min_half_spread_bps", half,
+                      f"maker fee {fee:g} bps a side and half of quote.min_edge_bps "
+                      f"{config.quote.min_edge_bps:g}")
+
+
+def micro_table(tape: Tape) -> tuple[Table, str]:
+    """Fit the micro-price table; empty with the reason where the mid hardly moved."""
+    rows = tape.touch[:, 1:].astype(np.int64).tolist()
+    try:
+        return fit(tuple(row) for row in rows), ""
+    except ValueError:
+        return (), f"the mid moved fewer than {MOVES_LEAST} times"
+
+
+def as_toml(found: Calibration) -> str:
+    """Return the lines of a config file; what is refused stands there as a comment with why."""
+    lines = [(f"# {found.instrument}, {found.lasted_s:,.0f} s, median mid {found.price_usd:,.2f} "
+             "USD; intervals are 95 %."), ""]
+    sections: dict[str, list[str]] = {}
+    for item in found.suggestions:
+        section, _, name = item.key.partition(".")
+        part = sections.setdefault(section, [])
+        part.append(f"# {item.why}")
+        if item.refused:
+            part.append(f"# {name} not set: {item.refused}")
+        else:
+            part.append(f"{name} = {item.value:.6g}")
+    if found.micro_table:
+        rows = "".join("    [" + ", ".join(f"{x:.4f}" for x in row) + "],\n"
+                       for row in found.micro_table)
+        sections.setdefault("signals", []).append(
+            "# Stoikov (2018), ticks off the mid by share of the bid; used by quote.micro_price\n"
+            f"micro_table = [\n{rows}]")
+    else:
+        sections.setdefault("signals", []).append(f"# micro_table not set: {found.micro_refused}")
+    for section, part in sections.items():
+        lines += [f"[{section}]", *part, ""]
+    return "\n".join(lines)
+
+
+def as_dict(found: Calibration) -> dict[str, Any]:
+    """Return the calibration for a program."""
+    return dict(msgspec.to_builtins(found))
