@@ -239,6 +239,7 @@ cdef class Exchange(Timers):
         """Set the funding rate from outside; it holds until the next one."""
         self.run_timers(t_ns)
         self.data[market].funding_recorded = True
+        self.data[market].ticker_changed = True
         self.data[market].current_funding = rate_8h
         return 0
 

@@ -106,6 +106,7 @@ cdef class Timers(Pending):
             data.ticker_changed = False
             data.ticker_ns = t_ns
             self.outputs.on_ticker(t_ns, market, INTERVAL_100MS)
+            self.outputs.on_ticker(t_ns, market, INTERVAL_RAW)  # a touch that rests says nothing
         if self.next_second_ns <= t_ns:
             self.outputs.on_ticker(t_ns, market, INTERVAL_AGG2)
         return 0

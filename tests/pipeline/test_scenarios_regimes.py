@@ -1,7 +1,8 @@
 """One scene on the exchange per regime and per funding case.
 
-The quotes stand 150 USD away: no step meets them. The regime needs ten seconds of mids. A mid that steps to and fro once a second by d USD has an
-annualised volatility of d / 75,000 * sqrt(31,557,600): 0.0749 per USD.
+The quotes stand 150 USD away: no step meets them. The regime needs ten seconds of mids. A mid that
+steps to and fro once a second by d USD has an annualised volatility of
+d / 75,000 * sqrt(31,557,600): 0.0749 per USD.
 """
 
 from typing import Any
@@ -63,7 +64,7 @@ def test_stand_aside_with_tiny_quotes_instead() -> None:
 
 def test_stand_aside_ends_only_under_its_lower_bound() -> None:
     """After 60 USD steps come 18 USD ones: 1.35, under 1.5 and over 1.0, so it stays; then calm."""
-    script = steps(60, 14) + steps(36, 80, start=15.0) + steps(0, 70, start=95.0)
+    script = steps(60, 14) + steps(36, 80, start=15.0) + steps(1, 70, start=95.0)
     scene = Scene(script, *REGIME, seconds=165)
     kept = scene.at(90.0)
     assert 1.0 < kept.why["vol_year"] < 1.5
