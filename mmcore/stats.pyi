@@ -1,5 +1,7 @@
 """Python face of the log-bucket histogram."""
 
+from collections.abc import Iterable
+
 from typing_extensions import disjoint_base
 
 @disjoint_base
@@ -10,3 +12,5 @@ class Histogram:
     def max(self) -> int: ...
     def record(self, value: int) -> None: ...
     def quantile(self, share: float) -> int: ...
+
+def tally_of(codes: Iterable[int]) -> dict[int, int]: ...

@@ -1,4 +1,5 @@
 """See stats.pxd."""
+from libc.string cimport memset
 
 
 cdef extern from *:
@@ -87,3 +88,12 @@ cdef class Histogram:
     @property
     def max(self):
         return self.h.max
+
+
+def tally_of(codes):
+    """What a tally holds after codes, as {code: count}, for tests; 0 is the row of the rest."""
+    cdef CodeTally tally
+    memset(&tally, 0, sizeof(CodeTally))
+    for code in codes:
+        tally_add(&tally, code)
+    return {tally.rows[i].code: tally.rows[i].count for i in range(tally.used)}

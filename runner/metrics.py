@@ -10,7 +10,7 @@ from runner.exporter import Exporter, serve
 from runner.exporter_options import exporter_options
 from runner.options import EXIT_CLEAN, EXIT_FAILURE, EXIT_USAGE
 from runner.state import SHARED_MEMORY, shared_path, shared_pattern, state_path
-from runner.webhook import WebhookError, test_webhook
+from runner.webhook import WebhookError, post_test
 
 
 def main(path: Path | None, venue: str | None, sets: tuple[str, ...], page: Path | None, *,
@@ -55,7 +55,7 @@ def send_test(config: Config) -> int:
     options = exporter_options(config, Path())
     if options.webhook is None:
         return refuse(["telemetry.webhook_url is empty; state it as env:NAME or file:PATH"])
-    fault = test_webhook(options.webhook)
+    fault = post_test(options.webhook)
     if fault:
         sys.stderr.write(f"mm: test alert not delivered: {fault}\n")
         return EXIT_FAILURE

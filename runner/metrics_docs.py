@@ -1,13 +1,15 @@
 """Writes what follows from the metric table: page layout, documents, dashboards, rules, runbook.
 
-python -m runner.metrics_docs, from the root of the source tree; a test compares the results. The
-first part needs nothing built, so that the layout can be written before it is compiled.
+python -m runner.metrics_docs, from the root of the source tree; a test compares the results. It
+needs nothing compiled, so that the layout can be written before it is.
 """
 
 import sys
 from pathlib import Path
 
 from mmcore.telemetry_table import EXPORTER_FAMILIES, enums, families
+from runner.alert_files import alert_rules, prometheus_config, recording_rules, runbook
+from runner.dashboards import DASHBOARDS, dashboard
 
 BEGIN = "# Generated from mmcore.telemetry_table: python -m runner.metrics_docs; a test compares.\n"
 END = "# End of what is generated.\n"
@@ -71,7 +73,16 @@ alerts fires.
 def outputs(root: Path) -> dict[Path, str]:
     """Return everything that is generated, by its path under the root of the source tree."""
     pxd = Path("mmcore/telemetry.pxd")
-    return {pxd: layout((root / pxd).read_text()), Path("docs/metrics.md"): metrics_document()}
+    deploy = Path("runner/deploy")
+    return {
+        pxd: layout((root / pxd).read_text()),
+        Path("docs/metrics.md"): metrics_document(),
+        Path("docs/runbook.md"): runbook(),
+        deploy / "runbook.md": runbook(),
+        deploy / "prometheus/alerts.yml": alert_rules(),
+        deploy / "prometheus/recording.yml": recording_rules(),
+        deploy / "prometheus/prometheus.yml": prometheus_config(),
+        **{deploy / f"grafana/{key}.json": dashboard(key) for key in DASHBOARDS}}
 
 
 def main() -> int:

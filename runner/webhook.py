@@ -170,7 +170,7 @@ class Sender:
         self.thread.join(TIMEOUT_S)
 
 
-def test_webhook(options: WebhookOptions) -> str:
+def post_test(options: WebhookOptions) -> str:
     """Post one test message; return what happened, empty where it was taken."""
     try:
         post(address_of(options), body_of(options, AlertState(TEST_ALERT, True, (), 1.0), {}))
