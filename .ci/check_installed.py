@@ -51,6 +51,14 @@ def main() -> int:
     if stray:
         print(f"generated files in the wheel: {stray}")
         return 1
+    deployed = {str(p.relative_to(home / "runner" / "deploy"))
+                for p in (home / "runner" / "deploy").rglob("*") if p.is_file()}
+    absent = {"runbook.md", "prometheus/alerts.yml", "prometheus/recording.yml",
+              "prometheus/prometheus.yml", "grafana/overview.json", "grafana/quoting.json",
+              "grafana/risk.json", "grafana/latency.json"} - deployed
+    if absent:
+        print(f"not in the wheel: {', '.join(sorted(absent))}")
+        return 1
     version = importlib.metadata.version("mmcore")
     print(f"wheel mmcore {version}: {len(names)} modules import, {len(compiled)} compiled")
     return 0

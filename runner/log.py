@@ -78,6 +78,8 @@ class LogWriter(logging.Handler):
             except queue.Full:
                 return
             self.thread.join(CLOSE_S)
+            if not self.thread.is_alive():
+                self.file.close()
         super().close()
 
     def facts(self) -> dict[str, float]:

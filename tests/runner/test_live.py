@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -20,6 +21,7 @@ import trustme
 
 from connectors.replay.journal import read_journal
 from mmcore.journal import JournalKind
+from mmcore.risk import RiskState
 from runner.config_keys import ENGINE_SECTIONS, KEYS
 from runner.metric_source import PageSource
 from runner.state import shared_path
@@ -185,6 +187,37 @@ def test_dead_helpers_are_replaced_and_nothing_is_lost(
     assert "recorder ended" in err
     assert "exporter ended" in err
     shutil.rmtree(shared_path(state), ignore_errors=True)
+    again = processes.mm("replay", str(journal), "--json")
+    assert json.loads(again.communicate(timeout=60)[0])["identical"]
+
+
+def test_a_full_disk_pulls_the_orders_and_corrupts_nothing(
+        processes: Processes, tmp_path: Path) -> None:
+    _, url, http_port = processes.exchange()
+    journal, state = tmp_path / "journal", tmp_path / "named"
+    child = processes.mm("run", "--venue", url, "--headless",
+                         "--set", f"journal.dir='{journal}'",
+                         "--set", f"runtime.state_dir='{state}'")
+    wait_for(lambda: len(open_orders(http_port)) == 2)
+    page = PageSource(shared_path(state) / "page")
+    wait_for(lambda: any(journal.glob("*.mmj")))
+    recorder = helper_of(child.pid, "runner.recorder")
+    full = sum(p.stat().st_size for p in journal.glob("*.mmj")) + 1
+    resource.prlimit(recorder, resource.RLIMIT_FSIZE, (full, resource.RLIM_INFINITY))
+    wait_for(lambda: page.read()["journal_disk_fault"] == 1.0)
+    wait_for(lambda: open_orders(http_port) == [])
+    assert page.read()["risk_state"] == RiskState.RISK_PAUSED
+    resource.prlimit(recorder, resource.RLIMIT_FSIZE,
+                     (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    wait_for(lambda: page.read()["journal_disk_fault"] == 0.0)
+    wait_for(lambda: len(open_orders(http_port)) == 2)          # by itself
+    lost = page.read()["journal_lost"]
+    child.send_signal(signal.SIGTERM)
+    _, err = child.communicate(timeout=60)
+    assert child.returncode == 0
+    assert "cannot write the journal" in err
+    shutil.rmtree(shared_path(state), ignore_errors=True)
+    assert lost == 0
     again = processes.mm("replay", str(journal), "--json")
     assert json.loads(again.communicate(timeout=60)[0])["identical"]
 

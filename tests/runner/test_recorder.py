@@ -213,6 +213,54 @@ def test_a_full_disk_corrupts_nothing_and_loses_nothing(
     assert contents(tmp_path) == expected
 
 
+def test_the_oldest_segments_go_when_the_quota_is_full(tmp_path: Path) -> None:
+    rng = random.Random(13)
+    memory = ring_memory()
+    journal = Journal(memory)
+    quota = 20_000
+    worker = Recorder(Ring(memory), Segments(tmp_path, segment_bytes=2000, quota_bytes=quota))
+    put(journal, HEADER)
+    for i in range(400):
+        put(journal, frame(rng, i))
+        worker.step(everything=True)
+        # A segment ends with the block that fills it, so it may be over by one.
+        assert sum(p.stat().st_size for p in segments(tmp_path)) <= quota + 500
+    worker.out.close()
+    assert worker.out.deleted > 5
+    numbers = [int(p.stem) for p in segments(tmp_path)]
+    assert numbers == list(range(worker.out.deleted + 1, worker.out.begun + 1))
+    left = contents(tmp_path)
+    assert left[0] == HEADER                # every segment stands for itself
+    assert left[-1].now_ns == 1399
+    words = memoryview(memory).cast("Q")
+    assert words[recorder.SEGMENTS_DELETED] == worker.out.deleted
+    assert words[recorder.SEGMENTS_BEGUN] == worker.out.begun
+    assert words[recorder.WRITTEN_BYTES] == worker.out.written_bytes > 0
+
+
+def test_a_disk_that_refuses_is_said_in_the_ring_until_it_takes_again(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = ring_memory()
+    journal = Journal(memory)
+    worker = Recorder(Ring(memory), Segments(tmp_path))
+    put(journal, HEADER)
+    worker.step(everything=True)
+    assert not journal.disk_fault
+
+    def refuse(_handle: int, _data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    put(journal, HEADER)
+    with monkeypatch.context() as patch:
+        patch.setattr(recorder, "write_all", refuse)
+        with pytest.raises(OSError, match="no space"):
+            worker.step(everything=True)
+        assert journal.disk_fault
+    worker.step(everything=True)
+    assert not journal.disk_fault
+    worker.out.close()
+
+
 def start(ring: Path, folder: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "runner.recorder", str(ring), str(folder)],
