@@ -7,7 +7,9 @@ The symmetric strategy quotes the mean spread of the inventory strategy around t
 
 The text of the paper leaves open whether delta counts from the mid before or after the move. With
 --fills before the profits are 2 to 3 % above the published ones for both strategies; counted
-after it, which lets a move pick quotes off, they agree. --json for keeping; --seed N, --paths N.
+after it, which lets a move pick quotes off, they agree. --spread arrivals quotes (2 / gamma)
+ln(1 + gamma / k) alone, without the risk term. docs/strategy.md has what was found. --json for
+keeping; --seed N, --paths N.
 """
 
 import argparse
@@ -44,42 +46,46 @@ class Row(TypedDict):
     final_q_std: float
 
 
-def mean_spread(gamma: float) -> float:
+def spread(gamma: float, left: float, kind: str) -> float:
+    """Return the spread quoted with so much time left; "arrivals" leaves the risk term out."""
+    if kind == "arrivals":
+        left = 0.0
+    return 2.0 * as_half_spread(gamma, SIGMA, left, K)
+
+
+def mean_spread(gamma: float, kind: str = "full") -> float:
     """Return the spread of the inventory strategy, averaged over the horizon."""
-    return math.fsum(2.0 * as_half_spread(gamma, SIGMA, T - i * DT, K)
-                     for i in range(STEPS)) / STEPS
+    return math.fsum(spread(gamma, T - i * DT, kind) for i in range(STEPS)) / STEPS
 
 
-def simulate(gamma: float, strategy: str, paths: int, seed: int, fills: str = "after") -> Row:
+def simulate(gamma: float, strategy: str, paths: int, seed: int, fills: str = "after",
+             kind: str = "full") -> Row:
     """Run every path of one strategy; both strategies see the same mids for a seed."""
     rng = np.random.default_rng(seed)
-    final_q, profit = np.empty(paths), np.empty(paths)
-    symmetric_half = 0.5 * mean_spread(gamma)
-    for path in range(paths):
-        up = rng.random(STEPS) < 0.5
-        draws = rng.random((STEPS, 2))
-        s, q, cash = S0, 0, 0.0
-        for i in range(STEPS):
-            left = T - i * DT
-            if strategy == "inventory":
-                half = as_half_spread(gamma, SIGMA, left, K)
-                centre = as_reservation(s, q, gamma, SIGMA, left)
-            else:
-                half, centre = symmetric_half, s
-            bid, ask = centre - half, centre + half
-            moved = s + SIGMA * math.sqrt(DT) * (1.0 if up[i] else -1.0)
-            at = moved if fills == "after" else s
-            if draws[i, 0] < A * math.exp(-K * (at - bid)) * DT:
-                q, cash = q + 1, cash - bid
-            if draws[i, 1] < A * math.exp(-K * (ask - at)) * DT:
-                q, cash = q - 1, cash + ask
-            s = moved
-        final_q[path], profit[path] = q, cash + q * s
-    return {"gamma": gamma, "strategy": strategy, "spread_mean": round(mean_spread(gamma), 4),
+    s, q, cash = np.full(paths, S0), np.zeros(paths), np.zeros(paths)
+    symmetric_half = 0.5 * mean_spread(gamma, kind)
+    for i in range(STEPS):
+        left = T - i * DT
+        half, centre = symmetric_half, s
+        if strategy == "inventory":     # linear in q: the shift of one unit times q
+            half = 0.5 * spread(gamma, left, kind)
+            centre = s + q * as_reservation(0.0, 1.0, gamma, SIGMA, left)
+        bid, ask = centre - half, centre + half
+        moved = s + SIGMA * math.sqrt(DT) * np.where(rng.random(paths) < 0.5, 1.0, -1.0)
+        at = moved if fills == "after" else s
+        bought = rng.random(paths) < A * np.exp(-K * (at - bid)) * DT
+        sold = rng.random(paths) < A * np.exp(-K * (ask - at)) * DT
+        cash += np.where(sold, ask, 0.0) - np.where(bought, bid, 0.0)
+        q += bought
+        q -= sold
+        s = moved
+    profit = cash + q * s
+    return {"gamma": gamma, "strategy": strategy,
+            "spread_mean": round(mean_spread(gamma, kind), 4),
             "profit_mean": round(float(profit.mean()), 3),
             "profit_std": round(float(profit.std(ddof=1)), 3),
-            "final_q_mean": round(float(final_q.mean()), 4),
-            "final_q_std": round(float(final_q.std(ddof=1)), 4)}
+            "final_q_mean": round(float(q.mean()), 4),
+            "final_q_std": round(float(q.std(ddof=1)), 4)}
 
 
 def main() -> None:
@@ -89,8 +95,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--paths", type=int, default=1000)
     parser.add_argument("--fills", choices=("after", "before"), default="after")
+    parser.add_argument("--spread", choices=("full", "arrivals"), default="full")
     options = parser.parse_args()
-    rows = [simulate(gamma, strategy, options.paths, options.seed, options.fills)
+    rows = [simulate(gamma, strategy, options.paths, options.seed, options.fills,
+                     options.spread)
             for gamma in (0.1, 0.01, 0.5) for strategy in ("inventory", "symmetric")]
     if options.json:
         print(json.dumps(rows))

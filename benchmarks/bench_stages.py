@@ -1,6 +1,7 @@
 """Print ns and retained allocations of every stage from frame to wire; --json for keeping.
 
-In process, warm, no socket: what is ours between the kernel's read and the kernel's write.
+In process, warm, no socket: what is ours between the kernel's read and the kernel's write. "own"
+is the stage without the book changes that feed it: what a turn itself costs.
 """
 
 import json
@@ -19,12 +20,16 @@ def main() -> None:
         blocks = rig.retained(run, count)
         found.append({"stage": stage.name, "ns": round(rig.best_of(run, count), 1),
                       "retained_per_million": round(blocks * 1e6), "what": stage.what})
+    times = {row["stage"]: row["ns"] for row in found}
+    for stage, row in zip(stages.STAGES, found, strict=True):
+        row["own_ns"] = round(row["ns"] - times.get(stage.without, 0.0), 1)
     if "--json" in sys.argv:
         print(json.dumps(found))
         return
-    print(f"{'stage':22s} {'ns':>8s} {'retained/M':>11s}  what")
+    print(f"{'stage':22s} {'ns':>8s} {'own ns':>8s} {'retained/M':>11s}  what")
     for row in found:
-        print(f"{row['stage']:22s} {row['ns']:8.0f} {row['retained_per_million']:11d}  "
+        print(f"{row['stage']:22s} {row['ns']:8.0f} {row['own_ns']:8.0f} "
+              f"{row['retained_per_million']:11d}  "
               f"{row['what']}")
 
 

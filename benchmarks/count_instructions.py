@@ -52,9 +52,10 @@ def main() -> None:
     if "--json" in sys.argv:
         print(json.dumps(found))
         return
-    print(f"{'stage':22s} {'instructions':>12s}")
-    for name, instructions in found.items():
-        print(f"{name:22s} {instructions:12d}")
+    print(f"{'stage':22s} {'instructions':>12s} {'own':>8s}")
+    for stage in stages.STAGES:
+        own = found[stage.name] - found.get(stage.without, 0)
+        print(f"{stage.name:22s} {found[stage.name]:12d} {own:8d}")
 
 
 if __name__ == "__main__":

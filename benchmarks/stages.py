@@ -15,6 +15,7 @@ class Stage(NamedTuple):
     make: Callable[[], Callable[[int], None]]
     loop: str
     what: str
+    without: str = ""           # the stage whose cost is taken off to show what is its own
 
 
 class Cursor:
@@ -59,9 +60,10 @@ def still() -> Drive:
     return drive
 
 
-def moving(levels: int) -> Drive:
-    """Return a drive whose touch jumps to and fro."""
+def moving(levels: int, *, silent: bool = False) -> Drive:
+    """Return a drive whose touch jumps to and fro; silent: decisions are answered, not encoded."""
     drive = rig.make(levels)
+    drive.sink.silent = silent
     rig.moving(drive)
     return drive
 
@@ -84,12 +86,16 @@ STAGES = (
           "route, decode and apply one change of three levels"),
     Stage("book apply", lambda: looped(still(), "books"), "Drive_book_loop",
           "apply one change of two levels already decoded"),
+    Stage("book jump", lambda: looped(moving(1), "books"), "Drive_book_loop",
+          "apply a jump of the touch: 48 levels"),
     Stage("turn, no action", lambda: looped(still(), "turns"), "Drive_turn_loop",
-          "apply, then decide: nothing to send"),
-    Stage("turn, two edits", lambda: looped(moving(1), "turns"), "Drive_turn_loop",
-          "apply a 48-level jump, decide, encode two edits, take their answers"),
-    Stage("turn, six edits", lambda: looped(moving(3), "turns"), "Drive_turn_loop",
-          "the same with three levels a side"),
+          "apply, then decide: nothing to send", "book apply"),
+    Stage("turn, two edits", lambda: looped(moving(1, silent=True), "turns"), "Drive_turn_loop",
+          "apply a jump, decide two edits, take their answers", "book jump"),
+    Stage("turn, six edits", lambda: looped(moving(3, silent=True), "turns"), "Drive_turn_loop",
+          "the same with three levels a side", "book jump"),
+    Stage("jump to bytes", lambda: looped(moving(1), "turns"), "Drive_turn_loop",
+          "apply a jump, decide two edits, encode them, take their answers"),
     Stage("encode", encoding, "Drive_encode_loop", "two edits to JSON and masked frames"),
     Stage("frame to wire, quiet", lambda: framed(rig.make(), "wire", False), "Drive_wire_loop",
           "decode, apply, decide: nothing to send"),

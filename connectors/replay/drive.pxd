@@ -17,6 +17,7 @@ cdef class PayloadSink(OrderSink):
     cdef public bint keep               # collect the texts in `payloads`
     cdef public bint connected          # a session without a connection writes nothing
     cdef public bint answer             # confirm every action at once, as a venue without delay
+    cdef public bint silent             # write no message: what is left is the deciding
     cdef readonly list payloads         # bytes, one per batch: texts, each with a newline
     cdef readonly uint64_t actions
     cdef readonly uint64_t text_bytes

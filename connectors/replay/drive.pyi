@@ -12,6 +12,7 @@ class PayloadSink(OrderSink):
     keep: bool
     connected: bool
     answer: bool
+    silent: bool
     @property
     def engine(self) -> Engine: ...
     @property
