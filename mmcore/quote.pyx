@@ -142,8 +142,6 @@ cdef int64_t rung_contracts(const Instrument* spec, const QuoteParams* params,
     """Amount of one rung in whole lots."""
     cdef double size = sizing.base_btc
     cdef int64_t amount, most
-    if sizing.tiny and not reducing:
-        return lots_down(spec, contracts_of_btc(spec, params.tiny_size_btc, why.reference_usd))
     while level > 0:
         size *= params.level_size_factor
         level -= 1
@@ -154,9 +152,11 @@ cdef int64_t rung_contracts(const Instrument* spec, const QuoteParams* params,
     if reducing:
         most = lots_down(spec, <double>sizing.held + contracts_of_btc(
             spec, sizing.base_btc, why.reference_usd))
-        if amount > most:
-            amount = most
-    return amount
+    elif sizing.tiny:
+        most = lots_down(spec, contracts_of_btc(spec, params.tiny_size_btc, why.reference_usd))
+    else:
+        return amount
+    return most if amount > most else amount
 
 
 cdef void quote_side(const Instrument* spec, const SignalState* signal,
