@@ -8,6 +8,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from runner import sim_options as options
+
 app = typer.Typer(
     name="mm", no_args_is_help=True, add_completion=False, rich_markup_mode=None,
     pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]},
@@ -88,46 +90,36 @@ def run(
 
 @app.command()
 def sim(
-    port: Annotated[int, typer.Option(help="WebSocket port; 0 takes a free one.")] = 8765,
-    http_port: Annotated[int | None, typer.Option(
-        "--http-port", help="HTTP port; the WebSocket port plus one.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the synthetic market.")] = 1,
-    data: Annotated[list[Path] | None, typer.Option(
-        help="Play this recording as the market; repeatable.")] = None,
-    speed: Annotated[float, typer.Option(help="Play a recording this many times faster.")] = 1.0,
-    once: Annotated[bool, typer.Option("--once", help="Leave at the end of the recording.")
-                    ] = False,
-    regime: Annotated[str, typer.Option(help="Mood of the synthetic market.")] = "normal",
-    maker_fee_bps: Annotated[float, typer.Option(
-        "--maker-fee-bps", help="Maker fee of every instrument; negative is a rebate.")] = 1.5,
-    taker_fee_bps: Annotated[float, typer.Option(
-        "--taker-fee-bps", help="Taker fee of every instrument.")] = 3.5,
-    now: Annotated[str | None, typer.Option(
-        metavar="TIME", help="Start the exchange's clock at this UTC date and time, like "
-        "2026-09-25T07:55.")] = None,
-    client_id: Annotated[str | None, typer.Option(
-        "--client-id", help="Accept this client id only.")] = None,
-    client_secret: Annotated[str | None, typer.Option(
-        "--client-secret", help="Secret of that client: env:NAME, file:PATH or clear.")] = None,
-    tls_cert: Annotated[Path | None, typer.Option("--tls-cert", help="Certificate.")] = None,
-    tls_key: Annotated[Path | None, typer.Option("--tls-key", help="Its key.")] = None,
-    tls: Annotated[bool, typer.Option(
-        "--tls", help="Speak TLS with a certificate made for this run.")] = False,
-    faults: Annotated[Path | None, typer.Option(
-        help="Plan of what goes wrong (TOML); docs/exchange.md.")] = None,
-    trace: Annotated[Path | None, typer.Option(
-        help="Write everything that comes in to this file; no HTTP then.")] = None,
-    replay_trace: Annotated[Path | None, typer.Option(
-        "--replay", help="Run a trace again, print what each connection was sent.")] = None,
-    report: Annotated[bool, typer.Option(
-        "--report", help="Print the stylised facts of the synthetic market, beside those of "
-        "--data, and leave.")] = False,
-    duration: Annotated[str | None, typer.Option(
-        help="Length of the market of --report, like 600s.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="--report as JSON.")] = False,
-    child: Annotated[bool, typer.Option("--child", hidden=True)] = False,
-    more_data: Annotated[list[Path] | None, typer.Argument(
-        metavar="[FILE]...", help="Further files of --data, in order.")] = None,
+    port: options.Port = 8765,
+    http_port: options.HttpPort = None,
+    seed: options.Seed = 1,
+    data: options.Data = None,
+    speed: options.Speed = 1.0,
+    once: options.Once = False,
+    regime: options.Regime = "normal",
+    maker_fee_bps: options.MakerFeeBps = 1.5,
+    taker_fee_bps: options.TakerFeeBps = 3.5,
+    tier: options.Tier = 4,
+    balance_btc: options.BalanceBtc = 0.9,
+    terminate_on_limit: options.TerminateOnLimit = False,
+    processing_us: options.ProcessingUs = "0",
+    queue_model: options.QueueModel = "pessimistic",
+    queue_power: options.QueuePower = 2.0,
+    no_spread: options.NoSpread = False,
+    now: options.Now = None,
+    client_id: options.ClientId = None,
+    client_secret: options.ClientSecret = None,
+    tls_cert: options.TlsCert = None,
+    tls_key: options.TlsKey = None,
+    tls: options.Tls = False,
+    faults: options.Faults = None,
+    trace: options.Trace = None,
+    replay_trace: options.ReplayTrace = None,
+    report: options.Report = False,
+    duration: options.Duration = None,
+    as_json: options.AsJson = False,
+    child: options.Child = False,
+    more_data: options.MoreData = None,
 ) -> None:
     """Run the exchange alone, for any Deribit client on this machine."""
     if more_data and not data:
@@ -139,8 +131,12 @@ def sim(
                               as_json=as_json))
     if duration is not None or as_json:
         fail(["--duration and --json belong to --report"])
-    from runner.simulated import SimOptions, rerun, serve
+    from runner.simulated import SimOptions, processing_of, rerun, serve
 
+    try:
+        between = processing_of(processing_us)
+    except ValueError as error:
+        fail([str(error)])
     if replay_trace is not None:
         raise typer.Exit(rerun(replay_trace))
     raise typer.Exit(serve(SimOptions(
@@ -149,7 +145,9 @@ def sim(
         maker_fee=maker_fee_bps * 1e-4, taker_fee=taker_fee_bps * 1e-4,
         client_id=client_id, client_secret=client_secret, tls_cert=tls_cert,
         tls_key=tls_key, child=child, tls=tls, faults=faults, trace=trace,
-        now=now)))
+        now=now, tier=tier, balance_btc=balance_btc, terminate_on_limit=terminate_on_limit,
+        processing_us=between, queue_model=queue_model, queue_power=queue_power,
+        spread=not no_spread)))
 
 
 @app.command()

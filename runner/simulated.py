@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -18,14 +19,19 @@ from msgspec import Struct, convert, structs, to_builtins
 
 from connectors.sim.faults import read_plan
 from connectors.sim.market import Market, open_market
+from connectors.sim.wire.roll import QUEUE_MODELS
 from connectors.sim.wire.server import SimConfig, SimServer, wall_clock
 from connectors.sim.wire.server import serve as serve_exchange
 from connectors.sim.wire.trace import Tracer, read_trace, replay, serve_traced
+from connectors.sim.wire.venue import TIERS
 from runner.certificate import make_certificate
 from runner.credentials import SecretError, read_secret
 from runner.options import EXIT_CLEAN, EXIT_FAILURE, EXIT_USAGE
 
 FIRST_YEAR, LAST_YEAR = 2016, 2100      # of --now
+PROCESSING_MAX_US = 5_000_000
+BALANCE_MAX_BTC = 1_000_000.0
+QUEUE_POWER_MAX = 10.0
 
 
 class SimOptions(Struct, frozen=True, kw_only=True):
@@ -45,6 +51,13 @@ class SimOptions(Struct, frozen=True, kw_only=True):
     tls_cert: Path | None
     tls_key: Path | None
     child: bool
+    tier: int = 4
+    balance_btc: float = 0.9
+    terminate_on_limit: bool = False
+    processing_us: tuple[int, int] = (0, 0)
+    queue_model: str = QUEUE_MODELS[0]
+    queue_power: float = 2.0
+    spread: bool = True
     tls: bool = False
     faults: Path | None = None
     trace: Path | None = None
@@ -85,6 +98,16 @@ def clock_from(text: str) -> Callable[[], int]:
         raise ValueError(f"--now {text!r} is outside {FIRST_YEAR} to {LAST_YEAR}")
     offset = int(shown.timestamp()) * 1_000_000_000 - time.monotonic_ns()
     return lambda: time.monotonic_ns() + offset
+
+
+def processing_of(text: str) -> tuple[int, int]:
+    """Return least and most microseconds of `200` or `100-400`; ValueError otherwise."""
+    found = re.fullmatch(r"(\d+)(?:-(\d+))?", text.strip())
+    least, most = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
+    if not 0 <= least <= most <= PROCESSING_MAX_US:
+        raise ValueError(f"--processing-us {text!r}: write 200 or 100-400, at most "
+                         f"{PROCESSING_MAX_US}")
+    return least, most
 
 
 def market_of(options: SimOptions) -> Market:
@@ -128,6 +151,16 @@ def contradiction(options: SimOptions) -> str:
         return "--trace serves no HTTP; leave out --http-port"
     if options.client_secret is not None and options.client_id is None:
         return "--client-secret needs --client-id"
+    if options.tier not in TIERS:
+        return f"--tier {options.tier} is none; expected 1 to 4, or 0 for no limits"
+    if not 0.0 < options.balance_btc <= BALANCE_MAX_BTC:
+        return (f"--balance-btc {options.balance_btc:g} is out of range; expected over 0 to "
+                f"{BALANCE_MAX_BTC:g}")
+    if options.queue_model not in QUEUE_MODELS:
+        return f"--queue-model {options.queue_model!r}: one of {', '.join(QUEUE_MODELS)}"
+    if not 0.0 < options.queue_power <= QUEUE_POWER_MAX:
+        return (f"--queue-power {options.queue_power:g} is out of range; expected over 0 to "
+                f"{QUEUE_POWER_MAX:g}")
     for port in (options.port, options.http_port or 0):
         if not 0 <= port <= 65535:
             return f"port {port} is out of range; expected 0 to 65535"
@@ -138,7 +171,10 @@ def exchange_config(options: SimOptions, market: Market) -> SimConfig:
     secret = options.client_secret
     return SimConfig(
         market=market, port=options.port, http_port=options.http_port, seed=options.seed,
-        once=options.once, http=options.trace is None,
+        once=options.once, http=options.trace is None, tier=options.tier,
+        balance_btc=options.balance_btc, terminate_on_limit=options.terminate_on_limit,
+        processing_us=options.processing_us, queue_model=options.queue_model,
+        queue_power=options.queue_power, spread=options.spread,
         faults=read_plan(options.faults.read_bytes()) if options.faults is not None else None,
         client_id=options.client_id,
         client_secret=read_secret(secret, literal_allowed=True) if secret is not None else None,

@@ -12,6 +12,7 @@ from connectors.replay.recording import Recording, damage
 COLLECTOR = re.compile(rb"\d{13,19} \{")
 FRAMES = re.compile(rb'\{"recv_ns":')
 SESSION = re.compile(rb"(configuration: |wss?://\S+ <->? \d|\d{9,11}(\.\d+)?: )")
+TABLE = re.compile(rb"[^\s,]+(,[^\s,]*){3,}")     # words between commas, no spaces
 
 READERS: dict[str, Callable[[Sequence[Path]], Recording]] = {
     "collector": read_collector,
@@ -26,7 +27,7 @@ def detect_format(path: Path) -> str:
         for pattern, name in ((COLLECTOR, "collector"), (FRAMES, "frames"), (SESSION, "session")):
             if pattern.match(line):
                 return name
-        if line.count(b",") >= 3 and not line.lstrip().startswith(b"{"):
+        if TABLE.fullmatch(line.strip()):
             raise damage(path, 1, "is a table, which is not read as a recording",
                          "give raw collector lines or Deribit frames")
     raise damage(path, 1, "is of no known format",

@@ -45,4 +45,21 @@ class DirectVenue(Outputs):
         response: Latency,
         feed_ns: int = 0,
     ) -> None: ...
+    def request(
+        self,
+        t_ns: int,
+        kind: int,
+        market: int,
+        slot: int,
+        generation: int,
+        *,
+        side: int = 0,
+        price_ticks: int = 0,
+        amount_contracts: int = 0,
+        time_in_force: int = 0,
+        post_only: bool = False,
+        reduce_only: bool = False,
+        order_id: int = 0,
+        valid_until_ms: int = 0,
+    ) -> None: ...
     def money(self, currency: int) -> tuple[int, int, int, float]: ...

@@ -365,6 +365,22 @@ cdef class DirectVenue(Outputs):
         return self.answer(&action, t_ns, outcome)
 
     # ---------------------------------------------------------------- for Python
+    def request(self, int64_t t_ns, int32_t kind, int32_t market, int32_t slot,
+                int32_t generation, *, int32_t side=0, int64_t price_ticks=0,
+                int64_t amount_contracts=0, int32_t time_in_force=0, bint post_only=False,
+                bint reduce_only=False, int64_t order_id=0, int64_t valid_until_ms=0):
+        """Carry out one action at once, as if it had just arrived."""
+        cdef Action action
+        memset(&action, 0, sizeof(Action))
+        action.kind, action.market, action.slot = kind, market, slot
+        action.generation, action.side, action.price_ticks = generation, side, price_ticks
+        action.amount_contracts, action.time_in_force = amount_contracts, time_in_force
+        action.post_only, action.reduce_only = post_only, reduce_only
+        action.valid_until_ms = valid_until_ms
+        action.order_id_size = write_number(order_id, action.order_id)
+        self.send(&action, t_ns, t_ns)
+        self.arrive()
+
     @property
     def counts(self):
         """DirectCounters by name."""

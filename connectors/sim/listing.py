@@ -1,4 +1,4 @@
-"""Which dated contracts are listed on a date: weekly, monthly and quarterly ones, by rule."""
+"""Which dated contracts are listed on a date: monthly and quarterly ones, by rule."""
 
 from __future__ import annotations
 
@@ -29,20 +29,16 @@ def month_ends(first: date, count: int, months: tuple[int, ...]) -> list[date]:
     return found
 
 
-def listed(now_ns: int, *, weekly: int = 2, monthly: int = 2,
-           quarterly: int = 2) -> list[tuple[date, str]]:
+def listed(now_ns: int, *, monthly: int = 2, quarterly: int = 2) -> list[tuple[date, str]]:
     """Return (expiry day, settlement period) of what is listed, nearest first.
 
-    A day that is more than one of them counts as the longest: a month end is no weekly contract.
     At 08:00 UTC of its day a contract has expired.
     """
     now = datetime.fromtimestamp(now_ns // SECOND_NS, tz=UTC)
     first = now.date() + timedelta(days=int(now.hour >= EXPIRY_HOUR))
-    friday = first + timedelta(days=(FRIDAY - first.weekday()) % 7)
-    found = {friday + timedelta(days=7 * n): "week" for n in range(weekly)}
-    found |= dict.fromkeys(month_ends(first, monthly, tuple(range(1, 13))), "month")
-    found |= dict.fromkeys(month_ends(first, quarterly, QUARTER_MONTHS), "month")
-    return sorted(found.items())
+    days = {*month_ends(first, monthly, tuple(range(1, 13))),
+            *month_ends(first, quarterly, QUARTER_MONTHS)}
+    return [(day, "month") for day in sorted(days)]
 
 
 def future_name(day: date, currency: str = "BTC") -> str:

@@ -134,6 +134,7 @@ RANKS = {
     "connectors.sim.wire.caller": 92,
     "connectors.sim.wire.prints": 91,
     "connectors.sim.wire.bookings": 89,
+    "connectors.sim.wire.peek": 89,
     "connectors.sim.wire.ledger": 90,
     "connectors.sim.wire.channel": 90,
     "connectors.sim.wire.combos": 97,

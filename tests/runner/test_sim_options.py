@@ -63,6 +63,33 @@ def test_the_clock_starts_where_it_is_told() -> None:
         assert 0 <= time["result"] - 1_790_323_197_000 < 20_000
 
 
+def test_settings_of_the_exchange() -> None:
+    async def asked(url: str) -> list[Any]:
+        async with aiohttp.ClientSession() as http, http.ws_connect(url) as socket:
+            answers = []
+            for method, params in (
+                    ("public/auth", {"grant_type": "client_credentials", "client_id": "me",
+                                     "client_secret": "x"}),
+                    ("private/get_account_summary", {"currency": "BTC"}),
+                    ("public/get_combos", {"currency": "BTC"}),
+                    ("private/cancel_all", {}), ("private/cancel", {"order_id": "1"})):
+                await socket.send_str(json.dumps({"id": 1, "method": method, "params": params}))
+                answers.append(json.loads(await socket.receive_str(timeout=10)))
+            return answers
+
+    with sim("--tier", "1", "--balance-btc", "2", "--no-spread", "--processing-us", "20000-30000",
+             "--queue-model", "power", "--queue-power", "3") as ports:
+        _, summary, combos, cancelled, missing = asyncio.run(
+            asked(f"ws://127.0.0.1:{ports['ws']}/ws/api/v2"))
+    assert summary["result"]["equity"] == 2.0
+    limits = summary["result"]["limits"]["matching_engine"]
+    assert limits["trading"]["total"] == {"rate": 30, "burst": 100}
+    assert combos["result"] == []
+    assert cancelled["result"] == 0
+    assert cancelled["usDiff"] >= 20_000
+    assert missing["error"]["code"] == 10004
+
+
 def test_faults_from_a_file(tmp_path: Path) -> None:
     plan = tmp_path / "plan.toml"
     plan.write_text('[[fault]]\nkind = "error"\nmethod = "public/test"\ncode = 13028\n')
@@ -86,12 +113,31 @@ def test_a_trace_runs_again(tmp_path: Path) -> None:
     assert json.loads(first)["1"]["bytes"] > 500
 
 
+@pytest.mark.parametrize(("text", "said"), [
+    ("# A page, with words, commas, and more\n", "line 1: is of no known format; give raw"),
+    ("a,b,c,d\n1,2,3,4\n", "line 1: is a table"),
+])
+def test_a_file_that_is_no_recording(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "page.md"
+    path.write_text(text)
+    done = subprocess.run([sys.executable, "-P", "-m", "runner", "sim", "--data", str(path)],
+                          check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert f"{path}: {said}" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize(("options", "said"), [
     (("--faults", "nowhere.toml"), "nowhere.toml"),
     (("--replay", "nowhere.trace"), "nowhere.trace"),
     (("--tls", "--tls-cert", "a", "--tls-key", "b"), "leave out"),
     (("--trace", "x", "--http-port", "0"), "leave out --http-port"),
     (("--regime", "wild"), "flash_crash"),
+    (("--tier", "9"), "1 to 4"),
+    (("--balance-btc", "-1"), "out of range"),
+    (("--processing-us", "5-1"), "write 200 or 100-400"),
+    (("--queue-model", "hopeful"), "pessimistic, proportional, power"),
+    (("--queue-power", "0"), "out of range"),
     (("--now", "tomorrow"), "write 2026-09-25T07:55"),
     (("--now", "1999-01-01"), "outside 2016 to 2100"),
     (("--maker-fee-bps", "500"), "maker fee 500 bps"),

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from connectors.replay.reader import open_recording
-from connectors.sim.market.protocol import MAKER_FEE, TAKER_FEE, Listing, Market
+from connectors.sim.market.protocol import MAKER_FEE, TAKER_FEE, Follower, Listing, Market
 from connectors.sim.market.recorded import RecordedMarket
 from connectors.sim.market.synthetic import SyntheticMarket
 
-__all__ = ["Listing", "Market", "RecordedMarket", "SyntheticMarket", "open_market"]
+__all__ = ["Follower", "Listing", "Market", "RecordedMarket", "SyntheticMarket", "open_market"]
 
 FEE_MAX = 0.01
 

@@ -2,38 +2,30 @@
 
 from datetime import UTC, date, datetime, timedelta
 
+from connectors.sim.listing import (
+    EXPIRY_HOUR,
+    QUARTER_MONTHS,
+    expiry_ms,
+    future_name,
+    month_end,
+)
 from connectors.sim.market.protocol import MAKER_FEE, TAKER_FEE, Listing
 from mmcore.types import InstrumentSpec
 
 TICK_SIZE = "0.5"
 CONTRACT_SIZE = "10"
 FRONT_MIN_DAYS = 3
-EXPIRY_HOUR = 8
-FRIDAY = 4
-QUARTER_MONTHS = (3, 6, 9, 12)
-
-
-def last_friday(year: int, month: int) -> date:
-    """Return the day a month's contract expires."""
-    after = date(year + month // 12, month % 12 + 1, 1)
-    day = after - timedelta(days=1)
-    return day - timedelta(days=(day.weekday() - FRIDAY) % 7)
 
 
 def expiries(today: date) -> tuple[date, date]:
     """Return the next month-end expiry and the next quarterly one after it."""
     months = [(today.year + (today.month - 1 + n) // 12, (today.month - 1 + n) % 12 + 1)
               for n in range(6)]
-    front = next(day for day in (last_friday(*m) for m in months)
+    front = next(day for day in (month_end(*m) for m in months)
                  if day >= today + timedelta(days=FRONT_MIN_DAYS))
-    quarter = next(last_friday(*m) for m in months
-                   if m[1] in QUARTER_MONTHS and last_friday(*m) > front)
+    quarter = next(month_end(*m) for m in months
+                   if m[1] in QUARTER_MONTHS and month_end(*m) > front)
     return front, quarter
-
-
-def future_name(day: date) -> str:
-    """Return the venue's name of a dated contract; the day is not zero padded."""
-    return f"BTC-{day.day}{day.strftime('%b%y').upper()}"
 
 
 def list_contracts(now_ns: int, maker_fee: float = MAKER_FEE,
@@ -42,10 +34,10 @@ def list_contracts(now_ns: int, maker_fee: float = MAKER_FEE,
 
     expiring: the front one expires at the next 08:00 UTC instead of the end of a month.
     """
-    def spec_of(name: str, expiry_ms: int) -> InstrumentSpec:
+    def spec_of(name: str, ends_ms: int) -> InstrumentSpec:
         return InstrumentSpec(name, tick_size=TICK_SIZE, contract_size=CONTRACT_SIZE,
                               min_amount=CONTRACT_SIZE, maker_fee=maker_fee,
-                              taker_fee=taker_fee, expiry_ms=expiry_ms)
+                              taker_fee=taker_fee, expiry_ms=ends_ms)
 
     now = datetime.fromtimestamp(now_ns // 1_000_000_000, tz=UTC)
     listings = [Listing(spec=spec_of("BTC-PERPETUAL", 0))]
@@ -53,10 +45,10 @@ def list_contracts(now_ns: int, maker_fee: float = MAKER_FEE,
     if expiring:
         days = (now.date() + timedelta(days=now.hour >= EXPIRY_HOUR), days[1])
     for number, day in enumerate(days):
-        expiry = datetime(day.year, day.month, day.day, EXPIRY_HOUR, tzinfo=UTC)
+        ends_ms = expiry_ms(day)
         listings.append(Listing(
-            spec=spec_of(future_name(day), int(expiry.timestamp()) * 1000),
+            spec=spec_of(future_name(day), ends_ms),
             settlement_period="day" if expiring and number == 0 else "month",
             instrument_id=210_000 + day.toordinal() % 10_000,
-            creation_ms=int(expiry.timestamp() - (90 + 180 * number) * 86_400) * 1000))
+            creation_ms=ends_ms - (90 + 180 * number) * 86_400_000))
     return listings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import msgspec
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from connectors.sim.exchange import Exchange
     from mmcore.types import InstrumentSpec
 
-__all__ = ["MAKER_FEE", "TAKER_FEE", "Listing", "Market"]
+__all__ = ["MAKER_FEE", "TAKER_FEE", "Follower", "Listing", "Market"]
 
 MAKER_FEE = 0.00015     # of notional, on all futures since August 2026
 TAKER_FEE = 0.00035
@@ -48,4 +48,13 @@ class Market(Protocol):
 
     def advance(self, exchange: Exchange, t_ns: int) -> int | None:
         """Apply everything due at or before t_ns, in order; return when the next is due."""
+        ...
+
+
+@runtime_checkable
+class Follower(Protocol):
+    """A market whose participants also come to contracts listed while it runs."""
+
+    def follow(self, exchange: Exchange, market: int, t_ns: int) -> int:
+        """Trade on a market too; return when `advance` is due."""
         ...

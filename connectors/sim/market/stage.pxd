@@ -49,6 +49,7 @@ cdef struct Stage:
 
 cdef void stage_set(Stage* stage, int32_t market, double tick_usd, double depth,
                     double basis_usd, double life_s) noexcept nogil
+cdef bint misplaced(const Stage* stage, double price_usd) noexcept nogil
 cdef int64_t touch_ticks(const Stage* stage, int32_t side) noexcept nogil
 cdef bint touch_missing(Exchange exchange, const Stage* stage, int32_t side) noexcept
 cdef int put_order(Exchange exchange, int64_t t_ns, const Participants* who, Stage* stage,

@@ -5,6 +5,8 @@ from connectors.sim.checks cimport SIM_OK
 from connectors.sim.orders cimport SIM_ORDER_LIMIT, OrderRequest, Outcome, SimOrder
 from mmcore.types cimport SIDE_BID, TIF_GTC, TIF_IOC, VENUE_ORDER_OPEN
 
+cdef double HOLD_TICKS = 0.9        # the latent price may leave the touch by this before it moves
+
 
 cdef void stage_set(Stage* stage, int32_t market, double tick_usd, double depth,
                     double basis_usd, double life_s) noexcept nogil:
@@ -19,10 +21,17 @@ cdef void stage_set(Stage* stage, int32_t market, double tick_usd, double depth,
         stage.pace, stage.depth = 1.0, depth
         return
     stage.touch_count, stage.near_end, stage.count = 2, 14, 18
-    stage.near_ticks, stage.far_ticks, stage.half_gap_ticks = 120, 800, 2 + market
+    stage.near_ticks, stage.far_ticks, stage.half_gap_ticks = 120, 800, 2 + min(market, 3)
     stage.pace, stage.depth = 0.06, 0.5 * depth
     stage.basis_usd = basis_usd
     stage.basis_per_s = basis_usd / life_s if life_s > 0.0 else 0.0
+
+
+cdef bint misplaced(const Stage* stage, double price_usd) noexcept nogil:
+    """Has the latent price left the stage's touch?"""
+    cdef double at = (price_usd + stage.basis_usd) / stage.tick_usd
+    cdef double hold = HOLD_TICKS + 0.5 * <double>stage.half_gap_ticks
+    return at < <double>stage.bid_ticks - hold or at > <double>(stage.bid_ticks + 1) + hold
 
 
 cdef int64_t touch_ticks(const Stage* stage, int32_t side) noexcept nogil:
@@ -41,6 +50,19 @@ cdef bint touch_missing(Exchange exchange, const Stage* stage, int32_t side) noe
     return best < own if side == SIDE_BID else best > own
 
 
+cdef void limit_request(OrderRequest* request, const Stage* stage, int32_t side,
+                        int64_t price_ticks, int64_t contracts,
+                        int32_t time_in_force) noexcept nogil:
+    """A limit order of one contract at least on the stage's book."""
+    memset(request, 0, sizeof(OrderRequest))
+    request.market = stage.market
+    request.side = side
+    request.kind = SIM_ORDER_LIMIT
+    request.time_in_force = time_in_force
+    request.price_ticks = price_ticks
+    request.amount_contracts = contracts if contracts > 0 else 1
+
+
 cdef int put_order(Exchange exchange, int64_t t_ns, const Participants* who, Stage* stage,
                    int32_t side, int32_t slot, int64_t price_ticks, int64_t contracts,
                    SyntheticCounters* counts) except -1:
@@ -50,14 +72,8 @@ cdef int put_order(Exchange exchange, int64_t t_ns, const Participants* who, Sta
     cdef const SimOrder* order = NULL
     cdef OrderRequest request
     cdef Outcome out
-    memset(&request, 0, sizeof(OrderRequest))
+    limit_request(&request, stage, side, price_ticks, contracts, TIF_GTC)
     memset(&out, 0, sizeof(Outcome))
-    request.market = stage.market
-    request.side = side
-    request.kind = SIM_ORDER_LIMIT
-    request.time_in_force = TIF_GTC
-    request.price_ticks = price_ticks
-    request.amount_contracts = contracts if contracts > 0 else 1
     request.post_only = True
     request.reject_post_only = True
     if place.order_id:
@@ -100,12 +116,6 @@ cdef int take_order(Exchange exchange, int64_t t_ns, int32_t account, const Stag
     """Send an immediate order; what finds no counterpart down to the limit is gone."""
     cdef OrderRequest request
     cdef Outcome out
-    memset(&request, 0, sizeof(OrderRequest))
+    limit_request(&request, stage, side, limit_ticks, contracts, TIF_IOC)
     memset(&out, 0, sizeof(Outcome))
-    request.market = stage.market
-    request.side = side
-    request.kind = SIM_ORDER_LIMIT
-    request.time_in_force = TIF_IOC
-    request.price_ticks = limit_ticks
-    request.amount_contracts = contracts if contracts > 0 else 1
     return exchange.submit(t_ns, -1, account, &request, &out)

@@ -12,7 +12,7 @@ from connectors.sim.market.latent cimport Latent
 from connectors.sim.market.stage cimport MakerSlot, Participants, Stage, SyntheticCounters
 
 cdef enum:
-    STAGES_MAX = 4
+    STAGES_MAX = 8
 
 
 @cython.final
@@ -32,13 +32,13 @@ cdef class SyntheticMarket:
     cdef Stage stages[STAGES_MAX]
     cdef SyntheticCounters counts
 
+    cdef int open_book(self, Exchange exchange, Stage* stage) except -1
     cdef int64_t time_ns(self, double now_s) noexcept nogil
     cdef double next_s(self) noexcept nogil
     cdef int step(self, Exchange exchange, double now_s) except -1
     cdef int publish_index(self, Exchange exchange) except -1
     cdef int jump(self, Exchange exchange) except -1
     cdef int makers_act(self, Exchange exchange, Stage* stage) except -1
-    cdef bint misplaced(self, const Stage* stage) noexcept nogil
     cdef int recentre(self, Exchange exchange, Stage* stage) except -1
     cdef int quote_touch(self, Exchange exchange, Stage* stage, int32_t side,
                          int32_t slot) except -1

@@ -6,24 +6,11 @@ from connectors.sim.market.contracts import list_contracts
 from connectors.sim.market.protocol import MAKER_FEE, TAKER_FEE
 
 from connectors.sim.market.latent cimport (
-    Regime,
-    draw_exponential,
-    draw_lognormal,
-    draw_normal,
-    latent_advance,
-    latent_jump,
-    latent_start,
-    latent_usd,
-    regime_named,
+    Regime, draw_exponential, draw_lognormal, draw_normal, latent_advance, latent_jump,
+    latent_start, latent_usd, regime_named,
 )
 from connectors.sim.market.stage cimport (
-    MAKERS,
-    pull_order,
-    put_order,
-    stage_set,
-    take_order,
-    touch_missing,
-    touch_ticks,
+    MAKERS, misplaced, pull_order, put_order, stage_set, take_order, touch_missing, touch_ticks,
 )
 from connectors.sim.rng cimport Rng, rng_below, rng_unit
 from mmcore.types cimport SIDE_ASK, SIDE_BID
@@ -31,7 +18,6 @@ from mmcore.types cimport SIDE_ASK, SIDE_BID
 cdef double NEVER = 1e300
 cdef double CONTRACT_USD = 10.0
 cdef int64_t BALANCE_E8 = 100_000_000_000_000       # a million coins: never a constraint
-cdef double HOLD_TICKS = 0.9        # the latent price may leave the touch by this before it moves
 
 # Makers. Touch of 2.3 k, 63 k, 238 k USD at p10, p50, p90: one large order that is at times away
 # and several small ones.
@@ -122,8 +108,7 @@ cdef class SyntheticMarket:
 
     def start(self, Exchange exchange not None, int64_t t_ns):
         """Open the participants' accounts, publish the index, fill the books."""
-        cdef int32_t i, side, slot
-        cdef Stage* stage
+        cdef int32_t i
         self.start_ns = t_ns
         for i in range(MAKERS):
             self.who.makers[i] = exchange.open_account(
@@ -134,14 +119,41 @@ cdef class SyntheticMarket:
             "market/arbitrageur", t_ns, BALANCE_E8, BALANCE_E8, True)
         self.publish_index(exchange)
         for i in range(self.stage_count):
-            stage = &self.stages[i]
-            stage.bid_ticks = <int64_t>floor(
-                (latent_usd(&self.latent) + stage.basis_usd) / stage.tick_usd)
-            for side in range(2):
-                for slot in range(stage.touch_count):
-                    self.quote_touch(exchange, stage, side, slot)
-                for slot in range(stage.touch_count, stage.count):
-                    self.quote_deep(exchange, stage, side, slot)
+            self.open_book(exchange, &self.stages[i])
+        return self.advance(exchange, t_ns)
+
+    cdef int open_book(self, Exchange exchange, Stage* stage) except -1:
+        """Fill a stage's book for the first time."""
+        cdef int32_t side, slot
+        stage.bid_ticks = <int64_t>floor(
+            (latent_usd(&self.latent) + stage.basis_usd) / stage.tick_usd)
+        for side in range(2):
+            for slot in range(stage.touch_count):
+                self.quote_touch(exchange, stage, side, slot)
+            for slot in range(stage.touch_count, stage.count):
+                self.quote_deep(exchange, stage, side, slot)
+        return 0
+
+    def follow(self, Exchange exchange not None, int32_t market, int64_t t_ns):
+        """Trade a dated contract listed while the market runs; return when `advance` is due.
+
+        The stage of a contract that is over makes room; without room nobody comes.
+        """
+        cdef int32_t i = 1
+        cdef object spec = exchange.specs[market]
+        cdef double life_s = spec.expiry_ms / 1000.0 - t_ns / 1e9
+        while i < self.stage_count and self.stages[i].book_s < NEVER:
+            i += 1
+        if i == STAGES_MAX or exchange.is_spread(market) or life_s <= 0.0:
+            return self.time_ns(self.next_s())
+        self.stage_count = max(self.stage_count, i + 1)
+        stage_set(&self.stages[i], market, spec.tick_usd, self.latent.regime.depth,
+                  latent_usd(&self.latent) * CARRY_A_YEAR * life_s / YEAR_S, life_s)
+        self.stages[i].book_s = self.now_s
+        self.stages[i].burst_s = self.now_s
+        exchange.market_mark(
+            t_ns, market, cents(latent_usd(&self.latent) + self.stages[i].basis_usd))
+        self.open_book(exchange, &self.stages[i])
         return self.advance(exchange, t_ns)
 
     def advance(self, Exchange exchange not None, int64_t t_ns):
@@ -200,8 +212,12 @@ cdef class SyntheticMarket:
             1.0 - self.latent.regime.premium * min(1.0, self.now_s / PREMIUM_S))))
         # A dated contract's basis outgrows the exchange's clamp of mark to index.
         for i in range(1, self.stage_count):
-            exchange.market_mark(t_ns, self.stages[i].market,
-                                 cents(price_usd + self.stages[i].basis_usd))
+            if exchange.data[self.stages[i].market].delivery_usd > 0.0:
+                self.stages[i].book_s = NEVER       # it has expired
+                self.stages[i].burst_s = NEVER
+            else:
+                exchange.market_mark(t_ns, self.stages[i].market,
+                                     cents(price_usd + self.stages[i].basis_usd))
         return 0
 
     cdef int jump(self, Exchange exchange) except -1:
@@ -216,6 +232,8 @@ cdef class SyntheticMarket:
         self.counts.jumps += 1
         for i in range(self.stage_count):
             stage = &self.stages[i]
+            if stage.book_s >= NEVER:
+                continue
             stage.hurry_s = self.now_s + HURRY_S
             stage.book_s = self.now_s + draw_exponential(rng, REPAIR_S)
             stage.taker_sign = 1 if side == SIDE_BID else -1
@@ -228,13 +246,6 @@ cdef class SyntheticMarket:
         return 0
 
     # ---------------------------------------------------------------- makers
-    cdef bint misplaced(self, const Stage* stage) noexcept nogil:
-        """Has the latent price left the stage's touch?"""
-        cdef double at = (latent_usd(&self.latent) + stage.basis_usd) / stage.tick_usd
-        cdef double hold = HOLD_TICKS + 0.5 * <double>stage.half_gap_ticks
-        return (at < <double>stage.bid_ticks - hold
-                or at > <double>(stage.bid_ticks + 1) + hold)
-
     cdef int makers_act(self, Exchange exchange, Stage* stage) except -1:
         """One maker action; the times between them come in quick pairs and slow gaps."""
         cdef Rng* rng = &self.latent.rng
@@ -249,7 +260,7 @@ cdef class SyntheticMarket:
             if self.now_s < stage.hurry_s:
                 mean_s /= HURRY_FACTOR
             stage.book_s = self.now_s + draw_exponential(rng, mean_s)
-        if self.misplaced(stage):
+        if misplaced(stage, latent_usd(&self.latent)):
             return self.recentre(exchange, stage)
         for bare in range(2):
             if touch_missing(exchange, stage, bare):

@@ -69,9 +69,12 @@ def invalid(param: str, reason: str) -> RpcError:
     return RpcError(-32602, data={"reason": reason, "param": param})
 
 
+def bad_amount() -> RpcError:
+    """Return the error of an amount that is no multiple of the lot."""
+    return invalid("amount", "must be a multiple of the minimum order size")
+
+
 def refused(code: int, limit: float | None = None) -> RpcError:
     """Return the error of an order the exchange refused; a price limit is part of the message."""
-    if code == 10021:
-        return invalid("amount", "must be a multiple of the minimum order size")
     message = MESSAGES[code]
     return RpcError(code, message if limit is None else f"{message} {limit}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from connectors.sim.margin import rates
 from connectors.sim.wire.access import AccessLog
 from connectors.sim.wire.broadcast import STATES
 from connectors.sim.wire.caller import Caller
@@ -11,6 +12,8 @@ from connectors.sim.wire.errors import RpcError, invalid
 from connectors.sim.wire.params import Params
 from connectors.sim.wire.venue import Venue, kind_of
 
+MAX_LEVERAGE = round(1.0 / rates()["initial"])
+LIQUIDATION_FEE = round(rates()["liquidation_fee"], 8)
 VERSION = "1.2.26"
 DEPTHS = (1, 5, 10, 20, 50, 100, 1000, 10000)
 FOREVER_MS = 32503708800000
@@ -105,7 +108,7 @@ class Public:
             "price_index": listing.index_name,
             "kind": kind_of(spec.name),
             "instrument_name": spec.name,
-            "max_leverage": 50, "maker_commission": spec.maker_fee,
+            "max_leverage": MAX_LEVERAGE, "maker_commission": spec.maker_fee,
             "taker_commission": spec.taker_fee,
             "instrument_type": "reversed" if spec.inverse else "linear",
             "expiration_timestamp": spec.expiry_ms or FOREVER_MS,
@@ -114,7 +117,7 @@ class Public:
             "instrument_id": listing.instrument_id,
             "min_trade_amount": spec.lot_contracts * spec.contract_size,
             "future_type": "reversed" if spec.inverse else "linear",
-            "max_liquidation_commission": 0.01, "max_non_default_leverage": 5,
+            "max_liquidation_commission": LIQUIDATION_FEE, "max_non_default_leverage": 5,
             "block_trade_commission": 0.00025, "block_trade_min_trade_amount": 200000,
             "block_trade_tick_size": 0.01,
             "settlement_currency": base if spec.inverse else "USDC",

@@ -12,7 +12,7 @@ from mmcore.types import InstrumentSpec
 
 FIRST_ID = 220_000
 PERPETUAL = "BTC-PERPETUAL"
-QUEUE_MODELS = ("pessimistic", "proportional", "power")     # QueueKind, by number
+QUEUE_MODELS = ("pessimistic", "proportional", "power", "log")     # QueueKind, by number
 
 
 def dated(name: str, ends_ms: int, like: InstrumentSpec) -> InstrumentSpec:
@@ -67,7 +67,7 @@ class Roll:
             return []
         self.due_ms = now_ns // 1_000_000
         return [(dated(future_name(day), expiry_ms(day), self.like), "btc_usd", False)
-                for day, _ in listed(now_ns, weekly=0)]
+                for day, _ in listed(now_ns)]
 
     def on_listing(self, market: int, period: str = "month") -> None:
         """Let clients see a contract the exchange has just listed."""

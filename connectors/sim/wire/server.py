@@ -14,7 +14,7 @@ from picows import WSUpgradeRequest
 
 from connectors.sim.exchange import Exchange
 from connectors.sim.faults import FaultPlan, Faults
-from connectors.sim.market import Listing, Market
+from connectors.sim.market import Follower, Listing, Market
 from connectors.sim.wire.auth import Auth
 from connectors.sim.wire.broadcast import Broadcast
 from connectors.sim.wire.channels import Subscriptions
@@ -24,6 +24,7 @@ from connectors.sim.wire.errors import RpcError
 from connectors.sim.wire.history import History
 from connectors.sim.wire.http import HttpFront
 from connectors.sim.wire.methods import REQUEST_MAX, Methods
+from connectors.sim.wire.peek import id_of, method_of
 from connectors.sim.wire.platform import Platform
 from connectors.sim.wire.roll import Roll, add_spread, set_queues
 from connectors.sim.wire.secondly import Secondly
@@ -135,6 +136,7 @@ class SimServer:
         self.sessions: set[Session] = set()
         self.unsent: list[Session] = []
         self.market_due_ns: int | None = None
+        self.newly_listed: list[int] = []
         self.market_started = False
         self.beats_due_ns = 0
         self.second = 0
@@ -216,6 +218,8 @@ class SimServer:
             self.market_due_ns = self.market.advance(self.exchange, t_ns)
             self.market_ended()
         self.exchange.advance(t_ns)
+        if self.newly_listed:
+            self.follow_listings(t_ns)
 
     def run_due(self, t_ns: int) -> None:
         """Advance, beat, send, and set the timer for what comes next."""
@@ -281,6 +285,14 @@ class SimServer:
         """Tell those who follow creations; the market's participants come to it."""
         self.broadcast.tell_listed(market, {
             **self.methods.public.instrument_view(market), "timestamp": t_ns // MS})
+        self.newly_listed.append(market)    # the exchange is busy now
+
+    def follow_listings(self, t_ns: int) -> None:
+        """Let the market's participants come to what was listed since."""
+        newly, self.newly_listed = self.newly_listed, []
+        if isinstance(self.market, Follower) and self.market_due_ns is not None:
+            for market in newly:
+                self.market_due_ns = self.market.follow(self.exchange, market, t_ns)
 
     # ---- connections
     def note(self, kind: str, session: Session | None, payload: bytes = b"") -> None:
@@ -367,29 +379,6 @@ class SimServer:
     def ports(self) -> dict[str, Any]:
         """Return what `mm sim` prints first."""
         return {"ws": self.ws_port, "http": self.http_port}
-
-
-class Named(msgspec.Struct):
-    """What a fault needs of a request before anybody has judged it."""
-
-    method: Any = None
-    id: Any = None
-
-
-def named(payload: bytes) -> Named:
-    try:
-        return msgspec.json.decode(payload, type=Named)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return Named()
-
-
-def method_of(payload: bytes) -> str:
-    return str(named(payload).method)
-
-
-def id_of(payload: bytes) -> Any:
-    found = named(payload).id
-    return found if isinstance(found, int | str | float) else None
 
 
 async def serve(config: SimConfig, clock: Callable[[], int] | None = None) -> SimServer:

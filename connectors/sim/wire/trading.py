@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from connectors.sim.wire.caller import Caller
-from connectors.sim.wire.errors import RpcError, invalid, refused
+from connectors.sim.wire.errors import RpcError, bad_amount, invalid, refused
 from connectors.sim.wire.later import settled
 from connectors.sim.wire.params import Params
 from connectors.sim.wire.stops import order_kind, trigger_of, trigger_ticks
@@ -135,11 +135,11 @@ class Trading:
             found = (spec.contracts(amount) if amount is not None
                      else spec.contracts((contracts or 0.0) * spec.contract_size))
         except ValueError:
-            raise refused(10021) from None
+            raise bad_amount() from None
         if amount is not None and contracts is not None and found != contracts:
             raise invalid("contracts", "amount and contracts do not agree")
         if found <= 0 or found % spec.lot_contracts:
-            raise refused(10021)
+            raise bad_amount()
         return found
 
     # ---- queries

@@ -5,6 +5,7 @@ from connectors.sim.account cimport (
     Account, Position, average_price_of, currency_of, profit_at,
 )
 from connectors.sim.exchange cimport Exchange
+from connectors.sim.margin import rates
 from connectors.sim.margin cimport initial_margin, maintenance_margin
 from connectors.sim.marking cimport MarketData, delivery_estimate
 from connectors.sim.matching cimport MatchBook
@@ -26,6 +27,7 @@ CANCEL_REASONS = (None, "user_request", "cancel_on_disconnect", "edit_post_only_
                   "order_overlap", "settlement", "user_request", "autoliquidation",
                   "mmp_trigger", None)
 CURRENCIES = ("BTC", "USDC")
+cdef object MAX_LEVERAGE = round(1.0 / rates()["initial"])
 TRIGGERS_BY = ("mark_price", "index_price", "last_price")
 
 
@@ -235,7 +237,7 @@ cdef dict position_view(Exchange exchange, int32_t account, int32_t market, bint
     view["realized_profit_loss"] = (position.realized_e8 + position.funding_e8) / 1e8
     view["total_profit_loss"] = total
     view["realized_funding"] = position.funding_e8 / 1e8
-    view["leverage"] = 50
+    view["leverage"] = MAX_LEVERAGE
     view["size_currency"] = round(delta, 9)
     if full:
         view["estimated_liquidation_price"] = None

@@ -28,7 +28,10 @@ NAMES = ("instrument_name", "currency", "amount", "contracts", "price", "type", 
          "client_secret", "refresh_token", "timestamp", "signature", "nonce", "valid_until",
          "offset", "continuation", "extended", "access_token", "query", "mmp", "trigger",
          "trigger_price", "quotes", "mmp_group", "quote_id", "trades", "frozen_time",
-         "quantity_limit", "cancel_type")
+         "quantity_limit", "cancel_type", "legs", "combo_id", "state", "detailed",
+         "freeze_quotes", "include_combos", "wait_for_response", "currency_pair",
+         "search_start_timestamp")
+DATED, SPREAD = "BTC-25SEP26", "BTC-FS-25SEP26_PERP"
 VALUES: tuple[Any, ...] = (
     None, True, False, 0, 1, -1, 10, 100, 0.5, -0.0, 1e308, -1e308, 1e-300, 2**63, -2**63, 10**30,
     "", "BTC", "USDC", "ETH", "any", PERP, "BTC-25DEC26", "raw", "limit", "market", "10", "1e5",
@@ -36,7 +39,10 @@ VALUES: tuple[Any, ...] = (
     "refresh_token", "\u0000", "\ud7ff\U0001F40D", "x" * 500, [], {}, [1], ["a"], [None], {"a": 1},
     [f"book.{PERP}.raw"], [f"trades.{PERP}.100ms", "nonsense", "user.changes.any.any.raw"],
     67500.0, 67499.5, 60000, "1048576", "1099511627776", EPOCH_NS // MS, [[]], [{}],
-    [{"instrument_name": PERP, "bid": {"price": 67000, "amount": 10}}])
+    [{"instrument_name": PERP, "bid": {"price": 67000, "amount": 10}}],
+    [{"instrument_name": PERP, "direction": "buy", "amount": 10},
+     {"instrument_name": DATED, "direction": "sell", "amount": 10}],
+    ["BTC", "USDC"], DATED, SPREAD, "btc_usd", "future_combo", "trigger_all", "instrument_kind")
 
 
 class Listener(Caller):

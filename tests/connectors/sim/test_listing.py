@@ -22,22 +22,20 @@ def test_month_ends_are_last_fridays() -> None:
 def test_what_is_listed_on_a_date() -> None:
     found = listed(at(2026, 11, 22, 12))
     assert [(future_name(day), period) for day, period in found] == [
-        ("BTC-27NOV26", "month"), ("BTC-4DEC26", "week"), ("BTC-25DEC26", "month"),
-        ("BTC-26MAR27", "month")]
+        ("BTC-27NOV26", "month"), ("BTC-25DEC26", "month"), ("BTC-26MAR27", "month")]
 
 
 def test_a_contract_goes_at_eight_on_its_day() -> None:
     assert names(at(2026, 11, 27, 7, 59))[0] == "BTC-27NOV26"
     after = names(at(2026, 11, 27, 8))
-    assert after[:3] == ["BTC-4DEC26", "BTC-11DEC26", "BTC-25DEC26"]
-    assert "BTC-29JAN27" in after
+    assert after == ["BTC-25DEC26", "BTC-29JAN27", "BTC-26MAR27"]
 
 
 def test_at_least_two_of_every_length_on_every_day_of_years() -> None:
     day_ns = 86_400 * 10**9
     for n in range(1000):
         found = listed(at(2026, 1, 1) + n * day_ns)
-        assert len(found) >= 4
+        assert len(found) >= 2
         assert all(day.weekday() == 4 for day, _ in found)
         assert all(expiry_ms(day) * 10**6 > at(2026, 1, 1) + n * day_ns for day, _ in found)
         assert sum(1 for day, _ in found if day.month in (3, 6, 9, 12) and day == month_end(

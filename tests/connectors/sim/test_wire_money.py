@@ -57,6 +57,8 @@ async def trade_and_settle(server: SimServer) -> Any:
         "queries": [(await result(client, "private/get_transaction_log", **SPAN,
                                   query=query))["logs"]
                     for query in ("settlement", "delivery", "trade open buy", "deposit")],
+        "books": [await result(client, "public/get_order_book", instrument_name=name, depth=5)
+                  for name in (NEAR, "BTC-27NOV26", "BTC-25DEC26")],
         "created": client.data("instrument.creation.any.any"),
         "refused": refused}
 
@@ -120,3 +122,14 @@ def test_new_contracts_are_announced(day: Any) -> None:
     assert names == ["BTC-27NOV26", "BTC-25DEC26"]
     assert {one["state"] for one in day["created"]} == {"open"}
     assert all("tick_size" in one and "timestamp" in one for one in day["created"])
+
+
+def test_participants_come_to_new_contracts_and_leave_old_ones(day: Any) -> None:
+    old, *new = day["books"]
+    assert old["state"] == "delivered"
+    assert old["bids"] == old["asks"] == []
+    for book in new:
+        assert book["state"] == "open"
+        assert (len(book["bids"]), len(book["asks"])) == (5, 5)
+        assert book["bids"][0][0] < book["mark_price"] < book["asks"][0][0]
+    assert new[0]["mark_price"] < new[1]["mark_price"]      # carry grows with time
