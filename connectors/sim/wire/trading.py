@@ -16,6 +16,7 @@ LIMIT, MARKET = 0, 1
 TIMES_IN_FORCE = ("good_til_cancelled", "immediate_or_cancel", "fill_or_kill", "good_til_day")
 SELF_TRADE_MODES = ("reject_taker", "cancel_maker")
 LABEL_MAX = 64
+NOT_HERE = ("linked_order_type", "otoco_config", "display_amount", "advanced", "trigger_offset")
 OPEN_TYPES: dict[str, tuple[str, ...]] = {      # of get_open_orders: beginnings of order types
     "all": ("",), "limit": ("limit",), "trigger_all": ("stop_", "take_"), "stop_all": ("stop_",),
     "stop_limit": ("stop_limit",), "stop_market": ("stop_market",), "take_all": ("take_",),
@@ -34,6 +35,9 @@ class Trading:
     # ---- orders
     def place(self, caller: Caller, params: Params, t_ns: int, side: int) -> Any:
         market = self.venue.market(params)
+        for name in NOT_HERE:
+            if params.values.get(name) is not None:
+                raise invalid(name, "not available on this exchange")
         kind, trigger = order_kind(params)
         tif = TIMES_IN_FORCE.index(
             params.choice("time_in_force", TIMES_IN_FORCE, "good_til_cancelled"))

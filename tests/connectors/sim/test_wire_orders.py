@@ -48,6 +48,11 @@ def test_trading_from_order_to_money() -> None:
             "code": -32602, "data": {"reason": "invalid_order_id", "param": "order_id"},
             "message": "Invalid params"}
 
+        for name, value in (("linked_order_type", "one_cancels_other"), ("display_amount", 10),
+                            ("type", "trailing_stop"), ("type", "market_limit")):
+            refused = (await client.call("private/buy", instrument_name=PERP, amount=20,
+                                         price=59000, **{name: value}))["error"]
+            assert (refused["code"], refused["data"]["param"]) == (-32602, name)
         for label in ("a", "a", "b"):
             await client.result("private/buy", instrument_name=PERP, amount=10, price=59000,
                                 label=label)
