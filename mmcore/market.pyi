@@ -41,6 +41,8 @@ class Explanation(TypedDict):
     take: str
     take_contracts: int
 
+def explain_record(record: bytes) -> Explanation: ...
+
 @disjoint_base
 class Market:
     def __init__(self, spec: InstrumentSpec, params: Params, index: int) -> None: ...

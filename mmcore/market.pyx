@@ -1,5 +1,6 @@
 """See market.pxd."""
 from libc.math cimport exp2
+from libc.string cimport memcpy
 
 from mmcore.alpha import TERM_NAMES
 from mmcore.reaction cimport react_to_fill, react_to_mid, stance_of
@@ -39,6 +40,16 @@ cdef dict explain(const Why* why):
             "regime": Regime(why.regime).name,
             "removed": (why.removed[0], why.removed[1]),
             "take": TakeReason(why.take).name, "take_contracts": why.take_contracts}
+
+
+def explain_record(bytes record not None):
+    """A JOURNAL_WHY record as the dict Market.why() gave; ValueError where it is no such one."""
+    cdef Why why
+    if len(record) != sizeof(Why):
+        raise ValueError(f"a why record has {sizeof(Why)} bytes here, not {len(record)}; read the "
+                         "journal with the version that wrote it")
+    memcpy(&why, <const char*>record, sizeof(Why))
+    return explain(&why)
 
 
 cdef class Market:

@@ -154,9 +154,15 @@ def sim(
 def replay(
     folder: Annotated[Path, typer.Argument(help="Folder of a session's journal (*.mmj).")],
     as_json: Annotated[bool, typer.Option("--json", help="Figures as JSON.")] = False,
+    why: Annotated[bool, typer.Option("--why", help="Print how each decision that changed "
+        "orders came to be, a JSON line each, and replay nothing.")] = False,
 ) -> None:
     """Run a journal through the same engine and compare the outbound bytes."""
     from runner.replay import main as compare
+    from runner.replay import tell_why
+
+    if why:
+        raise typer.Exit(tell_why(folder))
 
     raise typer.Exit(compare(folder, as_json=as_json))
 

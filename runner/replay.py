@@ -15,6 +15,7 @@ from connectors.replay.drive import PayloadSink
 from connectors.replay.journal import JournalDamagedError, read_journal
 from connectors.replay.replay import JournalReplay, ReplayStoppedError
 from mmcore.journal import JournalKind
+from mmcore.market import explain_record
 from mmcore.publish import summary
 from runner.assemble import make_engine
 from runner.config_keys import Instrument, engine_numbers
@@ -67,6 +68,28 @@ def replay(folder: Path) -> tuple[list[JournalReplay], str]:
     except JournalDamagedError as error:
         stopped = stopped or str(error)
     return sessions, stopped
+
+
+def tell_why(folder: Path) -> int:
+    """Print the why record of every decision that changed orders, a JSON line each."""
+    names: list[str] = []
+    told = 0
+    try:
+        for record in read_journal(folder):
+            if record.kind == JournalKind.JOURNAL_HEADER:
+                names = [data["instrument_name"]
+                         for data in msgspec.json.decode(record.payload)["instruments"]]
+            elif record.kind == JournalKind.JOURNAL_WHY:
+                known = record.source < len(names)
+                line = {"now_ns": record.now_ns,
+                        "instrument": names[record.source] if known else str(record.source),
+                        **explain_record(record.payload)}
+                sys.stdout.write(msgspec.json.encode(line).decode() + "\n")
+                told += 1
+    except (ValueError, OSError, JournalDamagedError) as error:
+        sys.stderr.write(f"mm: {folder}: {error}\n")
+        return EXIT_USAGE if not told else EXIT_FAILURE
+    return EXIT_CLEAN
 
 
 def main(folder: Path, *, as_json: bool) -> int:

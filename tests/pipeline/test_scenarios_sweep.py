@@ -4,10 +4,17 @@ The report calls "sold at 30,010, bought back at 30,060" a profit of 50 USD. It 
 per BTC and two maker fees (SPEC D11); the figures below say so to the satoshi.
 """
 
+import json
+from pathlib import Path
+
 import pytest
 from scripted_market import ASK, BID, Look, Scene, Script, ScriptedMarket
 
+from connectors.replay.journal import Record
+from mmcore.journal import JournalKind
+from mmcore.market import explain_record
 from mmcore.types import RemovedReason
+from runner.replay import tell_why
 
 SETS = ("quote.base_half_spread_bps=0", "quote.min_half_spread_usd=10",
         "signals.sweep_bps=2", "orders.momentum_ms=500", "orders.post_fill_hold_ms=1000",
@@ -127,3 +134,29 @@ def test_what_nobody_sold_is_taken(alone: Scene) -> None:
     assert takes[0].at_s == pytest.approx(13.1, abs=0.3)
     assert takes[0].why["take_contracts"] == 60
     assert removed(takes[0])[BID] & RemovedReason.REMOVED_COVER
+
+
+def test_the_journal_says_why_each_decision_came_to_be(covered: Scene) -> None:
+    records = [explain_record(payload) for kind, _, payload in covered.session.records()
+               if kind == JournalKind.JOURNAL_WHY]
+    assert covered.looks[-1].why["reference_source"] == records[-1]["reference_source"]
+    # the fill comes before the print: the bid goes for it, and the sweep finds nothing left to pull
+    swept = next(r for r in records if r["removed"][BID] & RemovedReason.REMOVED_HOLD)
+    assert swept["half_usd"] == pytest.approx(10.0, rel=1e-3)
+    cover = [r for r in records if r["removed"][ASK] & RemovedReason.REMOVED_COVER]
+    assert cover[0]["reference_usd"] == 30_075.0
+    assert cover[0]["position_btc"] == pytest.approx(-600 / 30_000, rel=0.01)
+    with pytest.raises(ValueError, match="version that wrote it"):
+        explain_record(b"short")
+
+
+def test_the_command_prints_them_a_line_each(covered: Scene, monkeypatch: pytest.MonkeyPatch,
+                                             capsys: pytest.CaptureFixture[str]) -> None:
+    records = [Record(kind, 0, now_ns, payload)
+               for kind, now_ns, payload in covered.session.records()]
+    monkeypatch.setattr("runner.replay.read_journal", lambda _: iter(records))
+    assert tell_why(Path("anywhere")) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(lines) == sum(record.kind == JournalKind.JOURNAL_WHY for record in records)
+    assert {line["instrument"] for line in lines} == {"BTC-PERPETUAL"}
+    assert any(line["removed"][BID] & RemovedReason.REMOVED_HOLD for line in lines)
