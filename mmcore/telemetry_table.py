@@ -221,6 +221,8 @@ PROCESS_METRICS: tuple[Metric, ...] = (
     counter("log_lost_records", "Log records that found no room"),
     counter("recorder_restarts", "Times the journal's recorder was started again"),
     counter("exporter_restarts", "Times this exporter was started again"),
+    counter("guard_restarts", "Times the guard was started again"),
+    gauge("guard_warm", "1 while the guard, the second path of cancels, reaches the venue"),
     gauge("exporter_port_taken", "1 while another program has the metrics port"),
     gauge("exporter_port", "Port that serves the metrics; 0 while none"),
     gauge("drawdown_limit_btc", "telemetry.drawdown_limit_btc"),

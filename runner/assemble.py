@@ -14,7 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from connectors.deribit.client import DeribitClient
-from connectors.deribit.connection import ClientConfig, fetch_instruments
+from connectors.deribit.connection import ClientConfig, Held, fetch_instruments
 from connectors.deribit.encode import Encoder
 from connectors.deribit.feed import DeribitFeed
 from connectors.deribit.instruments import resolve, spec_of
@@ -28,6 +28,7 @@ from mmcore.types import InstrumentSpec
 from runner.config import Config, Credentials
 from runner.config_keys import Instrument
 from runner.micro_price import Table
+from runner.proxy import proxy_url
 from runner.reactor import Reactor
 from runner.time_windows import TimeWindow
 from runner.watch import Watch
@@ -54,15 +55,19 @@ async def assemble(
     page_memory: mmap.mmap | bytearray,
     rng: random.Random, clock: Callable[[], int] | None = None,
     use_aiofastnet: bool | None = None, build: str = "",
+    wall_ms: Callable[[], int] | None = None, held: tuple[Held, ...] = (),
 ) -> Maker:
     """Ask the venue for its instruments and build the maker for them.
 
     clock: ns, None for CLOCK_MONOTONIC. rng: labels, jitter, nonces. use_aiofastnet: False where
-    transports are in memory. build: version for the journal's header. Raises ValueError where an
-    instrument cannot be had, and what fetch_instruments raises.
+    transports are in memory. build: version for the journal's header. wall_ms: this machine's
+    clock, which a live venue's must agree with. held: by instrument, what a process that was
+    killed held; the venue tells the trades since. Raises ValueError where an instrument cannot
+    be had, and what fetch_instruments raises.
     """
     listed, venue_ms = await fetch_instruments(
-        url, ca_file=config.venue.ca_file or None, use_aiofastnet=use_aiofastnet)
+        url, ca_file=config.venue.ca_file or None, use_aiofastnet=use_aiofastnet,
+        proxy=proxy_url(config))
     chosen = resolve([i.name for i in config.instrument], listed, venue_ms,
                      wind_down_h=max(config.expiry.wind_down_h, config.expiry.min_days * 24))
     specs = [spec_of(data) for data in chosen]
@@ -74,13 +79,17 @@ async def assemble(
     encoder = Encoder(specs, labels, mask_seed=seed)
     sink = DeribitSink(engine, encoder)
     engine.attach(sink)
-    session = DeribitSession(DeribitFeed(engine, specs, labels), sink, clock)
+    feed = DeribitFeed(engine, specs, labels)
+    session = DeribitSession(feed, sink, clock)
+    data = (DeribitSession(feed, sink, clock, orders=False) if config.venue.split_connections
+            else None)
     journal.write(JournalKind.JOURNAL_HEADER, 0, session.now_ns(), msgspec.json.encode({
         "build": build, "config": msgspec.json.decode(config.redacted_json()),
         "fingerprint": config.fingerprint(), "run": run, "url": url,
         "instruments": [msgspec.to_builtins(data) for data in chosen]}))
-    client = DeribitClient(client_config(config, secrets, url, use_aiofastnet), session, specs,
-                           rng=rng)
+    settings = client_config(config, secrets, url, use_aiofastnet, wall_ms)
+    client = DeribitClient(msgspec.structs.replace(settings, held=held), session, specs, rng=rng,
+                           data=data)
     page = TelemetryPage(
         page_memory, names=[spec.name for spec in specs],
         info={"version": build, "config": config.fingerprint(), "venue": url,
@@ -111,13 +120,20 @@ def make_engine(values: dict[str, float], entries: Sequence[Instrument],
 
 
 def client_config(config: Config, secrets: Credentials, url: str,
-                  use_aiofastnet: bool | None) -> ClientConfig:
+                  use_aiofastnet: bool | None,
+                  wall_ms: Callable[[], int] | None = None) -> ClientConfig:
     known: dict[str, Any] = {
         "url": url, "client_id": secrets.client_id, "client_secret": secrets.client_secret,
         "auth": AUTH[config.venue.auth], "session_name": config.venue.label_prefix,
         "ca_file": config.venue.ca_file or None, "heartbeat_s": config.venue.heartbeat_s,
         "requote_orders": 2 * config.quote.levels * len(config.instrument),
-        "position": config.start.position, "stop_deadline_s": config.shutdown.deadline_s,
+        "position": config.start.position, "foreign_orders": config.start.foreign_orders,
+        "proxy": proxy_url(config),
+        "dead_after_s": config.venue.dead_after_s,
+        # A key of the embedded class may do everything, and its clock is this machine's.
+        "strict_key": config.profile == "live",
+        "wall_ms": wall_ms if config.profile == "live" else None,
+        "stop_deadline_s": config.shutdown.deadline_s,
         "use_aiofastnet": use_aiofastnet,
         # The reactor ticks, also while there is no connection.
         "tick_s": 0.0,

@@ -37,6 +37,7 @@ class Child:
                  cpu: int = -1) -> None:
         """Start it. capture: its standard output comes to us. cpu: pin it there, -1: do not."""
         self.name = module.rpartition(".")[2]
+        self.unread = b""       # of its output: the beginning of a line
         self.process = subprocess.Popen(
             python_command(module, *arguments), stdin=subprocess.PIPE,
             stdout=subprocess.PIPE if capture else None, env=python_environment(),
@@ -53,6 +54,27 @@ class Child:
         """Return the first line of the child's output; empty where it ended or said nothing."""
         ready, _, _ = select.select([self.output], [], [], timeout_s)
         return self.output.readline() if ready else b""
+
+    def say(self, line: bytes) -> bool:
+        """Write one short line to the child without ever waiting; False where it cannot be."""
+        pipe = self.process.stdin
+        if pipe is None or pipe.closed:
+            return False
+        os.set_blocking(pipe.fileno(), False)
+        try:
+            return os.write(pipe.fileno(), line) == len(line)
+        except OSError:     # it has gone, or does not read
+            return False
+
+    def heard(self) -> list[bytes]:
+        """Return the whole lines the child has written since the last time, without waiting."""
+        os.set_blocking(self.output.fileno(), False)
+        try:
+            self.unread += os.read(self.output.fileno(), 65536)
+        except OSError:     # nothing there
+            return []
+        *lines, self.unread = self.unread.split(b"\n")
+        return lines
 
     def running(self) -> bool:
         return self.process.poll() is None

@@ -93,6 +93,8 @@ class Config(Struct, frozen=True, kw_only=True):
         sections = {name: msgspec.to_builtins(getattr(self, name)) for name in SECTIONS}
         for name in ("client_id", "client_secret"):
             sections["venue"][name] = "redacted" if sections["venue"][name] else ""
+        if "@" in sections["venue"]["proxy"]:
+            sections["venue"]["proxy"] = "redacted"
         sections["signals"]["micro_table"] = self.micro_table
         sections["quote"]["window"] = [msgspec.to_builtins(w) for w in self.windows]
         return msgspec.json.encode(sections, order="sorted")

@@ -35,6 +35,12 @@ class Venue(Section, frozen=True):
     auth: Annotated[Literal["credentials", "signature"],
                     key("", "Send the secret, or sign with it.")] = "credentials"
     ca_file: Annotated[str, key("path", "Certificates to trust instead of the system's.")] = ""
+    proxy: Annotated[str, key("URL", "HTTP proxy, http://host:port; env:NAME or file:PATH where it "
+                              "holds a password; empty: none.")] = ""
+    split_connections: Annotated[bool, key("", "Market data over a connection of its own; orders "
+                                           "keep theirs.")] = False
+    dead_after_s: Annotated[float, key("s", "A connection without a sign of life for so long is "
+                                       "given up.", 0.5, 60.0)] = 3.0
     heartbeat_s: Annotated[int, key("s", "Interval after which the venue tests the connection.",
                                     10, 600)] = 10
     label_prefix: Annotated[str, key("", "First part of the label of every order; marks ours.")
@@ -168,6 +174,10 @@ class Runtime(Section, frozen=True):
                                    -1, 4095)] = -1
     spin: Annotated[bool, key("", "Never sleep: one CPU at 100 % for less wake-up latency.")
                     ] = False
+    guard: Annotated[bool, key("", "Start the helper that cancels over HTTP when the reactor's own "
+                               "way is silent or the reactor hangs.")] = True
+    hang_s: Annotated[float, key("s", "A loop that stands still for so long is ended by the guard, "
+                                 "its orders cancelled.", 0.5, 600.0)] = 5.0
     state_dir: Annotated[str, key("path", "State folder; empty: the user's own, per venue and "
                                   "client id; temporary with the embedded exchange.")] = ""
     instance: Annotated[str, key("", "Name of this maker where several share venue and client "
@@ -179,6 +189,9 @@ class Start(Section, frozen=True):
 
     position: Annotated[Literal["adopt", "refuse"],
                         key("", "Trade on with an open position, or do not start.")] = "adopt"
+    foreign_orders: Annotated[Literal["halt", "cancel"],
+                              key("", "Orders of the account that are not ours: do not trade until "
+                                  "they are gone, or cancel them.")] = "halt"
 
 
 class Shutdown(Section, frozen=True):

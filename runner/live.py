@@ -5,6 +5,7 @@ no terminal, HTTP or compression library; those live in the helpers.
 """
 
 import asyncio
+import logging
 import mmap
 import os
 import random
@@ -17,6 +18,7 @@ from typing import Any
 import msgspec
 import uvloop
 
+from connectors.deribit.reconcile import UnfitConfigError
 from connectors.deribit.rpc import RpcError
 from connectors.deribit.session import CONNECT_ERRORS
 from mmcore.journal import Journal
@@ -34,6 +36,7 @@ from runner.options import (
     RunOptions,
 )
 from runner.processes import EXCHANGE_REGIME, HelperError, Helpers
+from runner.proxy import proxy_url
 from runner.reactor import Signals, freeze_garbage, pin
 from runner.report import report_text, session_summary, summary_json
 from runner.shutdown import leave
@@ -42,7 +45,16 @@ from runner.state import StateError, StateFolder, map_file
 RING_HEADER_BYTES = 4096
 AUTH_METHOD = "public/auth"
 POLL_S = 0.1
+log = logging.getLogger("mm.run")
 START_ERRORS: tuple[type[Exception], ...] = (*CONNECT_ERRORS, RpcError)
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """Why a session ends; code is the exit code of a fault."""
+
+    reason: str
+    fault: str = ""
+    code: int = EXIT_FAILURE
 
 
 class Outcome(msgspec.Struct):
@@ -60,6 +72,7 @@ def main(options: RunOptions) -> int:
     try:
         config = load(path, options.sets, options.venue)
         secrets = credentials(config)
+        proxy_url(config)       # a wrong one is told now
     except ConfigError as error:
         return refuse(error.lines, EXIT_USAGE)
     try:
@@ -139,6 +152,8 @@ def trade(config: Config, secrets: Credentials, options: RunOptions, folder: Sta
             helpers.start_exporter(page)
         if not options.headless:
             helpers.start_view(page, title(config))
+        if config.runtime.guard:
+            helpers.start_guard(secrets)
     except (HelperError, StateError) as error:
         return Outcome("error", EXIT_FAILURE, str(error))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -155,7 +170,7 @@ async def session(config: Config, secrets: Credentials, options: RunOptions, url
     try:
         maker = await assemble(
             config, secrets, url=url, journal=journal, page_memory=page_memory,
-            rng=random.Random(), build=product_build())
+            rng=random.Random(), build=product_build(), wall_ms=lambda: int(time.time() * 1000))
     except START_ERRORS as error:       # first: an untrusted certificate is a ValueError too
         return Outcome("error", EXIT_FAILURE,
                        f"{url}: {str(error) or type(error).__name__}; run mm doctor")
@@ -165,13 +180,19 @@ async def session(config: Config, secrets: Credentials, options: RunOptions, url
     maker.watch.add(writer.facts)
     freeze_garbage()
     maker.watch.watch_garbage()
+    maker.client.second_path = helpers.guard.cancel
+    maker.reactor.beat = helpers.guard.beat
     maker.reactor.start(spin=config.runtime.spin)
     keeping = asyncio.ensure_future(maker.client.run())
+    verified = False
     try:
-        reason, fault = await until_the_end(maker, keeping, signals, options.duration_s, helpers)
-        if fault and not orders_sent(maker):
+        try:
+            ending = await until_the_end(maker, keeping, signals, options.duration_s, helpers)
+        except Exception as error:      # a mistake of ours is a way out like any other
+            log.exception("the session ends by an exception")
+            ending = Ending("error", f"{type(error).__name__}: {error}; see mm.log")
+        if ending.fault and not orders_sent(maker):
             maker.session.close()       # nothing to cancel, and perhaps no login to cancel with
-            verified = False
         else:
             verified = await leave(maker.client, maker.session, config.shutdown.deadline_s,
                                    signals.hurry)
@@ -179,12 +200,12 @@ async def session(config: Config, secrets: Credentials, options: RunOptions, url
         maker.reactor.stop()
         keeping.cancel()
         await asyncio.wait({keeping})
-    return closed(maker, reason, fault, verified=verified)
+    return closed(maker, ending, verified=verified)
 
 
 async def until_the_end(maker: Maker, keeping: "asyncio.Future[None]", signals: Signals,
-                        duration_s: float | None, helpers: Helpers) -> tuple[str, str]:
-    """Wait for a signal, the duration, or a start that cannot be; return reason and fault."""
+                        duration_s: float | None, helpers: Helpers) -> Ending:
+    """Wait for a signal, the duration, or a start that cannot be; say which it was."""
     loop = asyncio.get_running_loop()
     end_s = loop.time() + duration_s if duration_s is not None else None
     leaving = asyncio.ensure_future(signals.leave.wait())
@@ -193,19 +214,22 @@ async def until_the_end(maker: Maker, keeping: "asyncio.Future[None]", signals: 
             waited: set[asyncio.Future[Any]] = {leaving, keeping}
             await asyncio.wait(waited, timeout=POLL_S, return_when=asyncio.FIRST_COMPLETED)
             if leaving.done():
-                return signals.name, ""
+                return Ending(signals.name)
             if keeping.done():
                 error = keeping.exception()
-                return "error", str(error) if error else "the connection's keeper ended"
+                code = EXIT_USAGE if isinstance(error, UnfitConfigError) else EXIT_FAILURE
+                return Ending("error", str(error) if error else "the connection's keeper ended",
+                              code)
             broken = helpers.mend()
             if broken:
-                return "error", broken
+                return Ending("error", broken)
             # A refused login will be refused again; any other loss is worth another attempt.
             refused = maker.client.error
             if isinstance(refused, RpcError) and refused.method == AUTH_METHOD:
-                return "error", f"{refused}; check venue.client_id and venue.client_secret"
+                return Ending("error",
+                              f"{refused}; check venue.client_id and venue.client_secret")
             if end_s is not None and loop.time() >= end_s:
-                return "duration", ""
+                return Ending("duration")
     finally:
         leaving.cancel()
 
@@ -215,14 +239,15 @@ def orders_sent(maker: Maker) -> bool:
     return bool(session_summary(maker.engine, "")["orders_new"])
 
 
-def closed(maker: Maker, reason: str, fault: str, *, verified: bool) -> Outcome:
+def closed(maker: Maker, ending: Ending, *, verified: bool) -> Outcome:
     """Judge a session that has ended."""
+    reason, fault = ending.reason, ending.fault
     if not verified and orders_sent(maker):
         fault = fault or "the venue did not confirm that no order is left; look there now"
         return Outcome(reason, EXIT_NOT_FLAT, fault, maker)
     if maker.engine.risk.state == RiskState.RISK_KILLED:
         return Outcome("killed", EXIT_KILLED, fault or "the engine was killed; see mm.log", maker)
-    return Outcome(reason, EXIT_FAILURE if fault else EXIT_CLEAN, fault, maker)
+    return Outcome(reason, ending.code if fault else EXIT_CLEAN, fault, maker)
 
 
 def product_build() -> str:

@@ -7,9 +7,10 @@ import time
 from pathlib import Path
 
 from runner.children import Child
-from runner.config import Config
+from runner.config import Config, Credentials
 from runner.exporter_options import exporter_arguments
 from runner.exporter_words import WORDS_BYTES, ExporterWords
+from runner.guarding import Guarding
 from runner.state import StateFolder, map_file
 
 EXCHANGE_START_S = 60.0
@@ -39,6 +40,7 @@ class Helpers:
         self.recorder: Child | None = None
         self.view: Child | None = None
         self.exporter: Child | None = None
+        self.guard = Guarding(config)
         self.ring = Path()
         self.page = Path()
         self.words = ExporterWords.open("")
@@ -52,7 +54,9 @@ class Helpers:
                               EXCHANGE_REGIME, capture=True, cpu=self.config.runtime.helper_cpu)
         line = self.exchange.read_line(EXCHANGE_START_S)
         try:
-            port = json.loads(line)["ws"]
+            ports = json.loads(line)
+            port = ports["ws"]
+            self.guard.rest_url = f"http://127.0.0.1:{ports['http']}/api/v2"
         except (ValueError, KeyError, TypeError):
             raise HelperError("the embedded exchange did not start; run mm sim to see why"
                               ) from None
@@ -67,6 +71,10 @@ class Helpers:
             "runner.recorder", str(ring), str(folder), str(self.config.journal.segment_mib << 20),
             str(self.config.journal.quota_mib << 20), cpu=self.config.runtime.helper_cpu)
 
+    def start_guard(self, secrets: Credentials) -> None:
+        """Start the second path of cancels."""
+        self.guard.start(secrets)
+
     def start_exporter(self, page: Path) -> None:
         """Start the process that serves the metrics."""
         self.page = page
@@ -79,13 +87,15 @@ class Helpers:
     def facts(self) -> dict[str, float]:
         """Return what the telemetry page says of the helpers."""
         return {**self.words.facts(), "recorder_restarts": self.restarts["recorder"],
-                "exporter_restarts": self.restarts["exporter"]}
+                "exporter_restarts": self.restarts["exporter"],
+                "guard_restarts": max(0, self.guard.starts - 1), "guard_warm": self.guard.warm}
 
     def mend(self) -> str:
         """Start a recorder or exporter that died anew; say what cannot be mended, or nothing.
 
         The ring holds what the recorder did not take, and the new one goes on from there.
         """
+        self.guard.mend()
         if self.exchange is not None and not self.exchange.running():
             return "the embedded exchange ended by itself"
         if self.recorder is not None and self.died("recorder", self.recorder):
@@ -118,6 +128,7 @@ class Helpers:
 
     def leave(self) -> bool:
         """End every helper; return whether the ring still holds what no recorder took."""
+        self.guard.leave()
         if self.view is not None and self.view.leave(VIEW_LEAVE_S) != 0 and sys.stdout.isatty():
             sys.stdout.write(RESTORE_TERMINAL)
             sys.stdout.flush()

@@ -14,6 +14,7 @@ from runner.watch import ProcessWatch
 TICK_S = 0.010
 TICKS_PER_PUBLISH = 5           # 20 pages a second; a reader draws at most 4
 TICKS_PER_WATCH = 20
+TICKS_PER_BEAT = 25             # the guard hears four times a second that the loop runs
 STALL_NS = 50_000_000
 TICK_NS = 10_000_000
 
@@ -34,6 +35,7 @@ class Reactor:
         self.before_ns = 0
         self.handle: asyncio.TimerHandle | None = None
         self.spinning = False
+        self.beat: Callable[[], None] = lambda: None
 
     def start(self, *, spin: bool = False) -> None:
         """Begin to tick. spin: keep the loop from ever sleeping."""
@@ -70,6 +72,8 @@ class Reactor:
             self.publish(now_ns)
         elif self.ticks % TICKS_PER_PUBLISH == 0:
             publish(self.engine, self.page, now_ns)
+        if self.ticks % TICKS_PER_BEAT == 1:
+            self.beat()
 
     def spin(self) -> None:
         if self.spinning:

@@ -42,11 +42,13 @@ class StateFolder:
     page of a disk file stalls its writer while the kernel writes it back.
     """
 
-    def __init__(self, path: Path, shared: Path, locks: list[int], *, temporary: bool) -> None:
+    def __init__(self, path: Path, shared: Path, locks: list[int], *, temporary: bool,
+                 account: Path | None = None) -> None:
         self.path = path
         self.shared = shared
         self.temporary = temporary
         self.locks = locks
+        self.account = account      # the lock file in shared memory
 
     @classmethod
     def open(cls, config: Config, client_id: str) -> "StateFolder":
@@ -57,8 +59,9 @@ class StateFolder:
         temporary = config.embedded and not config.runtime.state_dir
         locks: list[int] = []
         try:
+            account = account_lock(config, client_id)
             if not config.embedded:
-                locks.append(acquire(account_lock(config, client_id),
+                locks.append(acquire(account,
                                      f"trades {client_id} at this venue; cancel-all is "
                                      "account-wide: stop it, or use a sub-account of its own"))
             if temporary:
@@ -74,10 +77,13 @@ class StateFolder:
             raise StateError(f"cannot use the state folder {error.filename}: {error.strerror}; "
                              "set runtime.state_dir to a folder you can write") from None
         except StateError:
+            if locks and not config.embedded:
+                account.unlink(missing_ok=True)
             for lock in locks:
                 os.close(lock)
             raise
-        return cls(path, shared, locks, temporary=temporary)
+        return cls(path, shared, locks, temporary=temporary,
+                   account=None if config.embedded else account)
 
     def close(self, *, keep_shared: bool = False) -> None:
         """Release the lock; drop the pages unless they still hold something, and a temporary.
@@ -90,6 +96,8 @@ class StateFolder:
             self.shared.rmdir()
         if self.temporary:
             shutil.rmtree(self.path, ignore_errors=True)
+        if self.account is not None:
+            self.account.unlink(missing_ok=True)    # while it is still locked
         for lock in self.locks:
             os.close(lock)
 
@@ -107,17 +115,29 @@ def acquire(path: Path, conflict: str) -> int:
 
     conflict: what another holder does with it, and the remedy.
     """
-    # Not inherited by children: the lock must end with the reactor, not with its helpers.
-    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = os.read(lock, 32).decode(errors="replace").strip() or "unknown"
-        os.close(lock)
-        raise StateError(f"another maker (process {holder}) {conflict}") from None
+    while True:
+        # Not inherited by children: the lock must end with the reactor, not with its helpers.
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(lock, 32).decode(errors="replace").strip() or "unknown"
+            os.close(lock)
+            raise StateError(f"another maker (process {holder}) {conflict}") from None
+        if is_still(path, lock):
+            break
+        os.close(lock)      # its holder left meanwhile and took the name with it
     os.ftruncate(lock, 0)
     os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
     return lock
+
+
+def is_still(path: Path, lock: int) -> bool:
+    """Say whether a path names the file that was opened."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(lock))
+    except FileNotFoundError:
+        return False
 
 
 def shared_path(path: Path) -> Path:

@@ -6,7 +6,7 @@ Start and reconnect are one path: cancel everything of ours, verify, reconcile, 
 import asyncio
 import logging
 import random
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Literal
 
 import msgspec
@@ -17,7 +17,6 @@ from connectors.deribit.feed import DeribitFeed
 from connectors.deribit.link import Link
 from connectors.deribit.reconcile import InstrumentChangedError, Reconciler, StartRefusedError
 from connectors.deribit.rpc import RpcClosedError, RpcError
-from connectors.deribit.second_path import EVERYTHING, OverduePulls, SecondPath
 from connectors.deribit.session import CONNECT_ERRORS, DeribitSession
 from connectors.deribit.sweep import foreign_fault
 from mmcore.intake import EngineFlag
@@ -30,8 +29,9 @@ RETRIED: tuple[type[Exception], ...] = (
     *CONNECT_ERRORS, RpcError, msgspec.DecodeError, StartRefusedError)
 HEALTHY_S = 10.0  # a connection that lived this long starts the back-off afresh
 CLOCK_SAMPLES = 5
+EVERYTHING = ""  # for the second path, instead of an instrument's name
 UNLOCKED_LOOK_S = 2.0
-LOOK_TICKS = 5  # between two looks at fills and pulls that are overdue
+LOOK_TICKS = 10  # between two looks at what may be asked for together
 SUBSCRIBE_PAUSE_S = 0.35  # subscribing costs credits of its own pool, 3.3 a second
 RESYNC_PAUSE_S = 1.0  # of one instrument
 
@@ -65,8 +65,7 @@ class DeribitClient:
         self.rpc = self.orders.rpc
         self.reconciler = Reconciler(session, self.rpc, specs, currency=config.currency,
                                      timeout_s=config.rpc_timeout_s)
-        self.overdue_pulls = OverduePulls(session, [spec.name for spec in specs])
-        self.second_path: SecondPath = lambda _name: None
+        self.second_path: Callable[[str], None] = lambda _name: None
         self.state: ClientState = "closed"
         self.connects = 0
         self.resyncs = 0
@@ -80,6 +79,7 @@ class DeribitClient:
         self._subscribe_at = 0.0
         self._ever_ready = False
         self._killing = False
+        self._missing = False  # own trades, perhaps
         self._refilling = False
         self._final: StartRefusedError | None = None  # no reconnect will mend it
         self._ticks = 0
@@ -118,6 +118,7 @@ class DeribitClient:
             await self._disconnect()
             if self._final is not None:
                 self._stop_ticking()
+                self.error = self._final
                 raise self._final
             attempt = 0 if loop.time() - began > HEALTHY_S else attempt + 1
             await self._sleep(self._backoff_s(attempt))
@@ -196,6 +197,8 @@ class DeribitClient:
         await self._refuse_foreign()
         if not await reconciler.sweep.clear_orders(config.stop_deadline_s):
             raise RpcClosedError("an order is open or of unknown fate; connecting again")
+        if not self._ever_ready and config.held and not reconciler.fills.listened_ns:
+            await reconciler.fills.go_on(config.held)
         await reconciler.fills.recover()
         await reconciler.adopt_positions("adopt" if self._ever_ready else config.position)
         await self._subscribe()
@@ -287,19 +290,25 @@ class DeribitClient:
             return
         if flags & EngineFlag.FLAG_RECONCILE:
             self.reconciler.sweep.ask_unknown()
+        if flags & EngineFlag.FLAG_SECOND_PATH:
+            mask = self.session.engine.take_second_path()
+            for market, spec in enumerate(self.specs):
+                if mask >> market & 1:
+                    self.second_path(spec.name)
+        self._missing |= bool(flags & EngineFlag.FLAG_TRADES)
         if self._ticks % LOOK_TICKS == 0:
-            self._look(now_ns)
+            self._look()
         mask = self.session.engine.resync_mask
         for market in range(len(self.specs)) if mask else ():
             if mask >> market & 1 and market not in self._resyncing:
                 self._resyncing.add(market)
                 self._spawn(self._resync(market), "resync")
 
-    def _look(self, now_ns: int) -> None:
-        """Look at what is overdue: acknowledgements of pulls, and fills."""
-        self.overdue_pulls.look(now_ns, self.second_path)
-        if not self._refilling and self.reconciler.fills.overdue():
-            self._refilling = True
+    def _look(self) -> None:
+        """Ask for trades that may be missing, and for our login where orders are refused."""
+        if self._missing and not self._refilling:
+            self._missing, self._refilling = False, True
+            self.session.engine.take_trades()
             self._spawn(self._refill(), "refill")
         storms = self.session.engine.risk.reject_storms
         if storms != self._storms:      # perhaps our login is not what it was

@@ -14,6 +14,15 @@ from connectors.deribit.rpc import Rpc
 from connectors.deribit.session import TextListener, open_connection
 
 
+class Held(msgspec.Struct, frozen=True):
+    """What an earlier process of ours held of one instrument, and the last trade it had booked."""
+
+    contracts: int
+    average_usd: float
+    trade_seq: int  # of that trade; 0: none, then the time counts
+    since_ms: int
+
+
 class ClientConfig(msgspec.Struct, frozen=True):
     """What a connection needs to know; seconds unless the name says otherwise."""
 
@@ -28,8 +37,8 @@ class ClientConfig(msgspec.Struct, frozen=True):
     heartbeat_s: int = 10
     requote_orders: int = 0  # orders of a full requote; 0: not compared with the credits
     position: Literal["adopt", "refuse"] = "adopt"
+    held: tuple[Held, ...] = ()  # by market; the trades since are booked at the start
     foreign_orders: Literal["halt", "cancel"] = "halt"
-    split: bool = False  # market data over a second connection
     proxy: str | None = None  # http://[user:password@]host:port
     strict_key: bool = False  # refuse a key that may withdraw, or lacks a scope
     wall_ms: Callable[[], int] | None = None  # this machine's clock, compared with the venue's

@@ -8,9 +8,10 @@ import logging
 from collections.abc import Sequence
 
 from connectors.deribit import endpoints
+from connectors.deribit.connection import Held
 from connectors.deribit.rpc import RpcClosedError, encode
 from connectors.deribit.session import DeribitSession
-from mmcore.types import InstrumentSpec
+from mmcore.types import ControlKind, InstrumentSpec
 
 log = logging.getLogger("mm.deribit")
 
@@ -18,7 +19,6 @@ TRADES_KIND = 7  # request ids of get_user_trades_by_instrument
 TRADES_PAGE = 500  # own.pxd takes 512 of one message
 PAGES_MAX = 1000
 OVERLAP_NS = 60_000_000_000  # a connection may have been deaf for so long before it was lost
-OVERDUE_NS = 500_000_000  # a fill may come this much later than the order that tells of it
 
 
 class MissedFills:
@@ -33,7 +33,6 @@ class MissedFills:
         self.listened_ns = 0  # since then every fill reaches us, or is asked for
         self._lost_ns = 0  # when fills began to be missed; 0: none are
         self._agreed_ns = 0  # when both sides last counted the same
-        self._overdue_ns = 0  # since when an order tells of fills nobody has seen
 
     def listening(self) -> None:
         """Note that from now on every fill reaches the engine by itself."""
@@ -49,14 +48,6 @@ class MissedFills:
         """Note that our count of contracts and the venue's are the same now."""
         self._agreed_ns = self.session.now_ns()
 
-    def overdue(self) -> bool:
-        """Say whether an order has been filled for a while by trades nobody has told us."""
-        now_ns = self.session.now_ns()
-        missing = any(row["filled_contracts"] > row["booked_contracts"]
-                      for market in self.session.engine.markets for row in market.orders.rows())
-        self._overdue_ns = (self._overdue_ns or now_ns) if missing else 0
-        return missing and now_ns - self._overdue_ns > OVERDUE_NS
-
     async def recover(self, *, always: bool = False) -> bool:
         """Book what was missed, page by page; False where some may still be missing.
 
@@ -68,16 +59,27 @@ class MissedFills:
                        or self.session.now_ns())
         since_ns = max(begin_ns - OVERLAP_NS, self.listened_ns)
         since_ms = (since_ns + self.session.engine.wall_offset_ns) // 1_000_000
-        self._overdue_ns = 0
-        return all([await self.ask(market, since_ms) for market in range(len(self.specs))])
+        return all([await self.ask(market, {"start_timestamp": since_ms})
+                    for market in range(len(self.specs))])
 
-    async def ask(self, market: int, since_ms: int) -> bool:
-        """Ask for one instrument's trades since a time; False where the venue refused."""
+    async def go_on(self, held: Sequence[Held]) -> bool:
+        """Go on where an earlier process was killed: its positions, then the trades since."""
+        for market, known in enumerate(held):
+            self.session.control(ControlKind.CONTROL_POSITION, market, known.contracts,
+                                 known.average_usd)
+            begin = ({"start_seq": known.trade_seq + 1} if known.trade_seq
+                     else {"start_timestamp": known.since_ms})
+            if not await self.ask(market, begin):
+                return False
+        self.listening()
+        return True
+
+    async def ask(self, market: int, begin: dict[str, int]) -> bool:
+        """Ask for one instrument's trades from a time or number on; False where refused."""
         name = self.specs[market].name
-        begin: dict[str, int] = {"start_timestamp": since_ms}
         for _ in range(PAGES_MAX):
             if not await self.ask_page(market, begin):
-                log.error("%s: the venue did not tell our trades since %d", name, since_ms)
+                log.error("%s: the venue did not tell our trades since %s", name, begin)
                 return False
             following = self.session.feed.own.trades_next_seq
             if following == 0:

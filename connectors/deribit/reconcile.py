@@ -193,6 +193,9 @@ class Reconciler:
                 raise StartRefusedError(
                     f"{name}: the account holds {contracts} contracts at {average}; close them or "
                     "set start.position = \"adopt\"")
+            if held == contracts and self.fills.listened_ns:
+                # The venue's average is rounded for people; ours is exact.
+                average = self.session.engine.markets[market].position.average(self.specs[market])
             self.session.control(ControlKind.CONTROL_POSITION, market, contracts, average)
         self.fills.agreed()
 

@@ -23,7 +23,8 @@ SPACING = 4
 SETS = (*LIVELY, "quote.levels=2", "quote.size_btc=0.005", "signals.warmup_s=0.3",
         "orders.post_fill_hold_ms=100", "orders.momentum_bps=0", "orders.run_bps=0",
         "orders.requote_bps=0.1", "orders.retreat_bps=0.1", "quote.vol_k=0",
-        "signals.regime=false", "cover.trigger_bps=0", "inventory.fills_in_row_pause=0")
+        "signals.regime=false", "cover.trigger_bps=0", "settlement.resume_after_s=0.2",
+        "inventory.fills_in_row_pause=0")
 ARMED_S = 1.5
 SESSION_S = 9.0
 QUIET_S = 5.0       # quotes stand again so long after the fault, at the latest
@@ -138,8 +139,12 @@ def place_of(label: str) -> tuple[int, int]:
 class FaultSession:
     """One case: runs the session, returns what was found wrong."""
 
-    def __init__(self, fault: WireFault | None, seed: int, sets: tuple[str, ...] = ()) -> None:
+    def __init__(self, fault: WireFault | None, seed: int, sets: tuple[str, ...] = (), *,
+                 guarded: bool = False) -> None:
+        """guarded: a second path of 2 ms stands ready, as the guard's HTTP does."""
         self.fault = fault
+        self.guarded = guarded
+        self.second: list[tuple[float, str]] = []   # when the second path was asked for what
         self.session = VirtualSession(seed=seed, sets=(*SETS, *sets), ring_mib=4,
                                       market=lambda _: ScriptedMarket(seed))
         self.watcher = Watcher(self.session)
@@ -168,11 +173,21 @@ class FaultSession:
         at_s = session.loop.time() - 1000.0
         self.wire.armed = self.wire.armed or at_s >= ARMED_S
         assert session.maker is not None
+        if self.guarded:
+            session.maker.client.second_path = self.second_path
         tenths = round(at_s * 10)
         if at_s > ARMED_S and tenths % 15 == 7:
             session.maker.session.control(ControlKind.CONTROL_PAUSE)
         elif at_s > ARMED_S and tenths % 15 == 9:
             session.maker.session.control(ControlKind.CONTROL_RESUME)
+
+    def second_path(self, name: str) -> None:
+        session, account = self.session, self.watcher.account
+        assert session.server is not None
+        assert account is not None
+        self.second.append((session.loop.time(), name))
+        session.loop.call_later(0.002, lambda: session.server and session.server.desk.cancel_many(
+            session.wall_ns(), account.number))
 
     def judged(self) -> list[str]:
         session, account = self.session, self.watcher.account

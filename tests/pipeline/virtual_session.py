@@ -7,6 +7,7 @@ import struct
 from collections.abc import Callable, Iterator
 
 from connectors.replay.replay import JournalReplay
+from connectors.sim.faults import FaultPlan
 from connectors.sim.market import Market, open_market
 from connectors.sim.wire.server import SimConfig, SimServer, serve
 from mmcore.journal import Journal, JournalKind
@@ -29,8 +30,10 @@ class VirtualSession:
     """One session: its exchange and maker while it runs, its journal afterwards."""
 
     def __init__(self, *, seed: int, sets: tuple[str, ...] = LIVELY, ring_mib: int = 64,
-                 market: Callable[[int], Market] | None = None) -> None:
+                 market: Callable[[int], Market] | None = None,
+                 faults: FaultPlan | None = None) -> None:
         """market: makes the exchange's market from its wall time in ns; None: synthetic."""
+        self.faults = faults
         self.seed = seed
         self.config: Config = load(None, list(sets), URL)
         self.ring = mmap.mmap(-1, RING_DATA + (ring_mib << 20))
@@ -66,7 +69,7 @@ class VirtualSession:
                   else open_market((), seed=self.seed, now_ns=self.wall_ns()))
         self.server = await serve(
             SimConfig(market=market, port=9000, http=False, seed=self.seed,
-                      use_aiofastnet=False), self.wall_ns)
+                      use_aiofastnet=False, faults=self.faults), self.wall_ns)
         self.maker = await assemble(
             self.config, credentials(self.config), url=URL, journal=Journal(self.ring),
             page_memory=bytearray(PAGE_SIZE), rng=random.Random(self.seed), clock=self.now_ns,

@@ -224,7 +224,7 @@ def test_a_full_disk_pulls_the_orders_and_corrupts_nothing(
 
 def test_a_dead_exchange_of_our_own_ends_the_session_at_once(processes: Processes) -> None:
     child = processes.mm("run", "--headless")
-    wait_for(lambda: len(children_of(child.pid)) == 3)  # exchange, recorder and exporter
+    wait_for(lambda: len(children_of(child.pid)) == 4)  # exchange, recorder, exporter, guard
     time.sleep(4)
     exchange = next(pid for pid in children_of(child.pid)
                     if b"--child" in Path(f"/proc/{pid}/cmdline").read_bytes())
@@ -239,7 +239,7 @@ def test_more_orders_than_the_credits_carry_are_refused(processes: Processes) ->
     child = processes.mm("run", "--venue", url, "--headless", "--set", "quote.levels=10",
                          "--set", "orders.max_updates_per_s=40")
     _, err = child.communicate(timeout=30)
-    assert child.returncode != 0
+    assert child.returncode == 2
     assert "a full requote is 20 orders" in err
     assert "lower quote.levels" in err
     assert open_orders(http_port) == []
@@ -267,7 +267,7 @@ def test_a_killed_maker_leaves_no_order_and_no_process(
     child = processes.mm("run", "--venue", url, "--set", f"journal.dir='{journal}'")
     wait_for(lambda: len(open_orders(http_port)) == 2)
     helpers = children_of(child.pid)
-    assert len(helpers) == 3            # recorder, exporter and view
+    assert len(helpers) == 4            # recorder, exporter, view and guard
     exporter = next(pid for pid in helpers
                     if b"runner.exporter" in Path(f"/proc/{pid}/cmdline").read_bytes())
     child.kill()

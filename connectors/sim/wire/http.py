@@ -36,16 +36,21 @@ class HttpFront:
         self.server = server
         self.runner: web.AppRunner | None = None
 
-    async def start(self, host: str, port: int, tls: ssl.SSLContext | None) -> int:
-        """Listen; return the port."""
+    async def start(self, host: str, port: int, tls: ssl.SSLContext | None, *,
+                    or_any: bool = False) -> int:
+        """Listen; return the port. or_any: where it is taken, another will do."""
         app = web.Application(client_max_size=64 * 1024)
         app.router.add_route("GET", "/api/v2/{method:.+}", self.on_get)
         app.router.add_route("POST", "/api/v2/{method:.+}", self.on_post)
         app.router.add_route("POST", "/api/v2", self.on_post)
         self.runner = web.AppRunner(app, access_log=None, handle_signals=False)
         await self.runner.setup()
-        site = web.TCPSite(self.runner, host, port, ssl_context=tls)
-        await site.start()
+        try:
+            await web.TCPSite(self.runner, host, port, ssl_context=tls).start()
+        except OSError:
+            if not or_any:
+                raise
+            await web.TCPSite(self.runner, host, 0, ssl_context=tls).start()
         return int(self.runner.addresses[0][1])
 
     async def stop(self) -> None:

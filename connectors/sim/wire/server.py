@@ -44,7 +44,7 @@ class SimConfig(msgspec.Struct, kw_only=True):
     market: Market
     host: str = "127.0.0.1"
     port: int = 0  # 0: chosen by the system
-    http_port: int | None = None  # None: port + 1, or chosen by the system with port 0
+    http_port: int | None = None  # None: port + 1, or with port 0 another where that is taken
     http: bool = True
     tls_cert: str | None = None
     tls_key: str | None = None
@@ -161,12 +161,12 @@ class SimServer:
             use_aiofastnet=self.config.use_aiofastnet)
         self.ws_port = self.ws_server.sockets[0].getsockname()[1]
         if self.config.http:
-            port = self.config.http_port
-            if port is None:
-                port = self.config.port + 1 if self.config.port else 0
+            port = self.ws_port + 1 if self.config.http_port is None else self.config.http_port
+            free = self.config.port == 0 and self.config.http_port is None
             self.http_front = HttpFront(self)
             try:
-                self.http_port = await self.http_front.start(self.config.host, port, tls)
+                self.http_port = await self.http_front.start(
+                    self.config.host, port, tls, or_any=free)
             except OSError:
                 await self.stop()
                 raise
