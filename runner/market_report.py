@@ -12,7 +12,7 @@ from connectors.sim.market.facts import Row, report
 from runner.options import EXIT_CLEAN, EXIT_FAILURE, EXIT_USAGE, parse_duration
 
 DEFAULT_S = 3600.0
-RUNS = 3    # the bands are of the mean over three seeds
+RUNS = 8    # the bands are of a mean over seeds; its standard error is a column
 
 
 def judged(row: Row) -> dict[str, Any]:
@@ -20,6 +20,7 @@ def judged(row: Row) -> dict[str, Any]:
     band = BANDS.get(row.name)
     values = [None if math.isnan(value) else value for value in row.values]
     return {"name": row.name, "unit": row.unit, "synthetic": values[0],
+            "standard_error": None if math.isnan(row.error) else row.error,
             "recorded": values[1] if len(values) > 1 else None,
             "band": [band.low, band.high] if band else None,
             "reference": band.recorded if band else None,
@@ -31,15 +32,16 @@ def figure(value: float | None) -> str:
 
 
 def table(rows: list[dict[str, Any]], regime: str, seconds: float) -> str:
-    head = f"{'fact':<36}{'unit':<8}{'synthetic':>12}{'recorded':>12}  {'band':<19}within"
+    head = (f"{'fact':<36}{'unit':<8}{'synthetic':>12}{'+-':>10}{'recorded':>12}  {'band':<19}"
+            "within")
     title = f"{regime}, mean of {RUNS} runs of {seconds:g} s; bands are of hours of normal"
     lines = [title, head]
     for row in rows:
         band = "" if row["band"] is None else "{} to {}".format(*map(figure, row["band"]))
         verdict = {True: "yes", False: "NO", None: ""}[row["within"]]
         lines.append(f"{row['name']:<36}{row['unit']:<8}{figure(row['synthetic']):>12}"
-                     f"{figure(row['recorded']):>12}  {band:<19}{verdict:<7}"
-                     f"{row['reference'] or ''}")
+                     f"{figure(row['standard_error']):>10}{figure(row['recorded']):>12}  "
+                     f"{band:<19}{verdict:<7}{row['reference'] or ''}")
     return "\n".join(lines)
 
 

@@ -34,11 +34,15 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Row:
-    """One fact: its name, unit and value per market, nan where a market has none."""
+    """One fact: its name, unit and value per market, nan where a market has none.
+
+    error: standard error of the synthetic value, from how the runs differ; nan of one run.
+    """
 
     name: str
     unit: str
     values: tuple[float, ...]
+    error: float = float("nan")
 
 
 @dataclass
@@ -201,5 +205,8 @@ def report(seed: int, regime: str, seconds: float,
         numbers = recording.events["instrument"][np.isin(recording.events["kind"], BOOK_KINDS)]
         busiest = int(np.bincount(numbers).argmax())
         columns.append(market_facts(recording.events, recording.instruments[busiest], busiest))
-    return [Row(name, unit, tuple(column.get((name, unit), float("nan")) for column in columns))
+    errors = {key: float(np.std([facts[key] for facts in found], ddof=1)) / runs ** 0.5
+              for key in found[0]} if runs > 1 else {}
+    return [Row(name, unit, tuple(column.get((name, unit), float("nan")) for column in columns),
+                errors.get((name, unit), float("nan")))
             for name, unit in columns[0]]
