@@ -12,6 +12,7 @@ from mmcore.risk cimport RISK_KILLED
 from mmcore.telemetry cimport (
     BOOK_ROWS, LADDER_ROWS, MarketBlock, Page, PageRow)
 from mmcore cimport telemetry as t
+from mmcore.statement cimport Parts
 from mmcore.stats cimport histogram_quantile
 from mmcore.types cimport (
     HORIZONS, INSTRUMENT_INVERSE, SLOTS_MAX, LevelChange, amount_of, delta_btc, price_usd)
@@ -78,6 +79,21 @@ cdef void publish_strategy(Market market, double* v, int64_t now_ns) noexcept no
     v[t.MARKET_MARKOUT_ASK_BPS] = market.inventory.markout_bps[1]
 
 
+cdef void publish_parts(Market market, double* v) noexcept nogil:
+    """Where the profit came from, in BTC; the parts add up to it."""
+    cdef Parts parts
+    market.statement.parts(&market.spec, mark_of(market), 0.0, &parts)
+    v[t.MARKET_PART_CAPTURE_BTC] = settled_btc(market, parts.capture)
+    v[t.MARKET_PART_HEDGE_BTC] = settled_btc(market, parts.hedge)
+    v[t.MARKET_PART_DRIFT_BTC] = settled_btc(market, parts.drift)
+    v[t.MARKET_PART_MID_TO_MARK_BTC] = settled_btc(market, parts.mid_to_mark)
+    v[t.MARKET_PART_CARRIED_BTC] = settled_btc(market, parts.carried)
+    v[t.MARKET_PART_FUNDING_BTC] = settled_btc(market, parts.funding)
+    v[t.MARKET_PART_FEES_BTC] = -settled_btc(market, parts.fees)
+    v[t.MARKET_ROUND_TRIPS] = <double>market.statement.round_trips
+    v[t.MARKET_UNPLANNED_TAKERS] = <double>market.statement.unplanned_takers
+
+
 cdef void publish_quotes(Market market, MarketBlock* block) noexcept nogil:
     """Where our quotes lie, what they may do to the position, what their fills were worth."""
     cdef double* v = block.values
@@ -98,6 +114,7 @@ cdef void publish_quotes(Market market, MarketBlock* block) noexcept nogil:
     v[t.MARKET_LIMIT_BTC] = market.params.v.inventory.limit_btc
     v[t.MARKET_BOOK_GAPS] = <double>market.book_gaps
     v[t.MARKET_BOOK_CROSSED] = <double>market.book_crossed
+    publish_parts(market, v)
     v[t.MARKET_CURRENT_FUNDING] = market.signals.s.current_funding
     v[t.MARKET_FUNDING_8H] = market.signals.s.funding_8h
     traded_btc = market.position.volume_usd / mark_of(market) if mark_of(market) > 0.0 else 0.0

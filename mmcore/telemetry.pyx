@@ -34,18 +34,28 @@ MARKET_PLACES = {m.slot: i for i, m in enumerate(table.MARKET_METRICS)}
 PROCESS_PLACES = {m.slot: i for i, m in enumerate(table.PROCESS_METRICS)}
 
 
+cdef Page LAYOUT                # never written: what offsets are measured on
+
+
+cdef size_t offset_of(const void* field) noexcept nogil:
+    return <size_t>field - <size_t>&LAYOUT
+
+
 def schema():
     """What the page holds and where, as a dict: enough to read it without this module."""
-    cdef Page* page = NULL
-    cdef MarketBlock* block = NULL
     return {
         "version": PAGE_VERSION,
         "offsets": {
-            "sequence": <size_t>&page.sequence, "published_ns": <size_t>&page.published_ns,
-            "market_count": <size_t>&page.market_count, "process_id": <size_t>&page.process_id,
-            "info": <size_t>&page.info, "engine": <size_t>&page.values,
-            "process": <size_t>&page.process, "histograms": <size_t>&page.histograms,
-            "markets": <size_t>&page.markets, "market_values": <size_t>&block.values},
+            "sequence": offset_of(&LAYOUT.sequence),
+            "published_ns": offset_of(&LAYOUT.published_ns),
+            "market_count": offset_of(&LAYOUT.market_count),
+            "process_id": offset_of(&LAYOUT.process_id),
+            "info": offset_of(&LAYOUT.info[0]), "engine": offset_of(&LAYOUT.values[0]),
+            "process": offset_of(&LAYOUT.process[0]),
+            "histograms": offset_of(&LAYOUT.histograms[0]),
+            "markets": offset_of(&LAYOUT.markets[0]),
+            "market_values": offset_of(&LAYOUT.markets[0].values[0])
+            - offset_of(&LAYOUT.markets[0])},
         "sizes": {"info": INFO_BYTES, "histogram": sizeof(LogHistogram),
                   "market": sizeof(MarketBlock), "market_name": NAME_MAX},
         "info": list(INFO_NAMES),

@@ -26,7 +26,7 @@ from runner.exporter_options import ExporterOptions
 from runner.exporter_words import ExporterWords
 from runner.metric_families import Families, engine_families
 from runner.metric_source import PageSource, Reading, process_figures
-from runner.webhook import Sender
+from runner.webhook import Sender, WebhookError
 
 PORT_RETRY_S = 0.5
 TICK_S = 0.25
@@ -213,7 +213,7 @@ def serve(options: ExporterOptions) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, leave)
-    exporter = Exporter(options)
+    exporter = make_exporter(options)
     port = Port(exporter, ExporterWords.open(options.words))
     orphaned_s = 0.0
     check_s = 0.0
@@ -233,6 +233,17 @@ def serve(options: ExporterOptions) -> int:
     if exporter.sender is not None:
         exporter.sender.close()
     return 0
+
+
+def make_exporter(options: ExporterOptions) -> Exporter:
+    """Make the exporter; one that mm run started serves on where its webhook cannot be used."""
+    try:
+        return Exporter(options)
+    except WebhookError as error:
+        if not options.parent:
+            raise
+        say(f"{error}; alerts are not sent")
+        return Exporter(msgspec.structs.replace(options, webhook=None))
 
 
 def pipe_ended(wait_s: float) -> bool:

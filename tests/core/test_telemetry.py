@@ -122,6 +122,13 @@ def test_reader_sees_the_engine() -> None:
     assert market["bids"] == [(74_999.5, 10_000.0)]
     assert market["quote_bid_usd"] == 74_981.0
     assert market["position_usd"] == 500.0
+    # The mid has not moved since the fill, so capture and mid-to-mark are the whole profit.
+    parts = [v for k, v in market.items() if k.startswith("part_")]
+    assert sum(parts) == pytest.approx(
+        found["realized_btc"] + found["unrealized_btc"] - found["fees_btc"]
+        + found["funding_btc"], abs=1e-12)
+    assert market["part_fees_btc"] == pytest.approx(-1e-6)
+    assert market["part_capture_btc"] == pytest.approx(500 / 74_981 - 500 / 75_000)
     assert market["distance_bid"] == pytest.approx((75_000 - 74_981) / 75_000)
     assert market["quote_bid_amount"] > 0
     sent = sum(found[f"orders_{word}"] for word in ("new", "edit", "cancel"))

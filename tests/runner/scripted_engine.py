@@ -96,6 +96,7 @@ CAUSES: dict[str, tuple[dict[str, float], dict[str, float]]] = {
     "MmPositionNearLimit": ({"delta_btc": -0.28}, {}),
     "MmPositionOverLimit": ({"delta_btc": -0.5}, {}),
     "MmBadMarkout": ({}, {"markout_bid_bps": -8}),
+    "MmUnplannedTaker": ({}, {"unplanned_takers": 1}),
     "MmOrderToVolume": ({}, {"order_to_volume": 5000}),
     "MmCreditsLow": ({"credits": 3}, {}),
     "MmLoopStall": ({"loop_stalls": 1}, {}),

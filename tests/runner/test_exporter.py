@@ -21,7 +21,7 @@ from scripted_engine import INFO, ScriptedEngine
 from mmcore.stats import tally_of
 from mmcore.telemetry_table import families
 from runner.exporter import Exporter
-from runner.exporter_options import ExporterOptions
+from runner.exporter_options import ExporterOptions, WebhookOptions
 from runner.exporter_words import WORDS_BYTES, ExporterWords
 from runner.metric_source import SILENT_S
 from runner.state import map_file
@@ -219,6 +219,18 @@ def test_the_next_engine_s_exporter_gets_the_port(started: Started, tmp_path: Pa
     assert new.poll() is None
     ScriptedEngine(tmp_path)
     assert started.get("/healthz")[0] == 200
+
+
+def test_a_webhook_that_cannot_be_used_costs_the_alerts_and_not_the_metrics(
+        started: Started, tmp_path: Path) -> None:
+    ScriptedEngine(tmp_path)
+    child = started.start(parent=os.getpid(), webhook=WebhookOptions(url="env:MM_NO_SUCH_HOOK"))
+    wait_for(lambda: started.words.port > 0)
+    assert started.get("/metrics")[0] == 200
+    child.terminate()
+    assert child.wait(20) == 0
+    assert child.stderr is not None
+    assert "MM_NO_SUCH_HOOK is not set; export it; alerts are not sent" in child.stderr.read()
 
 
 def test_a_taken_port_is_a_warning_and_is_tried_again(started: Started, tmp_path: Path) -> None:
