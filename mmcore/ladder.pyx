@@ -59,6 +59,9 @@ cdef int64_t placed(const Instrument* spec, const SignalState* signal, const Quo
     cdef int32_t policy = <int32_t>params.placement
     if not NO_BID < best < NO_ASK:
         return ticks
+    # The book may show our own new order before the venue's answer does: nobody to step ahead of.
+    if best == placement.last_ticks[at.side] and policy <= PLACEMENT_STEP:
+        return lesser(ticks, best, sign)
     if policy == PLACEMENT_MODEL:       # alone in a wide market a tick ahead is as good
         return lesser(ticks, best + sign, sign)
     if policy == PLACEMENT_AUTO:
