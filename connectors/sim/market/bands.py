@@ -40,6 +40,7 @@ BANDS = {
     "kurtosis of it": Band(30.0, 2_000.0, "Deribit over 700"),
     "variance ratio 10 s": Band(0.6, 1.0, "Deribit 0.75"),
     "variance ratio 60 s": Band(0.5, 1.15, "Deribit 0.85"),
+    "clustering: |change| lag 1": Band(0.02, 0.10, "Deribit 0.052"),
     "trades": Band(6.5, 10.0, "Binance 8.1"),
     "trade milliseconds": Band(2.3, 3.4, "Binance 2.8"),
     "trade size p50": Band(250.0, 700.0, "Binance 400 USD"),
