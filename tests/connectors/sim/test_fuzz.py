@@ -45,6 +45,10 @@ VALUES: tuple[Any, ...] = (
     ["BTC", "USDC"], DATED, SPREAD, "btc_usd", "future_combo", "trigger_all", "instrument_kind")
 
 
+ORDERING = ["private/buy", "private/sell", "private/buy", "private/sell", "private/edit",
+            "private/edit", "private/cancel", "private/close_position", "private/cancel_all"]
+
+
 class Listener(Caller):
     """A socket as the methods see it."""
 
@@ -69,15 +73,19 @@ def damaged(random_: random.Random, payload: bytes) -> bytes:
     return random_.randbytes(random_.randrange(64))
 
 
-def request(random_: random.Random, methods: list[str], number: int) -> bytes:
-    method: Any = random_.choice(methods)
+def request(random_: random.Random, methods: list[str], number: int, known: list[str]) -> bytes:
+    """Return a request; `known` are ids of orders that exist or did."""
+    method: Any = random_.choice(methods if random_.random() < 0.5 else ORDERING)
     if random_.random() < 0.02:
         method = random_.choice(VALUES)
     params: Any = {name: random_.choice(VALUES) for name in random_.sample(
-        NAMES, random_.randrange(7))}
-    if random_.random() < 0.5:      # near to what is right
-        params |= {"instrument_name": PERP, "amount": 10 * random_.randrange(1, 50),
+        NAMES, random_.choice((0, 0, 0, 1, 1, 2, 6)))}
+    if random_.random() < 0.7:      # near to what is right
+        params |= {"instrument_name": random_.choice((PERP, PERP, DATED, SPREAD)),
+                   "amount": 10 * random_.randrange(1, 50), "currency": "BTC",
                    "price": 67500 + 0.5 * random_.randrange(-400, 400)}
+        if known and random_.random() < 0.7:
+            params["order_id"] = random_.choice(known)
     if random_.random() < 0.02:
         params = random_.choice(VALUES)
     message: Any = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
@@ -120,6 +128,7 @@ def fuzz(seed: int, seconds: float, least: int) -> dict[int, int]:
     names = sorted(methods.handlers)
     callers: list[Listener] = []
     counts: dict[int, int] = {}
+    known: list[str] = []
     end, number = time.monotonic() + seconds, 0
     while number < least or time.monotonic() < end:
         number += 1
@@ -129,12 +138,14 @@ def fuzz(seed: int, seconds: float, least: int) -> dict[int, int]:
                 "grant_type": "client_credentials", "client_id": f"c{number % 7}",
                 "client_secret": "x"}}).encode()
         else:
-            payload = request(random_, names, number)
-        caller = random_.choice(callers[-5:])
+            payload = request(random_, names, number, known[-50:])
+        caller = random_.choice(callers[-5:]) if b"public/auth" not in payload else callers[-1]
         answer = methods.handle(caller, payload, server.clock, now[0])
         caller.leaving = False
         if answer:
             code = check(answer, payload)
+            if code == 0 and b'"order_id":"' in answer:
+                known.append(answer.partition(b'"order_id":"')[2].partition(b'"')[0].decode())
             counts[code] = counts.get(code, 0) + 1
         if random_.random() < 0.05:
             now[0] += random_.randrange(50 * MS)
