@@ -41,6 +41,7 @@ EXPECTED: tuple[str, ...] = (
     "connectors.replay.observer",
     "connectors.replay.player",
     "connectors.replay.replay",
+    "connectors.replay.script",
     "connectors.sim.account",
     "connectors.sim.checks",
     "connectors.sim.clearing",

@@ -33,6 +33,8 @@ cdef struct DirectCounters:
     uint64_t late_cancels       # cancels and edits of what was closed already
     uint64_t queries
 
+cdef int32_t write_number(int64_t number, char* out) noexcept nogil
+
 
 cdef class DirectVenue(Outputs):
     cdef readonly Exchange exchange

@@ -152,6 +152,7 @@ cdef class Exchange(Timers):
         self.run_timers(t_ns)
         if events.flags & FLAG_SNAPSHOT:
             self.market_clear(t_ns, market)
+        book.fetch_levels(events, count)
         for i in range(count):
             event = &events[i]
             if event.kind == EVENT_LEVEL and event.amount_contracts == 0:

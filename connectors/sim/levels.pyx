@@ -1,7 +1,11 @@
 """Price levels by integer tick; see levels.pxd."""
 from libc.stdlib cimport calloc, free
+from libc.string cimport memset
 
 from mmcore.types cimport SIDE_ASK, SIDE_BID
+
+cdef extern from "stdlib.h" nogil:
+    void* aligned_alloc(size_t alignment, size_t size) noexcept
 
 cdef extern from *:
     int __builtin_ctzll(unsigned long long) noexcept nogil
@@ -11,6 +15,7 @@ cdef enum:
     GROUPS_AT = LEVEL_WORDS
     BLOCKS_AT = LEVEL_WORDS + LEVEL_GROUPS
     PAGE_LEVELS = 1 << LEVEL_PAGE_BITS
+    CACHE_LINE = 64
 
 
 cdef void set_bit(uint64_t* bits, int64_t i) noexcept nogil:
@@ -121,9 +126,11 @@ cdef class LevelMap:
         cdef Level* levels
         cdef int j
         if self.pages[page] == NULL:
-            levels = <Level*>calloc(PAGE_LEVELS, sizeof(Level))
+            # A level fills a cache line: none may lie across two.
+            levels = <Level*>aligned_alloc(CACHE_LINE, PAGE_LEVELS * sizeof(Level))
             if levels == NULL:
                 raise MemoryError("price levels")
+            memset(levels, 0, PAGE_LEVELS * sizeof(Level))
             for j in range(PAGE_LEVELS):
                 levels[j].head = -1
                 levels[j].tail = -1

@@ -7,6 +7,9 @@ from connectors.sim.orders cimport SLOT_NONE, SimOrder
 from connectors.sim.queue cimport QUEUE_LOG, queue_join, queue_level_changed, queue_traded
 from mmcore.types cimport SIDE_BID, InstrumentSpec
 
+cdef extern from *:
+    void __builtin_prefetch(const void* address, int write) noexcept nogil
+
 cdef enum:
     FIRST_CAPACITY = 256
 
@@ -261,6 +264,17 @@ cdef class MatchBook:
         level.printed_contracts = 0
         self.feed.changed = True
         return True
+
+    cdef void fetch_levels(self, const Event* events, int64_t count) noexcept nogil:
+        """Ask for the levels of a message before they are looked at: they lie far apart."""
+        cdef int64_t i, at
+        cdef Level* page
+        for i in range(count):
+            at = events[i].price_ticks - self.levels.base_ticks
+            if 0 <= at < (<int64_t>1 << LEVEL_SPAN_BITS):
+                page = self.levels.pages[at >> LEVEL_PAGE_BITS]
+                if page != NULL:
+                    __builtin_prefetch(&page[at & ((1 << LEVEL_PAGE_BITS) - 1)], 1)
 
     cdef int clear_crossed(self, int32_t side, int64_t price_ticks) except -1:
         """Drop recorded liquidity a newer recorded level has run over."""

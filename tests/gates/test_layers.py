@@ -101,6 +101,7 @@ RANKS = {
     "connectors.replay.player": 91,
     "connectors.replay.observer": 91,
     "connectors.replay.backtest": 92,
+    "connectors.replay.script": 92,
     "connectors.sim.market.protocol": 89,
     "connectors.sim.market.latent": 89,
     "connectors.sim.market.bands": 89,
