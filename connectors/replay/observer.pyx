@@ -125,11 +125,11 @@ cdef class Observer:
             count = 0
         if own.shown > 0 and not delta.snapshot:
             for i in range(count):
-                if event[i].amount_contracts > 0:
-                    side = event[i].side
-                    if (event[i].price_ticks <= own.best[SIDE_BID] if side == SIDE_ASK
-                            else event[i].price_ticks >= own.best[SIDE_ASK]):
-                        self.hide_crossed(market, 1 - side, event[i].price_ticks, &delta)
+                side = event[i].side
+                if (event[i].price_ticks <= own.best[SIDE_BID] if side == SIDE_ASK
+                        else event[i].price_ticks >= own.best[SIDE_ASK]) and (
+                            event[i].amount_contracts > 0):
+                    self.hide_crossed(market, 1 - side, event[i].price_ticks, &delta)
         counts[0], counts[1] = delta.bid_count, delta.ask_count
         for i in range(count):
             side = event[i].side

@@ -9,7 +9,12 @@ from connectors.replay.event cimport (
 )
 from connectors.sim.orders cimport TRADE_BLOCK, TRADE_PLAIN
 
+cdef extern from *:
+    void __builtin_prefetch(const void* address, int write) noexcept nogil
+
 cdef int64_t NEVER_NS = 0x7FFFFFFFFFFFFFFF
+cdef enum:
+    FETCH_EVENTS = 16
 
 
 def play_rows(events, bint by_exchange_time):
@@ -84,6 +89,11 @@ cdef class Player:
             self.apply_value(exchange, t_ns, event)
         self.next += 1
         self.find_due()
+        # The file is larger than any cache: ask for the message after the next one now.
+        if self.next + 1 < self.messages:
+            begin = self.rows[self.next + 1]
+            for end in range(begin, min(begin + FETCH_EVENTS, self.count)):
+                __builtin_prefetch(&self.items[end], 0)
         return 0
 
     cdef int apply_value(self, Exchange exchange, int64_t t_ns, const Event* event) except -1:
