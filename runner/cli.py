@@ -252,6 +252,23 @@ def init(
     raise typer.Exit(write_files(folder, force=force))
 
 
+@app.command("import")
+def import_recording(
+    data: Annotated[list[Path], typer.Argument(
+        metavar="DATA...", help="Files of one recording, or tables of one period.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The file to write (.mmev).")],
+    skip_bad: Annotated[bool, typer.Option(
+        "--skip-bad", help="Leave out lines of tables that cannot be read, and count them.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Figures as JSON.")] = False,
+) -> None:
+    """Convert a recording into a mapped file that loads at once; say what is wrong with it."""
+    from runner.importing import ImportOptions, main
+
+    raise typer.Exit(main(ImportOptions(data=tuple(data), out=out, skip_bad=skip_bad,
+                                        as_json=as_json)))
+
+
 @app.command()
 def doctor(
     config: ConfigOption = None,

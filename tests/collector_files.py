@@ -23,11 +23,14 @@ def collector_lines(seconds: int, seed: int, *, inverse: bool = True,
         {middle - 1 - i: rng.randint(1, 400) for i in range(60)},
         {middle + i: rng.randint(1, 400) for i in range(60)}]
     number, trade, at = 100, 5000, START_NS
+    received = START_NS
 
     def line(stream: str, data: dict[str, object]) -> bytes:
+        nonlocal received
+        received = max(received, at + rng.randint(1, 9) * 100_000)
         body = json.dumps({"stream": f"{symbol.lower()}@{stream}", "data": data},
                           separators=(",", ":"))
-        return f"{at + rng.randint(1, 9) * 100_000} {body}".encode()
+        return f"{received} {body}".encode()
 
     def rows(levels: dict[int, int]) -> list[list[str]]:
         return [[f"{price * tick:.1f}", f"{amount * unit:.3f}"] for price, amount in levels.items()]

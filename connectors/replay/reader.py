@@ -8,6 +8,8 @@ from connectors.replay.binance import read_collector
 from connectors.replay.deribit import read_deribit
 from connectors.replay.lines import read_head
 from connectors.replay.recording import Recording, damage
+from connectors.replay.store import is_store, read_store
+from connectors.replay.tables import kind_of, read_tables
 
 COLLECTOR = re.compile(rb"\d{13,19} \{")
 FRAMES = re.compile(rb'\{"recv_ns":')
@@ -18,18 +20,21 @@ READERS: dict[str, Callable[[Sequence[Path]], Recording]] = {
     "collector": read_collector,
     "frames": read_deribit,
     "session": read_deribit,
+    "tables": read_tables,
 }
 
 
 def detect_format(path: Path) -> str:
     """Return the format of a file, told from its first lines; RecordingError for an unknown one."""
     for line in read_head(path):
+        if kind_of(line) is not None:
+            return "tables"
         for pattern, name in ((COLLECTOR, "collector"), (FRAMES, "frames"), (SESSION, "session")):
             if pattern.match(line):
                 return name
         if TABLE.fullmatch(line.strip()):
             raise damage(path, 1, "is a table, which is not read as a recording",
-                         "give raw collector lines or Deribit frames")
+                         "give tardis.dev tables, raw collector lines or Deribit frames")
     raise damage(path, 1, "is of no known format",
                  "give raw collector lines (`local_ns JSON`), Deribit frames "
                  '(`{"recv_ns":n,"frame":{...}}`) or a WebSocket session text')
@@ -43,6 +48,11 @@ def open_recording(paths: Sequence[Path | str]) -> Recording:
     if not paths:
         raise ValueError("no recording given")
     files = [Path(p) for p in paths]
+    if any(is_store(path) for path in files):
+        if len(files) > 1:
+            raise damage(files[1], None, "is given beside an imported recording",
+                         "give each imported recording by itself")
+        return read_store(files[0])
     formats = [detect_format(path) for path in files]
     for path, name in zip(files, formats, strict=True):
         if name != formats[0]:

@@ -163,6 +163,8 @@ RANKS = {
     "connectors.replay.binance": 84,
     "connectors.replay.deribit": 84,
     "connectors.replay.reader": 85,
+    "connectors.replay.store": 82,
+    "connectors.replay.tables": 84.5,
     "connectors.replay.drive": 86,
     "connectors.replay.replay": 87,
     "connectors.replay.convert": 86,
