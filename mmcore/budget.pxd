@@ -4,6 +4,7 @@ from libc.stdint cimport int32_t, int64_t, uint64_t
 
 cdef enum:
     UNANSWERED_MAX = 128        # requests whose answers are waited for
+    OTV_HOURS = 24
     RATE_MAX = 256              # sends remembered; a faster rate than this is no cap
 
 cdef struct Unanswered:
@@ -23,13 +24,22 @@ cdef class Budget:
     cdef Unanswered waiting[UNANSWERED_MAX]
     cdef int32_t unanswered         # matching-engine requests in flight
     cdef int64_t answered_sent_ns   # when the request answered last was sent
+    cdef readonly double reserve_least  # always kept back: a cancel per instrument and two
+    cdef double otv_messages[OTV_HOURS]
+    cdef double otv_btc[OTV_HOURS]
+    cdef int64_t otv_hour           # hour of now_ns that was last counted in
 
     cdef double available(self, int64_t now_ns) noexcept nogil
     cdef void spend(self, int64_t request_id, int64_t now_ns) noexcept nogil
     cdef void set_limits(self, double burst, double rate) noexcept nogil
     cdef bint answered(self, int64_t request_id) noexcept nogil
+    cdef void turn_hour(self, int64_t now_ns) noexcept nogil
+    cdef void traded(self, double btc, int64_t now_ns) noexcept nogil
+    cdef double order_to_volume(self, int64_t now_ns) noexcept nogil
     cdef void expire(self, int64_t now_ns, int64_t after_ns) noexcept nogil
 
 
 cdef bint rate_allows(const RateCap* cap, double per_s, int64_t now_ns) noexcept nogil
+cdef int32_t rate_room(const RateCap* cap, double per_s, int64_t now_ns,
+                       int32_t most) noexcept nogil
 cdef void rate_spend(RateCap* cap, int64_t now_ns) noexcept nogil

@@ -1,5 +1,7 @@
 """Request credits as the venue counts them (leaky pool, continuous refill)."""
 
+cdef int64_t HOUR_NS = 3_600_000_000_000
+
 
 cdef class Budget:
     """The account's matching-engine pool.
@@ -37,6 +39,8 @@ cdef class Budget:
         cdef int32_t i
         self.level = self.available(now_ns) - 1.0
         self.level_ns = now_ns
+        self.turn_hour(now_ns)
+        self.otv_messages[self.otv_hour % OTV_HOURS] += 1.0
         if self.unanswered == UNANSWERED_MAX:       # the oldest will not be answered any more
             for i in range(UNANSWERED_MAX - 1):
                 self.waiting[i] = self.waiting[i + 1]
@@ -44,6 +48,31 @@ cdef class Budget:
         self.waiting[self.unanswered].request_id = request_id
         self.waiting[self.unanswered].sent_ns = now_ns
         self.unanswered += 1
+
+    cdef void turn_hour(self, int64_t now_ns) noexcept nogil:
+        """Forget what is a day old."""
+        cdef int64_t hour = now_ns // HOUR_NS
+        if hour - self.otv_hour > OTV_HOURS:
+            self.otv_hour = hour - OTV_HOURS
+        while self.otv_hour < hour:
+            self.otv_hour += 1
+            self.otv_messages[self.otv_hour % OTV_HOURS] = 0.0
+            self.otv_btc[self.otv_hour % OTV_HOURS] = 0.0
+
+    cdef void traded(self, double btc, int64_t now_ns) noexcept nogil:
+        """Count an own trade."""
+        self.turn_hour(now_ns)
+        self.otv_btc[self.otv_hour % OTV_HOURS] += btc
+
+    cdef double order_to_volume(self, int64_t now_ns) noexcept nogil:
+        """Messages per BTC traded over 24 hours, the running one included; 1 BTC at least."""
+        cdef double messages = 0.0, btc = 0.0
+        cdef int32_t i
+        self.turn_hour(now_ns)
+        for i in range(OTV_HOURS):
+            messages += self.otv_messages[i]
+            btc += self.otv_btc[i]
+        return messages / (btc if btc > 1.0 else 1.0)
 
     cdef bint answered(self, int64_t request_id) noexcept nogil:
         """Take one request off the list; False where nobody waits for it (any more)."""
@@ -66,6 +95,14 @@ cdef class Budget:
             self.unanswered -= late
             for i in range(self.unanswered):
                 self.waiting[i] = self.waiting[i + late]
+
+    def otv(self, int64_t now_ns):
+        """Messages per BTC traded over 24 hours."""
+        return self.order_to_volume(now_ns)
+
+    def trade(self, double btc, int64_t now_ns):
+        """Count an own trade, for tests."""
+        self.traded(btc, now_ns)
 
     @property
     def in_flight(self):
@@ -104,6 +141,23 @@ cdef bint rate_allows(const RateCap* cap, double per_s, int64_t now_ns) noexcept
     else:
         most = <uint64_t>per_s
     return cap.count < most or now_ns - cap.sent_ns[(cap.count - most) % RATE_MAX] >= window_ns
+
+
+cdef int32_t rate_room(const RateCap* cap, double per_s, int64_t now_ns,
+                       int32_t most) noexcept nogil:
+    """How many messages may leave now, `most` at most."""
+    cdef uint64_t allowed
+    cdef int32_t recent = 0
+    if per_s >= RATE_MAX:
+        return most
+    if per_s < 1.0:
+        return 1 if rate_allows(cap, per_s, now_ns) and most > 0 else 0
+    allowed = <uint64_t>per_s
+    while recent < <int32_t>allowed and <uint64_t>recent < cap.count and (
+            now_ns - cap.sent_ns[(cap.count - 1 - recent) % RATE_MAX] < 1_000_000_000):
+        recent += 1
+    recent = <int32_t>allowed - recent
+    return recent if recent < most else most
 
 
 cdef void rate_spend(RateCap* cap, int64_t now_ns) noexcept nogil:

@@ -1,209 +1,267 @@
-"""See diff.pxd. Order of a batch: cancels, then reducing edits and news, then adding ones."""
-from libc.math cimport fabs
-from libc.stdint cimport uint32_t
-from libc.string cimport memcpy, memset
+"""See diff.pxd. Order of a batch: cancels, a take, reducing edits and news, then adding ones."""
+from libc.string cimport memset
 
-from mmcore.budget cimport rate_allows, rate_spend
-from mmcore.orders cimport (
-    ORDER_CANCEL_PENDING, ORDER_CLOSED, ORDER_LIVE, ORDER_UNKNOWN, Order, mm_low_slot,
-    order_slot_free)
-from mmcore.risk cimport GATE_OK
+from mmcore.hysteresis cimport Patience, is_stale, keeps, price_due
+from mmcore.orders cimport ORDER_CLOSED, Order, mm_low_slot, order_slot_free
+from mmcore.pairing cimport Pairing, pair
+from mmcore.planning cimport (
+    GENERATION_MAX, QUOTE_SLOTS, Planning, Task, can_cancel, cancel_slot, cancellable, movable,
+    next_action, plan_cancels, room, submit)
+from mmcore.risk cimport price_allowed
 from mmcore.types cimport (
-    ACTION_CANCEL, ACTION_CANCEL_INSTRUMENT, ACTION_EDIT, ACTION_NEW, ACTIONS_MAX, LEVELS_MAX,
-    ORDER_ID_MAX, SIDE_ASK, SIDE_BID, SLOTS_QUOTE, TIF_GTC, Action, price_usd, request_id_of)
+    ACTION_EDIT, ACTION_NEW, ACTIONS_MAX, LEVELS_MAX, REMOVED_INVENTORY, SIDE_ASK, SIDE_BID,
+    SLOTS_MAX, SLOTS_QUOTE, TAKE_NONE, TIF_GTC, Action, Rung, Take, price_usd, ticks_down, ticks_up)
 
 cdef enum:
-    GENERATION_MAX = 0xFFFFFF   # six hex digits of the label
-    QUOTE_SLOTS = (1 << SLOTS_QUOTE) - 1
-
-# What the planner passes between its own steps.
-cdef struct Planning:
-    const ApprovedQuotes* wanted
-    const Instrument* spec
-    const SignalState* signal
-    const ParamValues* params
-    Exposure* exposure
-    RateCap* rate
-    const Clock* clock
-    ActionBatch* batch
-    PlanResult* result
+    MODE_CANCEL_REPLACE = 1     # place of the choice in orders.mode
+    SHIFT_MAX = 3               # ticks a price steps back for refusals in a row
 
 
-cdef bint can_send(Planning* p, Budget budget, bint cancel) noexcept nogil:
-    """Credits, unanswered requests, own rate and room in the batch; cancels use the reserve."""
-    cdef double reserve = 0.0 if cancel else p.params.orders.reserve_requests
-    if p.batch.count >= ACTIONS_MAX:
+cdef bint meets(const Take* take, int32_t side, int64_t price_ticks) noexcept nogil:
+    """Whether a quote at a price would trade with what is to be taken."""
+    if take.why == TAKE_NONE or side == take.side:
         return False
-    if budget.available(p.clock.now_ns) - reserve < 1.0:
-        return False
-    if cancel:
-        return True
-    if budget.unanswered >= <int32_t>p.params.orders.max_unanswered:
-        return False
-    return rate_allows(p.rate, p.params.orders.max_updates_per_s, p.clock.now_ns)
+    return price_ticks <= take.price_ticks if side == SIDE_ASK else price_ticks >= take.price_ticks
 
 
-cdef Action* next_action(Planning* p, OrderTable orders, const Order* order,
-                         int32_t kind) noexcept nogil:
-    """Fill the next free place of the batch; it counts only after append()."""
-    cdef Action* action = &p.batch.items[p.batch.count]
-    memset(action, 0, sizeof(Action))
-    orders.sequence += 1
-    action.kind = kind
-    action.market = p.spec.index
-    action.slot = order.slot
-    action.side = order.side
-    action.generation = order.generation
-    action.request_id = request_id_of(kind, p.spec.index, order.slot, orders.sequence)
-    action.order_id_size = order.order_id_size
-    memcpy(action.order_id, order.order_id, ORDER_ID_MAX)
-    return action
-
-
-cdef void append(Planning* p, OrderTable orders, Budget budget,
-                 const Action* action) noexcept nogil:
-    orders.sent(action, p.clock.now_ns)
-    budget.spend(action.request_id, p.clock.now_ns)
-    if action.kind == ACTION_NEW or action.kind == ACTION_EDIT:
-        rate_spend(p.rate, p.clock.now_ns)
-    p.batch.count += 1
-
-
-cdef void cancel_slot(Planning* p, OrderTable orders, Budget budget, Order* order) noexcept nogil:
-    if not can_send(p, budget, True):
-        p.result.deferred += 1
-        return
-    append(p, orders, budget, next_action(p, orders, order, ACTION_CANCEL))
-
-
-cdef bint cancellable(const Order* order) noexcept nogil:
-    """Live, or unknown with an id and due to go; nothing outstanding for it."""
-    if order.request_id != 0 or order.order_id_size == 0 or order.pull_ns > 0:
-        return False
-    return order.state == ORDER_LIVE or (order.state == ORDER_UNKNOWN and order.must_cancel)
-
-
-cdef bint flying(const Order* order) noexcept nogil:
-    """May be at the venue, cannot be cancelled by id now, and no pull on its way covers it."""
-    if order.pull_ns != 0 or order.state == ORDER_CLOSED or order.state == ORDER_CANCEL_PENDING:
-        return False
-    return order.request_id != 0 or (
-        order.state == ORDER_UNKNOWN and order.order_id_size == 0)
-
-
-cdef bint is_wanted(const ApprovedQuotes* wanted, int32_t side, int32_t level) noexcept nogil:
-    return wanted.first[side] <= level < wanted.count[side]
-
-
-cdef void plan_cancels(Planning* p, OrderTable orders, Budget budget) noexcept nogil:
-    """Everything that no rung wants goes; several at once go with one message."""
-    cdef uint32_t mask = orders.used & QUOTE_SLOTS
-    cdef uint32_t go = 0, flight = 0
-    cdef int32_t slot, side, doomed = 0, kept = 0
-    cdef int32_t overdue = 0    # had a cancel or edit that failed: these go by id
-    cdef bint pull = p.wanted.count[SIDE_BID] == 0 and p.wanted.count[SIDE_ASK] == 0
+# ---------------------------------------------------------------- pairing orders with rungs
+cdef void pair_side(Planning* p, OrderTable orders, int32_t side) noexcept nogil:
+    """Say of each order of a side what becomes of it, and which rungs need a new one."""
+    cdef Pairing pairing
+    cdef Patience patience
+    cdef int32_t slots[LEVELS_MAX]
+    cdef int32_t before[LEVELS_MAX]
+    cdef uint32_t open_rungs = 0, mask
+    cdef int32_t i, n = 0, rung, slot
     cdef Order* order
-    cdef Action* action
+    cdef const Rung* rungs = &p.wanted.rungs[side][0]
+    memset(before, 0, sizeof(before))
+    set_patience(p, side, &patience)
+    for rung in range(p.wanted.first[side], p.wanted.count[side]):
+        if not meets(&p.wanted.take, side, rungs[rung].price_ticks):
+            open_rungs |= <uint32_t>1 << rung
+    mask = (orders.used & QUOTE_SLOTS) >> (side * LEVELS_MAX)
+    mask &= (<uint32_t>1 << LEVELS_MAX) - 1
     while mask:
-        slot = mm_low_slot(mask)
+        slot = mm_low_slot(mask) + side * LEVELS_MAX
         mask &= mask - 1
         order = &orders.orders[slot]
-        side = 0 if slot < LEVELS_MAX else 1
-        if cancellable(order) and (
-                order.must_cancel or not is_wanted(p.wanted, side, slot - side * LEVELS_MAX)):
-            go |= <uint32_t>1 << slot
-            doomed += 1
-            overdue += order.must_cancel
-        else:
-            kept += order.state != ORDER_CLOSED
-        if pull and flying(order):
-            flight |= <uint32_t>1 << slot
-    if go == 0 and flight == 0:
-        return
-    if (flight != 0 or (doomed >= 2 and kept == 0 and overdue == 0)) and (
-            can_send(p, budget, True)):
-        # the pull: one request for the whole instrument, each order waits for its own word;
-        # it also reaches what is on its way there, which no cancel by id can
-        action = next_action(p, orders, &orders.orders[0], ACTION_CANCEL_INSTRUMENT)
-        mask = go | flight
+        if order_slot_free(order):
+            continue
+        if not movable(order):      # what is in flight or in doubt holds a rung until it is settled
+            rung = nearest(open_rungs, rungs, waited_for(order))
+            if rung >= 0:
+                open_rungs &= ~(<uint32_t>1 << rung)
+                p.result.deferred += order.price_ticks != rungs[rung].price_ticks
+            if cancellable(order):
+                p.go |= <uint32_t>1 << slot
+            continue
+        slots[n] = slot
+        before[n] = order.level
+        n += 1
+    for i in range(n):
+        pairing.keeps[i] = 0
+        mask = open_rungs
         while mask:
-            slot = mm_low_slot(mask)
+            rung = mm_low_slot(mask)
             mask &= mask - 1
-            if go & (<uint32_t>1 << slot):
-                action.slot = slot
-                orders.sent(action, p.clock.now_ns)
-            else:
-                orders.orders[slot].pull_ns = p.clock.now_ns
-        budget.spend(action.request_id, p.clock.now_ns)
-        p.batch.count += 1
-        return
-    while go:
-        slot = mm_low_slot(go)
-        go &= go - 1
-        cancel_slot(p, orders, budget, &orders.orders[slot])
+            if keeps(&patience, &orders.orders[slots[i]], &rungs[rung]):
+                pairing.keeps[i] |= <uint32_t>1 << rung
+    pair(&pairing, n, before)
+    for i in range(n):
+        order = &orders.orders[slots[i]]
+        if is_stale(order, &p.params.orders, p.clock.now_ns):
+            order.looked_ns = p.clock.now_ns
+            order.near_prints = 0
+        if pairing.rung_of[i] >= 0:
+            order.level = pairing.rung_of[i]
+            open_rungs &= ~(<uint32_t>1 << pairing.rung_of[i])
+    move_rest(p, orders, side, &pairing, slots, n, open_rungs, &patience)
 
 
-cdef bint price_due(Planning* p, const Order* order, int64_t price_ticks) noexcept nogil:
-    """Hysteresis of the price: chase late, retreat early."""
-    cdef int64_t away = (order.price_ticks - price_ticks if order.side == SIDE_BID
-                         else price_ticks - order.price_ticks)
-    cdef double reference = p.signal.reference_usd
-    cdef double moved_bps, floor_usd, distance
-    if away == 0:
-        return False
-    if (away if away > 0 else -away) <= <int64_t>p.params.orders.keep_ticks:
-        return False
-    moved_bps = fabs(<double>away) * p.spec.tick_usd / reference * 1e4
-    distance = fabs(price_usd(p.spec, order.price_ticks) - reference)
-    floor_usd = p.wanted.why.half_floor_usd
-    if away > 0:                # wanted further from the market: the market came nearer
-        if not p.wanted.reducing[order.side] and distance < floor_usd:
-            return True
-        return moved_bps > p.params.orders.retreat_bps
-    if distance > p.params.orders.off_center_bps * 1e-4 * reference + fabs(
-            price_usd(p.spec, price_ticks) - reference):
-        return True
-    return moved_bps > p.params.orders.requote_bps
+cdef void set_patience(Planning* p, int32_t side, Patience* out) noexcept nogil:
+    cdef double soft = p.params.orders.otv_soft, hard = p.params.orders.otv_hard
+    out.spec, out.signal, out.params = p.spec, p.signal, &p.params.orders
+    out.floor_usd = p.wanted.why.half_floor_usd
+    out.reducing = p.wanted.reducing[side]
+    out.limited = (p.wanted.why.removed[side] & REMOVED_INVENTORY) != 0
+    out.now_ns = p.clock.now_ns
+    out.chase_factor = 1.0
+    if p.otv > soft:
+        out.chase_factor = 1.0 + 3.0 * (p.otv - soft) / (hard - soft) if p.otv < hard else 4.0
 
 
-cdef void plan_slot(Planning* p, OrderTable orders, RiskGate gate, Budget budget, int32_t side,
-                    int32_t level) noexcept nogil:
-    """Bring one slot to its rung: nothing, an edit, or a new order."""
-    cdef Order* order = &orders.orders[side * LEVELS_MAX + level]
-    cdef int64_t price_ticks = p.wanted.rungs[side][level].price_ticks
-    cdef int64_t amount = p.wanted.rungs[side][level].amount_contracts
-    cdef int64_t resting
-    cdef Action* action
+cdef int64_t waited_for(const Order* order) noexcept nogil:
+    """Price an order has, or will have once what is outstanding is done."""
+    return order.pending_price_ticks if order.pending_amount_contracts > 0 else order.price_ticks
+
+
+cdef int32_t nearest(uint32_t open_rungs, const Rung* rungs, int64_t price_ticks) noexcept nogil:
+    """The open rung next to a price; -1 where none is open."""
+    cdef int32_t rung, best = -1
+    cdef int64_t away, least = 0
+    while open_rungs:
+        rung = mm_low_slot(open_rungs)
+        open_rungs &= open_rungs - 1
+        away = rungs[rung].price_ticks - price_ticks
+        if away < 0:
+            away = -away
+        if best < 0 or away < least:
+            best, least = rung, away
+    return best
+
+
+cdef void move_rest(Planning* p, OrderTable orders, int32_t side, const Pairing* pairing,
+                    const int32_t* slots, int32_t n, uint32_t open_rungs,
+                    const Patience* patience) noexcept nogil:
+    """Orders without a rung they serve move to one that is open, or go; other rungs get new ones.
+
+    An order that only shrinks comes first: at its price it keeps its place in the queue.
+    """
+    cdef int32_t i, rung, turn, free
+    cdef bint same
+    cdef uint32_t taken = 0
+    cdef Order* order
+    for turn in range(2):
+        for i in range(n):
+            if pairing.rung_of[i] >= 0 or taken & (<uint32_t>1 << i):
+                continue
+            order = &orders.orders[slots[i]]
+            rung = nearest(open_rungs, &p.wanted.rungs[side][0], order.price_ticks)
+            if rung < 0:
+                if turn:
+                    p.go |= <uint32_t>1 << slots[i]
+                continue
+            same = not price_due(patience, order, p.wanted.rungs[side][rung].price_ticks)
+            if turn == 0 and not same:
+                continue
+            taken |= <uint32_t>1 << i
+            open_rungs &= ~(<uint32_t>1 << rung)
+            add_task(p, orders, order, side, rung, same)
+    free = 0
+    while open_rungs and free < LEVELS_MAX:
+        order = &orders.orders[side * LEVELS_MAX + free]
+        free += 1
+        if not order_slot_free(order):
+            continue
+        rung = mm_low_slot(open_rungs)
+        open_rungs &= open_rungs - 1
+        add_task(p, orders, order, side, rung, False)
+    while open_rungs:                   # every slot is taken: wait for one
+        open_rungs &= open_rungs - 1
+        p.result.deferred += 1
+
+
+cdef void add_task(Planning* p, OrderTable orders, Order* order, int32_t side, int32_t rung,
+                   bint same_price) noexcept nogil:
+    """Note an edit, or a create where the slot is free."""
+    cdef Task* task = &p.tasks[p.task_count]
+    cdef int64_t resting = order.amount_contracts - order.filled_contracts
+    cdef int64_t price = p.wanted.rungs[side][rung].price_ticks
+    cdef int32_t shift = orders.crossed[side] if orders.crossed[side] < SHIFT_MAX else SHIFT_MAX
+    cdef bint nearer = False
     cdef bint fresh = order_slot_free(order)
-    if not fresh:
-        if (order.state != ORDER_LIVE or order.request_id != 0 or order.must_cancel
-                or order.pull_ns > 0):
-            if order.state != ORDER_CLOSED or order.request_id != 0:
-                p.result.deferred += order.price_ticks != price_ticks
-            return
-        if not price_due(p, order, price_ticks):
-            resting = order.amount_contracts - order.filled_contracts
-            if resting > amount:            # shrink at once; the same price keeps the priority
-                price_ticks = order.price_ticks
-            elif 2 * resting >= amount:     # grow only when half is gone
-                return
-    if not can_send(p, budget, False):
+    if p.clock.now_ns < orders.backoff_ns[side]:
         p.result.deferred += 1
         return
-    action = next_action(p, orders, order, ACTION_NEW if fresh else ACTION_EDIT)
+    if fresh and shift > 0:             # refused to cross: the next price stands further away
+        price = (ticks_down(p.spec, price_usd(p.spec, price - shift)) if side == SIDE_BID
+                 else ticks_up(p.spec, price_usd(p.spec, price + shift)))
+    elif not fresh and same_price and resting > p.wanted.rungs[side][rung].amount_contracts:
+        price = order.price_ticks
+    if not fresh:
+        nearer = (order.price_ticks > price) == (side == SIDE_BID) and order.price_ticks != price
+        p.drift += (price > order.price_ticks) - (price < order.price_ticks)
+    task.slot, task.side, task.level = order.slot, side, rung
+    task.price_ticks = price
+    task.amount_contracts = p.wanted.rungs[side][rung].amount_contracts
+    task.rank = rung * 2 + (0 if p.wanted.reducing[side] else 1)
+    if nearer:                          # too near the market: what it may cost is most
+        task.rank -= 4 * LEVELS_MAX
+    task.due = False
+    p.task_count += 1
+
+
+# ---------------------------------------------------------------- the rest of the batch
+cdef void plan_take(Planning* p, OrderTable orders, RiskGate gate, Budget budget) noexcept nogil:
+    """Send what is to be taken, once nothing of ours can meet it and no other take is out.
+
+    Own quotes it could meet are cancelled first, and it waits for the venue's word on them.
+    """
+    cdef const Take* take = &p.wanted.take
+    cdef const Order* order
+    cdef Order* place = NULL
+    cdef Action* action
+    cdef int32_t slot
+    for slot in range(SLOTS_MAX):
+        order = &orders.orders[slot]
+        if slot >= SLOTS_QUOTE:
+            if not order_slot_free(order):      # in flight or unknown: never doubled
+                p.result.deferred += 1
+                return
+            if place == NULL:
+                place = &orders.orders[slot]
+        elif order.state != ORDER_CLOSED and (
+                meets(take, order.side, order.price_ticks)
+                or (order.pending_amount_contracts > 0
+                    and meets(take, order.side, order.pending_price_ticks))):
+            p.result.deferred += 1
+            return
+    if place == NULL or p.batch.count >= ACTIONS_MAX or not can_cancel(p, budget):
+        p.result.deferred += 1
+        return
+    action = next_action(p, orders, place, ACTION_NEW)
+    action.side = take.side
+    action.generation = (place.generation % GENERATION_MAX) + 1
+    action.order_id_size = 0
+    action.time_in_force = take.time_in_force
+    action.reduce_only = take.reduce_only
+    action.price_ticks = take.price_ticks
+    action.amount_contracts = take.amount_contracts
+    p.result.taken = submit(p, orders, gate, budget, action)
+
+
+cdef void choose(Planning* p, int32_t count) noexcept nogil:
+    """Mark the tasks that are worth most, so many of them; the others wait."""
+    cdef int32_t i, best
+    while count > 0:
+        count -= 1
+        best = -1
+        for i in range(p.task_count):
+            if not p.tasks[i].due and (best < 0 or p.tasks[i].rank < p.tasks[best].rank):
+                best = i
+        if best >= 0:
+            p.tasks[best].due = True
+    for i in range(p.task_count):
+        p.result.deferred += not p.tasks[i].due
+
+
+cdef void send_task(Planning* p, OrderTable orders, RiskGate gate, Budget budget,
+                    const Task* task) noexcept nogil:
+    """Bring one order to its rung; an edit the gate forbids leaves no order too near."""
+    cdef Order* order = &orders.orders[task.slot]
+    cdef bint fresh = order_slot_free(order)
+    cdef bint nearer
+    cdef Action* action = next_action(p, orders, order, ACTION_NEW if fresh else ACTION_EDIT)
     if fresh:
         action.generation = (order.generation % GENERATION_MAX) + 1
         action.order_id_size = 0
     action.time_in_force = TIF_GTC
     action.post_only = True
-    action.price_ticks = price_ticks
-    action.amount_contracts = amount if fresh else amount + order.filled_contracts
-    action.valid_until_ms = (p.clock.now_ns + p.clock.wall_offset_ns) // 1_000_000 + (
-        <int64_t>p.params.orders.valid_for_ms)
-    if gate.admit(action, p.spec, orders, p.signal, p.params, p.exposure) != GATE_OK:
-        p.result.refused += 1
+    action.price_ticks = task.price_ticks
+    action.amount_contracts = task.amount_contracts
+    if not fresh:
+        action.amount_contracts += order.filled_contracts
+    if submit(p, orders, gate, budget, action):
+        order.level = task.level
         return
-    append(p, orders, budget, action)
+    if fresh:
+        return
+    nearer = order.price_ticks != task.price_ticks and (
+        (order.price_ticks > task.price_ticks) == (task.side == SIDE_BID))
+    if nearer or not price_allowed(price_usd(p.spec, order.price_ticks), p.signal,
+                                   p.params.risk.price_collar_bps):
+        cancel_slot(p, orders, budget, order)
 
 
 cdef void plan(const ApprovedQuotes* wanted, OrderTable orders, RiskGate gate,
@@ -212,20 +270,44 @@ cdef void plan(const ApprovedQuotes* wanted, OrderTable orders, RiskGate gate,
                ActionBatch* batch, PlanResult* result) noexcept nogil:
     """Append to the batch what turns the live orders into the approved ladder."""
     cdef Planning p
-    cdef int32_t first, k, side, level
-    cdef bint up
+    cdef int32_t i, k, side, first
     p.wanted, p.spec, p.signal, p.params = wanted, spec, signal, params
     p.exposure, p.rate, p.clock, p.batch, p.result = exposure, rate, clock, batch, result
-    plan_cancels(&p, orders, budget)
-    if wanted.count[SIDE_BID] == 0 and wanted.count[SIDE_ASK] == 0:
+    p.go, p.drift, p.task_count = 0, 0, 0
+    p.otv = budget.order_to_volume(clock.now_ns) if params.orders.otv_brake > 0.0 else 0.0
+    pair_side(&p, orders, SIDE_BID)
+    pair_side(&p, orders, SIDE_ASK)
+    hold_back(&p, orders)
+    plan_cancels(&p, orders, budget, wanted.count[SIDE_BID] == 0 and wanted.count[SIDE_ASK] == 0)
+    if wanted.take.why != TAKE_NONE:
+        plan_take(&p, orders, gate, budget)
+    if p.task_count == 0:
         return
+    choose(&p, room(&p, budget, p.task_count))
     # reducing side first; both adding: asks first when the ladder moves up, bids when down
-    up = wanted.count[SIDE_BID] > 0 and (
-        wanted.rungs[SIDE_BID][0].price_ticks > orders.orders[0].price_ticks)
-    first = SIDE_ASK if up else SIDE_BID
+    first = SIDE_ASK if p.drift > 0 else SIDE_BID
     if wanted.reducing[SIDE_BID] != wanted.reducing[SIDE_ASK]:
         first = SIDE_BID if wanted.reducing[SIDE_BID] else SIDE_ASK
     for k in range(2):
         side = first if k == 0 else 1 - first
-        for level in range(wanted.first[side], wanted.count[side]):
-            plan_slot(&p, orders, gate, budget, side, level)
+        for i in range(p.task_count):
+            if p.tasks[i].due and p.tasks[i].side == side:
+                send_task(&p, orders, gate, budget, &p.tasks[i])
+
+
+cdef void hold_back(Planning* p, OrderTable orders) noexcept nogil:
+    """Turn edits into cancels where the mode has none; drop what the message budget forbids."""
+    cdef bint braked = p.otv >= p.params.orders.otv_hard and p.otv > 0.0
+    cdef int32_t i, left = 0
+    cdef const Task* task
+    if not braked and <int32_t>p.params.orders.mode != MODE_CANCEL_REPLACE:
+        return
+    for i in range(p.task_count):
+        task = &p.tasks[i]
+        if order_slot_free(&orders.orders[task.slot]):
+            if not braked:
+                p.tasks[left] = task[0]
+                left += 1
+        elif not braked or task.rank < 0:       # what stands too near goes even then
+            p.go |= <uint32_t>1 << task.slot
+    p.task_count = left

@@ -2,11 +2,12 @@
 from libc.math cimport fabs
 from libc.string cimport memset
 
-from mmcore.diff cimport Clock, PlanResult, plan
+from mmcore.diff cimport plan
 from mmcore.faults cimport FAULT_OPERATOR
 from mmcore.intake cimport FLAG_DEFERRED, FLAG_KILLED, FLAG_RECONCILE, Intake
 from mmcore.journal cimport JOURNAL_CONTROL, JOURNAL_TIMER, JOURNAL_TURN, JOURNAL_WHY
 from mmcore.observation cimport observe_markets
+from mmcore.planning cimport Clock, PlanResult
 from mmcore.quote cimport quote_compute
 from mmcore.risk cimport RISK_ACTIVE, RISK_KILLED, RISK_PAUSED, RISK_STOPPED
 from mmcore.types cimport (

@@ -5,9 +5,11 @@ from mmcore.observation cimport lead_of, react_to_taker
 from mmcore.orders cimport (
     OUTCOME_INVALID, OUTCOME_POST_ONLY, OUTCOME_REJECTED, OUTCOME_STRAY, OUTCOME_UNKNOWN,
     OVERDUE_FILL, OVERDUE_PULL)
+from mmcore.priority cimport queue_print
 from mmcore.stats cimport histogram_record, tally_add
 from mmcore.types cimport (
-    ACTION_CANCEL_ALL, ACTION_CANCEL_INSTRUMENT, MARKET_UNKNOWN, ORDER_EVENT_REFUSED, SLOTS_MAX)
+    ACTION_CANCEL_ALL, ACTION_CANCEL_INSTRUMENT, MARKET_UNKNOWN, ORDER_EVENT_REFUSED, SLOTS_MAX,
+    delta_btc, price_usd)
 
 cdef int64_t SECOND_PATH_NS = 250_000_000   # a pull unanswered for so long goes another way too
 cdef int64_t FILL_WAIT_NS = 500_000_000     # the trade of a counted fill may take so long
@@ -22,6 +24,7 @@ cdef class Intake:
         self.params = params
         self.faults = Faults()
         self.budget = Budget()
+        self.budget.reserve_least = len(instruments) + 2
         self.risk = RiskGate()
         self.journal = journal if journal is not None else Journal()
         self.sink = OrderSink()
@@ -127,6 +130,9 @@ cdef class Intake:
                 self.flags |= FLAG_TRADES
             market.trade_seq = trade.trade_seq
         self.counters.trades += 1
+        queue_print(market.orders, trade.side, trade.price_ticks, trade.amount_contracts,
+                    <int64_t>(market.params.v.orders.requote_bps * 1e-4
+                              * market.signals.s.mid_usd / market.spec.tick_usd))
         bits = market.signals.on_trade(&market.spec, trade, &market.params.v, now_ns)
         market.dirty = True
         if bits:
@@ -186,6 +192,8 @@ cdef class Intake:
         if fill.trade_seq > market.own_trade_seq:
             market.own_trade_seq = fill.trade_seq
         market.book_trade(fill, now_ns)
+        self.budget.traded(delta_btc(&market.spec, fill.amount_contracts,
+                                     price_usd(&market.spec, fill.price_ticks)), now_ns)
         if not 0 <= fill.slot < SLOTS_MAX or not market.orders.book_fill(
                 fill.slot, fill.generation, fill.amount_contracts):
             self.counters.foreign_fills += 1

@@ -1,14 +1,16 @@
 """See market.pxd."""
 from libc.math cimport exp2
+from libc.stdint cimport uint32_t
 from libc.string cimport memcpy
 
 from mmcore.alpha import TERM_NAMES
+from mmcore.priority cimport queue_update
 from mmcore.reaction cimport react_to_fill, react_to_mid, stance_of
 from mmcore.reduction cimport count_moves, reduce_stance, reduction_taken
 from mmcore.regime cimport regime_update
 from mmcore.types cimport (
     CONTROL_FUNDING, CONTROL_MARKET_STATE, CONTROL_POSITION, CONTROL_UNKNOWN_RESOLVED,
-    INSTRUMENT_INVERSE, MARKET_OPEN, MARKET_SETTLEMENT, REMOVED_CALENDAR, SIDE_ASK, SIDE_BID,
+    INSTRUMENT_INVERSE, LEVELS_MAX, MARKET_OPEN, MARKET_SETTLEMENT, REMOVED_CALENDAR, SIDE_ASK, SIDE_BID,
     SLOTS_MAX, SLOTS_QUOTE, TAKE_NONE, Why, amount_of, delta_btc, price_usd)
 # the Python class: a cimported enum has no name at run time
 from mmcore.regime import Regime
@@ -108,6 +110,7 @@ cdef class Market:
 
     cdef void observe(self, int64_t now_ns) noexcept nogil:
         """Bring signals, regime and reactions up to the book and the tape."""
+        queue_update(self.orders, self.book)
         self.signals.update(&self.spec, self.book, self.orders, &self.params.v, now_ns)
         if self.book.valid:
             react_to_mid(&self.reaction, self.signals.s.mid_usd, &self.params.v.orders, now_ns)
@@ -177,6 +180,7 @@ cdef class Market:
     cdef void on_quote_filled(self, const Fill* fill, int64_t now_ns) noexcept nogil:
         """React to a fill of one of our own slots; call it once the fill is booked there."""
         cdef double share = 1.0
+        cdef Fill shown
         self.fill_rate = self.fills_per_min(now_ns) + 60.0 * LN_2 / FILL_RATE_HALF_LIFE_S
         self.fill_rate_ns = now_ns
         if not 0 <= fill.slot < SLOTS_MAX:
@@ -184,7 +188,11 @@ cdef class Market:
         if self.orders.orders[fill.slot].amount_contracts > 0:
             share = (<double>self.orders.orders[fill.slot].booked_contracts
                      / <double>self.orders.orders[fill.slot].amount_contracts)
-        react_to_fill(&self.reaction, fill, share, price_usd(&self.spec, fill.price_ticks),
+        shown = fill[0]                 # by its rung: an order may sit in any slot of its side
+        if fill.slot < SLOTS_QUOTE:
+            shown.slot = fill.side * LEVELS_MAX + self.orders.orders[fill.slot].level
+            shown.generation = fill.generation * SLOTS_MAX + <uint32_t>fill.slot
+        react_to_fill(&self.reaction, &shown, share, price_usd(&self.spec, fill.price_ticks),
                       self.signals.s.mid_usd, &self.params.v, now_ns)
 
     cdef void on_taken(self, int64_t now_ns) noexcept nogil:

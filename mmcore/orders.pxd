@@ -70,6 +70,16 @@ cdef struct Order:
     bint pull_late              # its cancel or pull went unanswered for too long, and that was told
     int64_t missing_ns          # since when the venue counts a fill that never came; 0: none
     bint missing_told
+    int32_t level               # rung it served at the last plan
+    int64_t looked_ns           # when its price was last chosen, or looked at again
+    int32_t near_prints         # prints near its price since then, or since its last fill
+    double ahead_contracts      # estimate of others' contracts before it; see priority.pxd
+    int64_t queue_ticks         # price the estimate is for; 0: none yet
+    int64_t queue_others        # others' contracts at that price when last seen
+    bint queue_fresh            # placed, and the level has not changed since
+    int64_t queue_printed       # contracts printed that the book does not show yet
+    int64_t queue_faded         # contracts that left without a print, last time
+    double queue_share          # share of these taken as having stood before it
     int32_t order_id_size
     char order_id[ORDER_ID_MAX]
 
@@ -81,6 +91,8 @@ cdef class OrderTable:
     cdef readonly int32_t open_count
     cdef readonly int32_t unknown_count
     cdef readonly uint64_t invalid_transitions
+    cdef int64_t backoff_ns[2]              # no price of that side before: it was refused to cross
+    cdef int32_t crossed[2]                 # such refusals in a row
     cdef readonly uint64_t late_pulls       # cancels and pulls unanswered for too long
     cdef readonly uint64_t missing_fills    # fills the venue counted and never told in time
 
@@ -101,7 +113,8 @@ cdef class OrderTable:
     cdef int32_t own_levels(self, int32_t side, LevelChange* levels) noexcept nogil
     cdef int64_t best_own(self, int32_t side, bint post_only) noexcept nogil
     cdef int learn(self, Order* order, const OrderEvent* event) noexcept nogil
-    cdef int refused(self, Order* order, const OrderEvent* event) noexcept nogil
+    cdef int refused(self, Order* order, const OrderEvent* event,
+                     int64_t now_ns) noexcept nogil
 
 
 cdef extern from *:

@@ -55,6 +55,8 @@ class OrderRow(TypedDict):
     pending_amount_contracts: int
     worst_contracts: int
     order_id: str
+    ahead_contracts: float | None
+    level: int
     must_cancel: bool
     request: int
     sent_ns: int

@@ -6,7 +6,10 @@ from mmcore.types cimport (
     REFUSAL_CLOSED, REFUSAL_GONE, REFUSAL_POST_ONLY, REFUSAL_UNSURE, SIDE_BID, VENUE_ORDER_OPEN,
     VENUE_ORDER_UNTRIGGERED)
 
+cdef int64_t BACKOFF_NS = 20_000_000
+
 cdef enum:
+    BACKOFF_DOUBLINGS = 7       # 2.56 s at most
     NEVER = -1                  # this signal cannot reach this state: a broken invariant
     STATE_BITS = 15             # a cell is a state and what to do
     CANCEL = 16                 # cancel it by id, and again until the venue says how it ended
@@ -88,6 +91,8 @@ cdef class OrderTable:
             order.pull_ns = 0
             order.missing_ns = 0
             order.missing_told = False
+            order.queue_ticks = 0
+            order.near_prints = 0
             self.step(order, SIGNAL_SENT_NEW)
         elif action.kind == ACTION_EDIT:
             order.pull_ns = 0
@@ -105,6 +110,10 @@ cdef class OrderTable:
                 or event.filled_contracts < order.filled_contracts):
             return False
         order.last_update_ms = event.last_update_ms
+        if event.filled_contracts > order.filled_contracts:
+            order.near_prints = 0
+        if event.amount_contracts > order.amount_contracts:
+            order.queue_ticks = 0           # more at the same price goes to the back
         order.filled_contracts = event.filled_contracts
         order.price_ticks = event.price_ticks
         order.amount_contracts = event.amount_contracts
@@ -125,7 +134,7 @@ cdef class OrderTable:
                 return OUTCOME_STRAY
             order.request_id = 0
             order.request = 0
-            return self.refused(order, event)
+            return self.refused(order, event, now_ns)
         if event.generation != order.generation:
             return OUTCOME_STRAY
         if event.kind == ORDER_EVENT_ABSENT:
@@ -149,17 +158,23 @@ cdef class OrderTable:
                     and event.amount_contracts == order.pending_amount_contracts)):
             outcome = self.step(order, SIGNAL_OPEN)
             if outcome & OUTCOME_CHANGED and order.state == ORDER_LIVE:
-                order.live_since_ns = now_ns
+                order.live_since_ns = order.looked_ns = now_ns
+                order.near_prints = 0
                 order.pending_amount_contracts = 0
+                self.crossed[order.side] = 0
             if answered:
                 order.request_id = 0
                 order.request = 0
             return outcome
         return self.step(order, SIGNAL_OPEN_BEFORE)
 
-    cdef int refused(self, Order* order, const OrderEvent* event) noexcept nogil:
+    cdef int refused(self, Order* order, const OrderEvent* event,
+                     int64_t now_ns) noexcept nogil:
         """Apply an error to the order its request was about."""
         if event.refusal == REFUSAL_POST_ONLY:
+            self.crossed[order.side] += 1
+            self.backoff_ns[order.side] = now_ns + (BACKOFF_NS << min(
+                self.crossed[order.side] - 1, BACKOFF_DOUBLINGS))
             return self.step(order, SIGNAL_CLOSED) | OUTCOME_REJECTED | OUTCOME_POST_ONLY
         if event.refusal == REFUSAL_CLOSED:
             return self.step(order, SIGNAL_CLOSED) | OUTCOME_REJECTED
@@ -346,7 +361,8 @@ cdef class OrderTable:
                 "pending_amount_contracts": order.pending_amount_contracts,
                 "worst_contracts": order_worst(order),
                 "order_id": (<bytes>order.order_id[:order.order_id_size]).decode("ascii"),
-                "must_cancel": bool(order.must_cancel), "request": order.request,
+                "ahead_contracts": order.ahead_contracts if order.queue_ticks else None,
+                "level": order.level, "must_cancel": bool(order.must_cancel), "request": order.request,
                 "sent_ns": order.sent_ns,
                 "valid_until_ms": order.valid_until_ms})
         return found

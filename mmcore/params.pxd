@@ -101,6 +101,12 @@ cdef struct OrderParams:
     double run_bps
     double reentry_stagger_ms
     double small_fill_share
+    double mode
+    double stale_s
+    double stale_trades
+    double otv_brake
+    double otv_soft
+    double otv_hard
     double take_limit_bps
 
 cdef struct InventoryParams:

@@ -106,6 +106,23 @@ class Orders(Section, frozen=True):
         "After the hold the adding side waits this much longer.", 0, 60000, running=True)] = 250
     small_fill_share: Annotated[float, key("1",
         "A fill under this share of its order pulls nothing.", 0.0, 1.0, running=True)] = 0.2
+    mode: Annotated[Literal["edit", "cancel_replace"], key("",
+        "Move an order by an edit, or by a cancel whose confirmation the new order waits for.",
+        running=True)] = "edit"
+    stale_s: Annotated[float, key("s",
+        "An order that stood this long is priced anew, whatever the thresholds; 0: never.",
+        0.0, 86400.0, running=True)] = 45.0
+    stale_trades: Annotated[int, key("trades",
+        "So is one that saw this many prints within orders.requote_bps of its price and no "
+        "fill; 0: never.", 0, 1000000, running=True)] = 50
+    otv_brake: Annotated[bool, key("",
+        "Brake by order messages per BTC traded over 24 hours.", sim=False, running=True)] = True
+    otv_soft: Annotated[float, key("1/BTC",
+        "Messages per BTC traded beyond which the requote threshold widens, to four times at "
+        "orders.otv_hard.", 1.0, 1000000.0, running=True)] = 4000.0
+    otv_hard: Annotated[float, key("1/BTC",
+        "Messages per BTC traded beyond which only pulls and cancels leave.",
+        1.0, 1000000.0, running=True)] = 8000.0
     take_limit_bps: Annotated[float, key("bps",
         "An order that takes trades at most this far through the other side's best.",
         0.0, 1000.0, running=True)] = 5.0

@@ -275,6 +275,7 @@ def test_words_about_slots_that_do_not_exist_touch_nothing(slot: int) -> None:
 def test_reject_storm_pauses_and_ends_by_itself() -> None:
     desk = Desk({"risk.reject_storm_count": 3, "risk.reject_storm_s": 10})
     for _ in range(2):
+        desk.wait(50)                               # past the back-off of the first refusal
         sent = desk.turn()
         assert desk.refuse(sent, 11054) & 8         # OUTCOME_POST_ONLY
         desk.wait(10)

@@ -1,0 +1,1 @@
+"""Python face of the hysteresis: none; the planner uses it."""

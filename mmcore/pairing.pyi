@@ -1,0 +1,1 @@
+"""Python face of the pairing: none; the planner uses it."""

@@ -1,0 +1,1 @@
+"""Python face of queue positions: none; OrderTable.rows() shows the estimate."""
