@@ -10,8 +10,8 @@ from mmcore.reduction cimport count_moves, reduce_stance, reduction_taken
 from mmcore.regime cimport regime_update
 from mmcore.types cimport (
     CONTROL_FUNDING, CONTROL_MARKET_STATE, CONTROL_POSITION, CONTROL_UNKNOWN_RESOLVED,
-    INSTRUMENT_INVERSE, LEVELS_MAX, MARKET_OPEN, MARKET_SETTLEMENT, REMOVED_CALENDAR, SIDE_ASK, SIDE_BID,
-    SLOTS_MAX, SLOTS_QUOTE, TAKE_NONE, Why, amount_of, delta_btc, price_usd)
+    INSTRUMENT_INVERSE, LEVELS_MAX, MARKET_OPEN, MARKET_SETTLEMENT, REMOVED_CALENDAR, SIDE_ASK,
+    SIDE_BID, SLOTS_MAX, SLOTS_QUOTE, TAKE_NONE, Why, amount_of, delta_btc, price_usd)
 # the Python class: a cimported enum has no name at run time
 from mmcore.regime import Regime
 from mmcore.types import TakeReason

@@ -362,8 +362,8 @@ cdef class OrderTable:
                 "worst_contracts": order_worst(order),
                 "order_id": (<bytes>order.order_id[:order.order_id_size]).decode("ascii"),
                 "ahead_contracts": order.ahead_contracts if order.queue_ticks else None,
-                "level": order.level, "must_cancel": bool(order.must_cancel), "request": order.request,
-                "sent_ns": order.sent_ns,
+                "level": order.level, "must_cancel": bool(order.must_cancel),
+                "request": order.request, "sent_ns": order.sent_ns,
                 "valid_until_ms": order.valid_until_ms})
         return found
 
