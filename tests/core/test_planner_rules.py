@@ -285,7 +285,7 @@ def test_a_take_is_one_reduce_only_order_that_never_rests() -> None:
 
 
 def test_own_quotes_in_the_way_of_a_take_go_first() -> None:
-    desk = falling()
+    desk = falling({"orders.take_limit_bps": 30})          # deep enough to reach our bid
     waited = taken = False
     for _ in range(12):
         sent = fall(desk)
