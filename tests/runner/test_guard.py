@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -160,6 +161,22 @@ def test_a_hung_reactor_is_ended_with_no_order_left(rig: Rig, tmp_path: Path) ->
     assert maker.wait(15) == -signal.SIGKILL
     assert rig.open_orders() == 0
     # A killed maker leaves its ring in shared memory on purpose, for the next start.
+    for each in shared_path(state).glob("*"):
+        each.unlink()
+    shared_path(state).rmdir()
+
+
+def test_killed_at_random_moments_nothing_is_left(rig: Rig, tmp_path: Path, seed: int) -> None:
+    """Cancel-on-disconnect and the guard, who outlives the reactor, both cancel."""
+    draw = random.Random(seed)
+    state = tmp_path / "maker"
+    for _ in range(2):
+        maker = rig.maker(state)
+        wait_for(lambda: rig.open_orders() >= 1)
+        time.sleep(draw.random())
+        maker.kill()
+        maker.wait()
+        wait_for(lambda: rig.open_orders() == 0, 5.0)
     for each in shared_path(state).glob("*"):
         each.unlink()
     shared_path(state).rmdir()
