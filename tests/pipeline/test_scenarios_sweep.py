@@ -112,7 +112,7 @@ def test_both_sides_return_once_it_is_covered(covered: Scene) -> None:
     later = covered.at(8.5)
     assert removed(later) == (0, 0)
     # 10 USD from the mid of 30,075 is inside the spread: a tick ahead of each best
-    assert later.resting == ([30_065.0], [30_085.0]) or later.resting == ([30_050.5], [30_099.5])
+    assert later.resting == ([30_050.5], [30_099.5])
 
 
 @pytest.fixture(scope="module")
@@ -128,12 +128,27 @@ def test_the_covering_bid_steps_up_to_the_ask(alone: Scene) -> None:
 
 
 def test_what_nobody_sold_is_taken(alone: Scene) -> None:
-    """After cover.max_s the bid goes and 60 contracts are asked for at 30,100 or a little above."""
-    takes = [look for look in alone.looks if look.why["take"] == "TAKE_COVER"]
-    assert takes
-    assert takes[0].at_s == pytest.approx(13.1, abs=0.3)
-    assert takes[0].why["take_contracts"] == 60
-    assert removed(takes[0])[BID] & RemovedReason.REMOVED_COVER
+    """After cover.max_s the bid goes and 60 contracts are bought at once, at 30,100."""
+    assert alone.at(12.9).contracts == -60
+    assert alone.at(13.2).contracts == 0
+    asked = [explain_record(payload) for kind, _, payload in alone.session.records()
+             if kind == JournalKind.JOURNAL_WHY]
+    takes = [record for record in asked if record["take"] == "TAKE_COVER"]
+    assert [record["take_contracts"] for record in takes] == [60]
+    assert takes[0]["removed"][BID] & RemovedReason.REMOVED_COVER
+    sent = [payload for kind, _, payload in alone.session.records()
+            if kind == JournalKind.JOURNAL_OUT and b"immediate_or_cancel" in payload]
+    assert len(sent) == 1
+    # own bid first, then 5 bps through the ask at most: 30,100 * 1.0005 = 30,115.05
+    assert sent[0].index(b"private/cancel") < sent[0].index(b"private/buy")
+    assert b'"price":30115,' in sent[0]
+    assert b'"reduce_only":true' in sent[0]
+    assert b'"post_only":false' in sent[0]
+    figures = alone.summary
+    assert (figures["fills"], figures["maker_fills"], figures["position_usd"]) == (2, 1, 0)
+    assert figures["realized_btc"] == pytest.approx(600 / 30_100 - 600 / SOLD, abs=1.5e-8)
+    assert figures["fees_btc"] == pytest.approx(
+        0.00015 * 600 / SOLD + 0.00035 * 600 / 30_100, abs=1.5e-8)
 
 
 def test_the_journal_says_why_each_decision_came_to_be(covered: Scene) -> None:
