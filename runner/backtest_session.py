@@ -113,7 +113,7 @@ def choose(names: list[str], listed: list[InstrumentSpec]) -> list[int]:
     chosen: list[int] = []
     dated = sorted((i for i, s in enumerate(listed) if s.expiry_ms),
                    key=lambda i: listed[i].expiry_ms)
-    perpetual = sorted((i for i, s in enumerate(listed) if not s.expiry_ms),
+    perpetual = sorted((i for i, s in enumerate(listed) if s.name.endswith("-PERPETUAL")),
                        key=lambda i: not listed[i].inverse)
     for name in names:
         found = [i for i, s in enumerate(listed) if s.name == name]
@@ -164,6 +164,9 @@ def first_price_usd(recording: Recording, number: int, spec: InstrumentSpec) -> 
     """Return the best bid of an instrument's first snapshot, or its first price."""
     head = recording.events[:CHUNK_EVENTS]
     mine = (head["instrument"] == number) & (head["price_ticks"] > 0) & (head["side"] == 0)
+    if not np.any(mine):
+        raise BacktestError(f"{spec.name}: the recording begins without a price; record from the "
+                            "book's snapshot on")
     first = np.argmax(mine)
     same = mine & (head["sequence"] == head["sequence"][first])
     return float(head["price_ticks"][same].max() * spec.tick_usd)

@@ -173,6 +173,19 @@ def test_an_instrument_not_recorded_is_one_line(inverse: Path) -> None:
     assert err.count("\n") == 1
 
 
+def test_a_recording_of_options_has_no_perpetual(tmp_path: Path) -> None:
+    frame = {"jsonrpc": "2.0", "method": "subscription", "params": {
+        "channel": "book.BTC-23APR21-56000-C.raw", "data": {
+            "type": "snapshot", "timestamp": 1617580800000, "change_id": 7, "bids": [],
+            "instrument_name": "BTC-23APR21-56000-C", "asks": [["new", 0.05, 10.0]]}}}
+    path = tmp_path / "frames.jsonl"
+    path.write_text(json.dumps({"recv_ns": 1617580800000000000, "frame": frame}) + "\n")
+    code, _, err = call(path)
+    assert code == 2
+    assert "holds BTC-23APR21-56000-C" in err
+    assert err.count("\n") == 1
+
+
 def test_a_damaged_recording_is_one_line_or_a_count(inverse: Path, tmp_path: Path) -> None:
     whole = inverse.read_bytes()
     lines = gzip.decompress(whole).split(b"\n")
