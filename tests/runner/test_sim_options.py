@@ -35,10 +35,14 @@ def sim(*options: str) -> Iterator[dict[str, Any]]:
 
 async def ask(url: str, *methods: str, tls: ssl.SSLContext | None = None) -> list[Any]:
     answers = []
-    async with aiohttp.ClientSession() as http, http.ws_connect(url, ssl=tls or True) as socket:
-        for method in methods:
-            await socket.send_str(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method}))
-            answers.append(json.loads(await socket.receive_str(timeout=10)))
+    try:
+        async with aiohttp.ClientSession() as http, http.ws_connect(
+                url, ssl=tls or True) as socket:
+            for method in methods:
+                await socket.send_str(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method}))
+                answers.append(json.loads(await socket.receive_str(timeout=10)))
+    finally:
+        await asyncio.sleep(0.25)   # a TLS connection ends a moment after its session
     return answers
 
 

@@ -11,6 +11,7 @@ from connectors.sim.wire.venue import Venue
 from mmcore.types import InstrumentSpec
 
 FIRST_ID = 220_000
+SPREADS_UNTIL = 48      # books: of the 64 an exchange can ever have, some are for later contracts
 PERPETUAL = "BTC-PERPETUAL"
 QUEUE_MODELS = ("pessimistic", "proportional", "power", "log")     # QueueKind, by number
 
@@ -90,6 +91,8 @@ class Roll:
         name = spread_name(specs[far].name, specs[near].name)
         if name in self.venue.markets:
             return self.venue.markets[name]
+        if self.venue.exchange.market_count >= SPREADS_UNTIL:
+            raise ValueError("too many books; the rest is for contracts to come")
         ends = [s.expiry_ms for s in (specs[far], specs[near]) if s.expiry_ms > 0]
         market = self.venue.exchange.add_spread(dated(name, min(ends), specs[far]), far, near)
         self.due_ms = t_ns // 1_000_000

@@ -11,6 +11,7 @@ from exchange_client import PERP, Client, connect, in_virtual_time
 from wire_client import StillMarket
 
 from connectors.sim.exchange import Exchange
+from connectors.sim.wire import roll
 from connectors.sim.wire.server import SimConfig, SimServer
 
 DATED = "BTC-25DEC26"
@@ -163,6 +164,18 @@ def test_a_spread_made_on_demand_trades() -> None:
         ((seen,),) = client.data("trades.future_combo.BTC.raw")
         assert (seen["instrument_name"], seen["price"]) == (SPREAD, 90.0)
     run(script, spread=False)
+
+
+def test_spreads_leave_room_for_contracts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roll, "SPREADS_UNTIL", 2)
+
+    async def script(server: SimServer) -> int:
+        client = await connect(server)
+        answer = await client.call("private/create_combo", trades=[
+            {"instrument_name": DATED, "direction": "buy"},
+            {"instrument_name": PERP, "direction": "sell"}])
+        return int(answer["error"]["code"])
+    assert run(script, spread=False) == 13035
 
 
 def quotes(count: int, price: float = 59_900.0) -> dict[str, Any]:
