@@ -3,19 +3,19 @@ from libc.math cimport fabs
 from libc.string cimport memset
 
 from mmcore.diff cimport plan
-from mmcore.faults cimport FAULT_OPERATOR
+from mmcore.faults cimport FAULT_DRAWDOWN, FAULT_INVARIANT, FAULT_OPERATOR
 from mmcore.intake cimport FLAG_DEFERRED, FLAG_KILLED, FLAG_RECONCILE, Intake
 from mmcore.journal cimport JOURNAL_CONTROL, JOURNAL_TIMER, JOURNAL_TURN, JOURNAL_WHY
 from mmcore.observation cimport observe_markets
 from mmcore.planning cimport Clock, PlanResult
 from mmcore.quote cimport quote_compute
-from mmcore.risk cimport RISK_ACTIVE, RISK_KILLED, RISK_PAUSED, RISK_STOPPED
+from mmcore.states cimport REASON_ERROR, REASON_JOURNAL, RISK_KILLED
 from mmcore.types cimport (
-    ACTION_EDIT, ACTION_NEW,
+    ACTION_CANCEL_ALL, ACTION_EDIT, ACTION_NEW,
     CONTROL_CONNECTED, CONTROL_CREDITS, CONTROL_DISCONNECTED, CONTROL_EQUITY, CONTROL_FUNDING,
-    CONTROL_KILL, CONTROL_MARKET_STATE, CONTROL_PAUSE, CONTROL_POSITION, CONTROL_RECONCILED,
-    CONTROL_RESUME, CONTROL_ROUND_TRIP, CONTROL_STOP, CONTROL_SUBSCRIBED,
-    CONTROL_UNKNOWN_RESOLVED, CONTROL_WALL_OFFSET, Why)
+    CONTROL_KILL, CONTROL_MARGIN_RATE, CONTROL_MARKET_STATE, CONTROL_POSITION, CONTROL_RECONCILED,
+    CONTROL_ROUND_TRIP, CONTROL_SETTLED, CONTROL_SUBSCRIBED, CONTROL_UNKNOWN_RESOLVED,
+    CONTROL_WALL_OFFSET, Action, ApprovedBatch, Why, request_id_of)
 
 cdef int64_t JOURNAL_PAUSE_NS = 5_000_000_000    # quiet this long after a record was lost
 
@@ -30,20 +30,18 @@ cdef class Engine(Intake):
         cdef double net_btc = 0.0
         cdef int32_t i
         if self.faults.code and self.risk.state != RISK_KILLED:
-            self.risk.to_state(RISK_KILLED)
-            self.flags |= FLAG_KILLED
-            self.all_dirty()
+            self.kill()
         if not self.any_dirty():
             return 0
         self.journal.append(JOURNAL_TURN, 0, now_ns, NULL, 0)
         self.counters.decisions += 1
-        self.batch.count = 0
+        self.begin_batch()
         observe_markets(self.markets, self.lead, self.windows,  # signals, what they allow
                         now_ns + self.wall_offset_ns if self.wall_offset_ns else 0, now_ns)
-        self.risk.begin(self.params.v.inventory.limit_btc)
+        self.risk.begin(&self.params.v, (<Market>self.markets[0]).price_for_limits(), now_ns)
         for i in range(self.market_count):                      # exposure
             market = <Market>self.markets[i]
-            market.measure()
+            market.measure(self.risk.account.scale, now_ns)
             net_btc += market.exposure.position_btc
             self.risk.count(&market.exposure, market.orders.open_count)
         for i in range(self.market_count):                      # quote
@@ -53,6 +51,7 @@ cdef class Engine(Intake):
                 quote_compute(&market.spec, &market.signals.s, &market.params.v,
                               &market.inventory, &market.stance, &market.placement, now_ns,
                               &market.target)
+                self.limits.plan_exit(market, self.risk, now_ns)
         for i in range(self.market_count):                      # risk, in sequence
             market = <Market>self.markets[i]
             if market.dirty:
@@ -69,10 +68,42 @@ cdef class Engine(Intake):
                 market.decided(now_ns)
         if fabs(net_btc) > self.max_abs_delta_btc:
             self.max_abs_delta_btc = fabs(net_btc)
+        return self.send(now_ns)
+
+    cdef int send(self, int64_t now_ns) except -1:
+        """Hand the batch over as the gate releases it; what it did not see kills and stays."""
+        cdef const ApprovedBatch* approved = self.risk.release(&self.batch)
+        if approved == NULL:
+            self.faults.check(False, FAULT_INVARIANT)
+            self.kill()
+            self.batch.count = 0
+            self.begin_batch()
+            approved = self.risk.release(&self.batch)
         if self.batch.count > 0:
             self.counters.batches += 1
-            self.sink.submit(&self.batch, now_ns)
+            self.sink.submit(approved, now_ns)
         return self.batch.count
+
+    cdef void kill(self) noexcept:
+        """Latch the state; the next batch begins with cancel_all, which has its own credits."""
+        if self.risk.to_state(RISK_KILLED, REASON_ERROR):
+            self.flags |= FLAG_KILLED
+            self.cancel_all_due = True
+            if self.faults.code == FAULT_DRAWDOWN and self.params.v.risk.kill_flatten < 0.5:
+                self.risk.flattening = True
+        self.all_dirty()
+
+    cdef void begin_batch(self) noexcept:
+        """Empty the batch, but for the cancel_all of a kill: no budget holds it back."""
+        self.batch.count = 0
+        if not self.cancel_all_due:
+            return
+        self.cancel_all_due = False
+        self.cancel_alls += 1
+        memset(&self.batch.items[0], 0, sizeof(Action))
+        self.batch.items[0].kind = ACTION_CANCEL_ALL
+        self.batch.items[0].request_id = request_id_of(ACTION_CANCEL_ALL, 0, 0, self.cancel_alls)
+        self.batch.count = 1
 
     cdef void plan_market(self, Market market, int64_t now_ns) noexcept:
         """Plan one market into the batch; state is in flight before anything is sent."""
@@ -88,6 +119,7 @@ cdef class Engine(Intake):
         market.waiting = result.deferred > 0 or result.refused > 0
         if result.taken:
             market.on_taken(now_ns)
+            market.slice_ns = now_ns
         self.counters.deferred += result.deferred
         self.counters.refused_by_risk += result.refused
         if result.deferred:
@@ -139,11 +171,16 @@ cdef class Engine(Intake):
             if market.book.valid and market.signals.s.mid_usd > 0.0:
                 market.ledger.mark_out(market.signals.s.mid_usd, now_ns)
                 market.statement.mark_to(&market.spec, market.signals.s.mid_usd)
+        if self.limits.check(self.markets, self.risk, self.faults, &self.params.v, now_ns,
+                             now_ns + self.wall_offset_ns if self.wall_offset_ns else 0):
+            self.all_dirty()
+        if self.faults.code and self.risk.state != RISK_KILLED:
+            self.kill()
         self.budget.expire(now_ns, <int64_t>(self.params.v.orders.unknown_ms * 1e6))
         if self.journal.lost_count() != self.journal_lost:
             # what is not written down cannot be explained or replayed: no quotes until it is
             self.journal_lost = self.journal.lost_count()
-            self.risk.pause_until(now_ns + JOURNAL_PAUSE_NS)
+            self.risk.pause_until(now_ns + JOURNAL_PAUSE_NS, REASON_JOURNAL)
             self.all_dirty()
         if self.risk.resume_when_due(now_ns):
             self.all_dirty()
@@ -153,8 +190,12 @@ cdef class Engine(Intake):
         """Everything else that steers the engine, journalled before it takes effect."""
         cdef int32_t i
         self.journal.append(JOURNAL_CONTROL, 0, now_ns, control, sizeof(Control))
-        if control.kind in (CONTROL_SUBSCRIBED, CONTROL_POSITION, CONTROL_MARKET_STATE,
-                            CONTROL_FUNDING, CONTROL_UNKNOWN_RESOLVED):
+        self.risk.now_ns = now_ns
+        if self.limits.on_control(control, self.risk):
+            pass
+        elif control.kind in (CONTROL_SUBSCRIBED, CONTROL_POSITION, CONTROL_MARKET_STATE,
+                              CONTROL_FUNDING, CONTROL_UNKNOWN_RESOLVED, CONTROL_MARGIN_RATE,
+                              CONTROL_SETTLED):
             if not 0 <= control.market < self.market_count:
                 return -1
             (<Market>self.markets[control.market]).on_control(control)
@@ -180,18 +221,9 @@ cdef class Engine(Intake):
         elif control.kind == CONTROL_CREDITS:
             if control.value > 0 and control.real > 0.0:
                 self.budget.set_limits(<double>control.value, control.real)
-        elif control.kind == CONTROL_PAUSE and control.value > 0:
-            self.risk.pause_until(now_ns + control.value)
-        elif control.kind == CONTROL_PAUSE:
-            self.risk.to_state(RISK_PAUSED)
-        elif control.kind == CONTROL_RESUME:
-            self.risk.to_state(RISK_ACTIVE)
-        elif control.kind == CONTROL_STOP:
-            self.risk.to_state(RISK_STOPPED)
         elif control.kind == CONTROL_KILL:
             self.faults.check(False, <int32_t>control.value if control.value else FAULT_OPERATOR)
-            if self.risk.to_state(RISK_KILLED):
-                self.flags |= FLAG_KILLED
+            self.kill()
         else:
             return -1
         self.all_dirty()

@@ -100,6 +100,7 @@ class Situation(TypedDict):
     worst_bid_btc: float
     worst_ask_btc: float
     position_btc: float
+    limit_btc: float
 
 @disjoint_base
 class ListSink(OrderSink):
@@ -167,6 +168,7 @@ class EngineFace:
         trade_seq: int = 0,
         maker: bool = True,
     ) -> bool: ...
+    def send_unseen(self, now_ns: int) -> int: ...
     def market_state(self, market: int) -> Situation: ...
     def counters(self) -> dict[str, int]: ...
 
@@ -218,6 +220,7 @@ class GateFace:
     def market(self) -> Market: ...
     @property
     def orders(self) -> TableFace: ...
+    now_ns: int
     def situation(
         self,
         *,
@@ -227,6 +230,11 @@ class GateFace:
         max_price: float = 0.0,
         contracts: int = 0,
         average: float = 1.0,
+        equity: float = 0.0,
+        margin: float = 0.0,
+        margin_balance: float = 0.0,
+        margin_rate: float = 0.0,
+        best: tuple[int, int] = (0, 0),
     ) -> None: ...
     def to_state(self, state: int) -> bool: ...
     def admit(
@@ -239,6 +247,7 @@ class GateFace:
         *,
         other_net_btc: float = 0.0,
         post_only: bool = False,
+        reduce_only: bool = False,
     ) -> str: ...
     def approve(
         self,

@@ -17,8 +17,9 @@ from mmcore.reaction cimport Stance
 from mmcore.risk cimport RiskGate
 from mmcore.signals cimport SignalState
 from mmcore.sink cimport OrderSink
+from mmcore.states cimport REASON_OPERATOR
 from mmcore.types cimport (
-    ORDER_ID_MAX, Action, ActionBatch, BookDelta, Fill, InstrumentSpec, LevelChange,
+    ORDER_ID_MAX, Action, ActionBatch, ApprovedBatch, BookDelta, Fill, InstrumentSpec, LevelChange,
     OrderEvent, TargetQuotes, TickerUpdate, TradePrint)
 
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
@@ -62,7 +63,8 @@ cdef class ListSink(OrderSink):
     def __cinit__(self):
         self.batches = []
 
-    cdef int submit(self, const ActionBatch* batch, int64_t now_ns) except -1:
+    cdef int submit(self, const ApprovedBatch* approved, int64_t now_ns) except -1:
+        cdef const ActionBatch* batch = &approved.actions
         rows = []
         for i in range(batch.count):
             action = batch.items[<int>i]
@@ -161,6 +163,13 @@ cdef class EngineFace:
         fill.trade_id, fill.trade_seq, fill.maker = trade_id, trade_seq, maker
         return bool(self.engine.on_fill(&fill, now_ns))
 
+    def send_unseen(self, int64_t now_ns):
+        """Send a new order the gate was never asked about; the number of actions that left."""
+        memset(&self.engine.batch.items[0], 0, sizeof(Action))
+        self.engine.batch.items[0].kind = 1
+        self.engine.batch.count = 1
+        return self.engine.send(now_ns)
+
     def market_state(self, int32_t market):
         """Health and exposure of one market, as a dict."""
         cdef Market m = self.engine.markets[market]
@@ -169,7 +178,7 @@ cdef class EngineFace:
                 "lag_ns": m.health.lag_ns, "blocked": m.blocked,
                 "worst_bid_btc": m.exposure.worst_btc[0],
                 "worst_ask_btc": m.exposure.worst_btc[1],
-                "position_btc": m.exposure.position_btc}
+                "position_btc": m.exposure.position_btc, "limit_btc": m.exposure.limit_btc}
 
     def counters(self):
         """Every counter of the engine by name."""
@@ -309,6 +318,7 @@ cdef class GateFace:
     cdef readonly RiskGate gate
     cdef readonly Market market
     cdef readonly TableFace orders
+    cdef public int64_t now_ns
 
     def __init__(self, InstrumentSpec spec not None, Params params not None):
         self.gate = RiskGate()
@@ -316,31 +326,37 @@ cdef class GateFace:
         self.orders = TableFace(self.market.orders)
 
     def situation(self, *, double reference, double mark=0.0, double min_price=0.0,
-                  double max_price=0.0, int64_t contracts=0, double average=1.0):
-        """Set reference, mark, the venue's band and the position."""
+                  double max_price=0.0, int64_t contracts=0, double average=1.0,
+                  double equity=0.0, double margin=0.0, double margin_balance=0.0,
+                  double margin_rate=0.0, best=(0, 0)):
+        """Set reference, mark, the venue's band, the others' best, position and account."""
         cdef Market m = self.market
         m.signals.s.reference_usd, m.signals.s.mark_usd = reference, mark
         m.signals.s.min_price_usd, m.signals.s.max_price_usd = min_price, max_price
+        m.signals.s.others_ticks, m.exposure.margin_rate = best, margin_rate
+        self.gate.account.equity_btc, self.gate.account.margin_btc = equity, margin
+        self.gate.account.margin_balance_btc = margin_balance
         m.position.set_position(&m.spec, contracts, average)
 
     def to_state(self, int32_t state):
         """Move the gate to a RiskState; False where it may not go there."""
-        return bool(self.gate.to_state(state))
+        return bool(self.gate.to_state(state, REASON_OPERATOR))
 
     cdef void begin(self, double other_net_btc) noexcept:
-        self.gate.begin(self.market.params.v.inventory.limit_btc)
-        self.market.measure()
+        self.gate.begin(&self.market.params.v, self.market.price_for_limits(), self.now_ns)
+        self.market.measure(self.gate.account.scale, self.now_ns)
         self.gate.count(&self.market.exposure, self.market.orders.open_count)
         self.gate.net_btc += other_net_btc
 
     def admit(self, int32_t kind, int32_t slot, int32_t side, int64_t price_ticks,
-              int64_t amount_contracts, *, double other_net_btc=0.0, bint post_only=False):
+              int64_t amount_contracts, *, double other_net_btc=0.0, bint post_only=False,
+              bint reduce_only=False):
         """Judge one create or edit; returns the GateReason's name."""
         cdef Action action
         memset(&action, 0, sizeof(action))
         action.kind, action.slot, action.side = kind, slot, side
         action.price_ticks, action.amount_contracts = price_ticks, amount_contracts
-        action.post_only = post_only
+        action.post_only, action.reduce_only = post_only, reduce_only
         self.begin(other_net_btc)
         return GateReason(self.gate.admit(
             &action, &self.market.spec, self.market.orders, &self.market.signals.s,

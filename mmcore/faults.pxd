@@ -11,6 +11,8 @@ cpdef enum FaultCode:
     FAULT_ENCODE = 6            # an action that cannot be written as a message
     FAULT_FOREIGN_TRADE = 7     # a trade on the account that we did not send
     FAULT_DRAWDOWN = 8          # the day's loss limit
+    FAULT_THROTTLE = 9          # repeated execution, again and again
+    FAULT_LATCHED = 10          # killed in an earlier run
 
 
 cdef class Faults:

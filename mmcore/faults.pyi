@@ -14,6 +14,8 @@ class FaultCode(IntEnum):
     FAULT_ENCODE = 6
     FAULT_FOREIGN_TRADE = 7
     FAULT_DRAWDOWN = 8
+    FAULT_THROTTLE = 9
+    FAULT_LATCHED = 10
 
 @disjoint_base
 class Faults:

@@ -4,6 +4,7 @@ from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from mmcore.budget cimport Budget
 from mmcore.faults cimport Faults
 from mmcore.journal cimport Journal
+from mmcore.limits cimport Limits
 from mmcore.market cimport Market
 from mmcore.params cimport Params
 from mmcore.risk cimport RiskGate
@@ -60,6 +61,9 @@ cdef class Intake:
     cdef readonly Faults faults
     cdef readonly Budget budget
     cdef readonly RiskGate risk
+    cdef readonly Limits limits
+    cdef uint32_t cancel_alls
+    cdef bint cancel_all_due            # killed: the next batch begins with it
     cdef readonly Journal journal
     cdef readonly list markets          # of Market, by instrument index
     cdef readonly int32_t market_count

@@ -8,6 +8,7 @@ from typing_extensions import disjoint_base
 from mmcore.budget import Budget
 from mmcore.faults import Faults
 from mmcore.journal import Journal
+from mmcore.limits import Limits
 from mmcore.market import Market
 from mmcore.params import Params
 from mmcore.risk import RiskGate
@@ -39,6 +40,8 @@ class Intake:
     def budget(self) -> Budget: ...
     @property
     def risk(self) -> RiskGate: ...
+    @property
+    def limits(self) -> Limits: ...
     @property
     def journal(self) -> Journal: ...
     @property

@@ -6,6 +6,7 @@ from mmcore.orders cimport (
     OUTCOME_INVALID, OUTCOME_POST_ONLY, OUTCOME_REJECTED, OUTCOME_STRAY, OUTCOME_UNKNOWN,
     OVERDUE_FILL, OVERDUE_PULL)
 from mmcore.priority cimport queue_print
+from mmcore.states cimport REASON_FOREIGN
 from mmcore.stats cimport histogram_record, tally_add
 from mmcore.types cimport (
     ACTION_CANCEL_ALL, ACTION_CANCEL_INSTRUMENT, MARKET_UNKNOWN, ORDER_EVENT_REFUSED, SLOTS_MAX,
@@ -26,6 +27,7 @@ cdef class Intake:
         self.budget = Budget()
         self.budget.reserve_least = len(instruments) + 2
         self.risk = RiskGate()
+        self.limits = Limits()
         self.journal = journal if journal is not None else Journal()
         self.sink = OrderSink()
         self.markets = [Market(spec, params, i) for i, spec in enumerate(instruments)]
@@ -194,6 +196,10 @@ cdef class Intake:
         market.book_trade(fill, now_ns)
         self.budget.traded(delta_btc(&market.spec, fill.amount_contracts,
                                      price_usd(&market.spec, fill.price_ticks)), now_ns)
+        self.limits.on_fill(market, fill, self.risk, self.faults, &self.params.v, now_ns)
+        if fill.slot < 0:
+            # somebody else trades on this account: what we know of it is not all there is
+            self.risk.pause_until(0, REASON_FOREIGN)
         if not 0 <= fill.slot < SLOTS_MAX or not market.orders.book_fill(
                 fill.slot, fill.generation, fill.amount_contracts):
             self.counters.foreign_fills += 1

@@ -5,7 +5,7 @@ from mmcore.book cimport OrderBook
 from mmcore.budget cimport RateCap
 from mmcore.calendar cimport Calendar
 from mmcore.ladder cimport Placement
-from mmcore.ledger cimport Ledger
+from mmcore.ledger cimport EDGE_BUCKETS, Ledger
 from mmcore.orders cimport OrderTable
 from mmcore.params cimport Params
 from mmcore.position cimport Position
@@ -18,6 +18,10 @@ from mmcore.statement cimport Statement
 from mmcore.types cimport (
     ApprovedQuotes, BookDelta, Control, Fill, Instrument, InstrumentSpec, TargetQuotes, Why)
 from mmcore.windows cimport WindowTable
+
+
+cdef enum:
+    THROTTLE_FILLS_MAX = 512    # fills of a side remembered against repeated execution
 
 
 cdef dict explain(const Why* why)
@@ -46,6 +50,15 @@ cdef class Market:
     cdef RateCap rate
     cdef TargetQuotes target
     cdef ApprovedQuotes approved
+    cdef int64_t throttle_ns[2][THROTTLE_FILLS_MAX]
+    cdef double throttle_btc[2][THROTTLE_FILLS_MAX]
+    cdef uint64_t throttle_count[2]
+    cdef int64_t barred_ns[2]           # repeated execution: nothing adds on a side before
+    cdef int64_t edge_until_ns[2][EDGE_BUCKETS]
+    cdef double risk_spread_factor      # of the day's loss and the equity
+    cdef double risk_size_factor
+    cdef readonly bint stopping         # the position is being closed for its loss
+    cdef int64_t slice_ns               # when it last took to close
     cdef readonly bint dirty            # something changed since the last decision
     cdef bint waiting                   # wanted more than it could send; look again
     cdef int32_t blocked                # RemovedReason bits of the last decision
@@ -64,7 +77,7 @@ cdef class Market:
     cdef int64_t fill_rate_ns
 
     cdef double price_for_limits(self) noexcept nogil
-    cdef void measure(self) noexcept nogil
+    cdef void measure(self, double scale, int64_t now_ns) noexcept nogil
     cdef void book_trade(self, const Fill* fill, int64_t now_ns) noexcept nogil
     cdef void on_funding(self, double session) noexcept nogil
     cdef void on_state(self, int32_t state) noexcept nogil

@@ -9,9 +9,10 @@ from mmcore.reaction cimport react_to_fill, react_to_mid, stance_of
 from mmcore.reduction cimport count_moves, reduce_stance, reduction_taken
 from mmcore.regime cimport regime_update
 from mmcore.types cimport (
-    CONTROL_FUNDING, CONTROL_MARKET_STATE, CONTROL_POSITION, CONTROL_UNKNOWN_RESOLVED,
-    INSTRUMENT_INVERSE, LEVELS_MAX, MARKET_OPEN, MARKET_SETTLEMENT, REMOVED_CALENDAR, SIDE_ASK,
-    SIDE_BID, SLOTS_MAX, SLOTS_QUOTE, TAKE_NONE, Why, amount_of, delta_btc, price_usd)
+    CONTROL_FUNDING, CONTROL_MARGIN_RATE, CONTROL_MARKET_STATE, CONTROL_POSITION,
+    CONTROL_SETTLED, CONTROL_UNKNOWN_RESOLVED, INSTRUMENT_INVERSE, LEVELS_MAX, MARKET_OPEN,
+    MARKET_SETTLEMENT, REMOVED_CALENDAR, REMOVED_NOT_READY, SIDE_ASK, SIDE_BID, SLOTS_MAX,
+    SLOTS_QUOTE, TAKE_NONE, Why, amount_of, delta_btc, price_usd)
 # the Python class: a cimported enum has no name at run time
 from mmcore.regime import Regime
 from mmcore.types import TakeReason
@@ -71,6 +72,7 @@ cdef class Market:
         self.statement = Statement()
         self.calendar.size_factor = self.calendar.delta_share = 1.0
         self.calendar.state = MARKET_OPEN
+        self.risk_spread_factor = self.risk_size_factor = 1.0
         self.dirty = True
 
     cdef double price_for_limits(self) noexcept nogil:
@@ -81,7 +83,7 @@ cdef class Market:
             return mark
         return price
 
-    cdef void measure(self) noexcept nogil:
+    cdef void measure(self, double scale, int64_t now_ns) noexcept nogil:
         """Bring exposure and inventory up to date with orders and position."""
         cdef double price = self.price_for_limits()
         self.exposure.at_price_usd = price
@@ -89,8 +91,10 @@ cdef class Market:
             &self.spec, self.position.contracts, price)
         self.exposure.worst_btc[SIDE_BID] = self.orders.worst_btc(SIDE_BID, &self.spec, price)
         self.exposure.worst_btc[SIDE_ASK] = self.orders.worst_btc(SIDE_ASK, &self.spec, price)
-        self.exposure.limit_btc = self.params.v.inventory.limit_btc
-        self.inventory.limit_btc = self.params.v.inventory.limit_btc
+        self.exposure.limit_btc = scale * self.params.v.inventory.limit_btc
+        self.inventory.limit_btc = self.exposure.limit_btc
+        self.exposure.barred[SIDE_BID] = now_ns < self.barred_ns[SIDE_BID]
+        self.exposure.barred[SIDE_ASK] = now_ns < self.barred_ns[SIDE_ASK]
         self.inventory.contracts = self.position.contracts
 
     cdef void on_book_applied(self, const BookDelta* delta, int64_t now_ns,
@@ -125,6 +129,11 @@ cdef class Market:
         reduce_stance(&self.reaction, &self.spec, &self.signals.s, &self.params.v,
                       self.position.contracts, now_ns, &self.stance)
         self.keep_hours(now_ns)
+        if self.orders.unknown_count > 0:       # what we do not know may be a position already
+            self.stance.removed_adding[SIDE_BID] |= REMOVED_NOT_READY
+            self.stance.removed_adding[SIDE_ASK] |= REMOVED_NOT_READY
+        self.stance.spread_factor *= self.risk_spread_factor
+        self.stance.size_factor *= self.risk_size_factor
         self.inventory.taker_share = <double>(self.ledger.fills - self.ledger.maker_fills) / (
             <double>(self.ledger.fills + TAKER_PRIOR))
         for side in range(2):
@@ -216,6 +225,12 @@ cdef class Market:
             self.on_state(<int32_t>control.value)
         elif control.kind == CONTROL_FUNDING:
             self.on_funding(control.real)
+        elif control.kind == CONTROL_MARGIN_RATE:
+            self.exposure.margin_rate = control.real
+        elif control.kind == CONTROL_SETTLED:
+            self.position.settle(&self.spec, control.real, control.value != 0)
+            if control.value != 0:          # a daily settlement moves money, it earns nothing
+                self.statement.settle(&self.spec, control.real, True)
         elif control.kind == CONTROL_UNKNOWN_RESOLVED:
             self.orders.absent(<int32_t>control.value)
 

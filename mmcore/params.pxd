@@ -119,6 +119,9 @@ cdef struct InventoryParams:
     double cut_above_btc
     double cut_adverse_moves
     double cut_clip_btc
+    double gross_limit_btc
+    double limit_usd
+    double gross_limit_usd
 
 cdef struct RiskParams:
     double stale_ms
@@ -132,6 +135,33 @@ cdef struct RiskParams:
     double reject_storm_count
     double reject_storm_s
     double max_index_deviation_bps
+    double max_leverage
+    double margin_use_max
+    double fat_finger_bps
+    double max_messages_per_s
+    double throttle_fills
+    double throttle_btc
+    double throttle_s
+    double throttle_pause_s
+    double throttle_pauses_kill
+    double stop_loss_btc
+    double stop_move_pct
+    double stop_pause_s
+    double day_soft_btc
+    double day_kill_btc
+    double day_spread_factor
+    double day_size_factor
+    double cooloff_s
+    double kill_flatten
+    double kill_flatten_cap_bps
+    double flatten_clip_btc
+    double edge_gate
+    double edge_fills
+    double edge_z
+    double edge_pause_s
+    double net_negative_pause_s
+    double stress_kill_pct
+    double stress_margin_pct
 
 cdef struct CoverParams:
     double trigger_bps

@@ -16,6 +16,7 @@ cdef class Position:
                        int64_t amount_contracts, int64_t fee_e8) noexcept nogil
     cdef void set_position(self, const Instrument* spec, int64_t contracts,
                            double average_usd) noexcept nogil
+    cdef void settle(self, const Instrument* spec, double price, bint deliver) noexcept nogil
     cdef double entry_signed(self) noexcept nogil
     cdef double unrealized(self, const Instrument* spec, double mark_usd) noexcept nogil
     cdef double average_usd(self, const Instrument* spec) noexcept nogil

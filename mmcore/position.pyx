@@ -92,6 +92,27 @@ cdef class Position:
         else:
             self.entry_cost = llround(amount_of(spec, held) * average_usd * COST_PER_USD)
 
+    cdef void settle(self, const Instrument* spec, double price, bint deliver) noexcept nogil:
+        """Realise the open profit as the venue does once a day; deliver: nothing is left."""
+        cdef int64_t held = self.contracts if self.contracts >= 0 else -self.contracts
+        cdef mm_wide_t amount = <mm_wide_t>held * spec.contract_units
+        cdef int64_t price_e4 = llround(price * 1e4), cost, profit_e8
+        if held == 0 or price_e4 <= 0:
+            return
+        if spec.kind == INSTRUMENT_INVERSE:
+            cost = mm_mul_div(amount * 10_000, <int64_t>1_000_000_000_000,
+                              <mm_wide_t>price_e4 * spec.amount_scale)
+        else:
+            cost = mm_mul_div(amount * price_e4, <int64_t>100_000_000,
+                              <mm_wide_t>10_000 * spec.amount_scale)
+        profit_e8 = to_e8(spec, self.entry_cost - cost)
+        if (spec.kind == INSTRUMENT_INVERSE) != (self.contracts > 0):
+            profit_e8 = -profit_e8
+        self.realized_e8 += profit_e8
+        self.entry_cost = 0 if deliver else cost
+        if deliver:
+            self.contracts = 0
+
     cdef double unrealized(self, const Instrument* spec, double mark_usd) noexcept nogil:
         """Profit of closing everything at the mark; 0 while flat, without entry or mark."""
         cdef double amount
@@ -126,6 +147,10 @@ cdef class Position:
             raise ValueError(f"{spec.name}: a position of {contracts} contracts needs an "
                              "average price above 0")
         self.set_position(&spec.c, contracts, average_price)
+
+    def settle_at(self, InstrumentSpec spec not None, double price, bint deliver=False):
+        """Realise the open profit at a settlement or delivery price."""
+        self.settle(&spec.c, price, deliver)
 
     def unrealized_at(self, InstrumentSpec spec not None, double mark_usd):
         """Profit of closing everything at the mark."""

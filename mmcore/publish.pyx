@@ -8,7 +8,7 @@ from mmcore.market cimport Market
 from mmcore.intake cimport STAGE_APPLY, STAGE_DECIDE, STAGE_SEND
 from mmcore.journal cimport (
     RECORDER_BYTES, RECORDER_DELETED, RECORDER_FAULT, RECORDER_SEGMENTS)
-from mmcore.risk cimport RISK_KILLED
+from mmcore.states cimport RISK_KILLED
 from mmcore.telemetry cimport (
     BOOK_ROWS, LADDER_ROWS, MarketBlock, Page, PageRow)
 from mmcore cimport telemetry as t

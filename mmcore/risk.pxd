@@ -1,18 +1,17 @@
 """RiskGate: what may be quoted, and the one function every create and edit passes."""
+from libc.math cimport fabs
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from mmcore.book cimport OrderBook
+from mmcore.budget cimport RateCap
+from mmcore.ledger cimport EDGE_BUCKETS
 from mmcore.orders cimport OrderTable
-from mmcore.params cimport ParamValues, RiskParams
+from mmcore.params cimport ParamValues
 from mmcore.signals cimport SignalState
-from mmcore.types cimport Action, ApprovedQuotes, Instrument, Take, TargetQuotes
-
-cpdef enum RiskState:
-    RISK_ACTIVE = 0
-    RISK_REDUCING = 1
-    RISK_PAUSED = 2             # no new order; resumes by command
-    RISK_STOPPED = 3            # leaving: nothing new any more
-    RISK_KILLED = 4             # latched
+from mmcore.states cimport RiskStates
+from mmcore.types cimport (
+    ACTIONS_MAX, SIDE_ASK, SIDE_BID, Action, ActionBatch, ApprovedBatch, ApprovedQuotes,
+    Instrument, Take, TargetQuotes)
 
 cpdef enum GateReason:
     """Why an action was held back; the index of RiskGate.refused."""
@@ -27,7 +26,14 @@ cpdef enum GateReason:
     GATE_DUPLICATE = 8
     GATE_SELF_CROSS = 9
     GATE_LOT = 10
-    GATE_REASONS = 11
+    GATE_GROSS = 11
+    GATE_LEVERAGE = 12
+    GATE_MARGIN = 13
+    GATE_RATE = 14              # more messages a second than risk.max_messages_per_s
+    GATE_REDUCE = 15            # says that it reduces, and would not
+    GATE_FAT_FINGER = 16        # far through the other side's best
+    GATE_BATCH = 17             # more orders than one batch may hold
+    GATE_REASONS = 18
 
 # What the gate must know of one instrument besides its quotes.
 cdef struct Health:
@@ -44,26 +50,61 @@ cdef struct Exposure:
     double limit_btc
     double worst_btc[2]         # unsigned BTC of orders that may fill, per side
     double at_price_usd         # BTC of contracts are counted at this price
+    double margin_rate          # initial margin per BTC of exposure; 0: not known
+    bint barred[2]              # repeated execution: nothing adds on that side
+    double edge_floor_bps[2][EDGE_BUCKETS]  # nearer to the reference nothing adds; 0: no bar
+
+# The account as the venue last told, and what follows from it.
+cdef struct AccountState:
+    double equity_btc           # 0: not told yet
+    double margin_btc           # initial margin with open orders
+    double margin_balance_btc   # 0: not told yet
+    double scale                # of every limit and size: equity over capital, in tenths
+    double stress_net_btc       # net exposure a large move may find; 0: no bar
+    double stress_gross_btc
 
 
 cdef bint price_allowed(double price, const SignalState* signal, double collar_bps) noexcept nogil
 
 
-cdef class RiskGate:
-    cdef readonly int32_t state             # RiskState
+cdef inline double gross_of(const Exposure* exposure, int32_t side, double added_btc) noexcept nogil:
+    """Largest absolute position an instrument may come to, with added_btc more on a side."""
+    cdef double worst = fabs(exposure.position_btc)
+    cdef double up = exposure.position_btc + exposure.worst_btc[SIDE_BID]
+    cdef double down = exposure.worst_btc[SIDE_ASK] - exposure.position_btc
+    if side == SIDE_BID:
+        up += added_btc
+    else:
+        down += added_btc
+    if up > worst:
+        worst = up
+    return down if down > worst else worst
+
+
+cdef const ApprovedBatch* release_cancels(const ActionBatch* batch) noexcept nogil
+
+
+cdef class RiskGate(RiskStates):
     cdef uint64_t refused[GATE_REASONS]
+    cdef AccountState account
+    cdef int64_t scaled_day                 # the day account.scale was last free to rise
+    cdef int64_t now_ns                     # of the turn
     cdef double net_btc                     # position of all instruments
     cdef double net_worst_btc[2]            # orders of all instruments, per side
     cdef double net_limit_btc
+    cdef double gross_btc                   # worst case of each instrument, added up
+    cdef double gross_limit_btc             # 0: none
+    cdef double leverage_limit_btc          # 0: none
+    cdef double margin_btc                  # initial margin of that worst case
     cdef int32_t open_orders                # of all instruments
-    cdef readonly uint64_t reject_storms
-    cdef int64_t storm_ns                   # start of the window in which rejects are counted
-    cdef int32_t storm_count
-    cdef int64_t resume_ns                  # end of a pause of our own; 0: only by command
+    cdef RateCap rate                       # of everything that passes
+    cdef uint64_t admitted[ACTIONS_MAX]     # what passed this turn, as digests, in order
+    cdef int32_t admitted_count
 
     cdef int32_t assess(self, const Health* health, const SignalState* signal, OrderBook book,
                         const ParamValues* params, int64_t now_ns) noexcept nogil
-    cdef void begin(self, double net_limit_btc) noexcept nogil
+    cdef void begin(self, const ParamValues* params, double price_usd,
+                    int64_t now_ns) noexcept nogil
     cdef void count(self, const Exposure* exposure, int32_t open_orders) noexcept nogil
     cdef void approve(self, const TargetQuotes* target, int32_t blocked, const Instrument* spec,
                       const SignalState* signal, const ParamValues* params,
@@ -79,7 +120,13 @@ cdef class RiskGate:
                        const Exposure* exposure, double added_btc) noexcept nogil
     cdef int64_t order_most(self, const Instrument* spec, const ParamValues* params,
                             const SignalState* signal) noexcept nogil
-    cdef bint on_reject(self, const RiskParams* params, int64_t now_ns) noexcept nogil
-    cdef bint pause_until(self, int64_t resume_ns) noexcept nogil
-    cdef bint resume_when_due(self, int64_t now_ns) noexcept nogil
-    cdef bint to_state(self, int32_t state) noexcept nogil
+    cdef bint reduces(self, int32_t side, const Exposure* exposure,
+                      double added_btc) noexcept nogil
+    cdef int32_t check_state(self, const Action* action, const Exposure* exposure,
+                             double added_btc) noexcept nogil
+    cdef int32_t check_price(self, const Action* action, const Instrument* spec,
+                             const SignalState* signal,
+                             const ParamValues* params) noexcept nogil
+    cdef int32_t check_exposure(self, const Action* action, const ParamValues* params,
+                                const Exposure* exposure, double added_btc) noexcept nogil
+    cdef const ApprovedBatch* release(self, const ActionBatch* batch) noexcept nogil

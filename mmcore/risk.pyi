@@ -4,12 +4,8 @@ from enum import IntEnum
 
 from typing_extensions import disjoint_base
 
-class RiskState(IntEnum):
-    RISK_ACTIVE = 0
-    RISK_REDUCING = 1
-    RISK_PAUSED = 2
-    RISK_STOPPED = 3
-    RISK_KILLED = 4
+from mmcore.states import RiskState as RiskState
+from mmcore.states import RiskStates
 
 class GateReason(IntEnum):
     GATE_OK = 0
@@ -23,14 +19,17 @@ class GateReason(IntEnum):
     GATE_DUPLICATE = 8
     GATE_SELF_CROSS = 9
     GATE_LOT = 10
-    GATE_REASONS = 11
+    GATE_GROSS = 11
+    GATE_LEVERAGE = 12
+    GATE_MARGIN = 13
+    GATE_RATE = 14
+    GATE_REDUCE = 15
+    GATE_FAT_FINGER = 16
+    GATE_BATCH = 17
+    GATE_REASONS = 18
 
 @disjoint_base
-class RiskGate:
-    @property
-    def state(self) -> int: ...
-    @property
-    def reject_storms(self) -> int: ...
-    @property
-    def state_name(self) -> str: ...
+class RiskGate(RiskStates):
     def refusals(self) -> dict[str, int]: ...
+    @property
+    def limits_btc(self) -> tuple[float, float]: ...

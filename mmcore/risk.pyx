@@ -1,13 +1,18 @@
 """See risk.pxd. Limits are judged on the worst case: position plus every order that may fill."""
 from libc.math cimport fabs
 
+from mmcore.book cimport NO_ASK
+from mmcore.budget cimport rate_allows, rate_spend
+from mmcore.ledger cimport edge_bucket
 from mmcore.orders cimport (
     Order, bid_price_usd, order_slot_free, order_worst, order_worst_btc)
+from mmcore.states cimport RISK_ACTIVE, RISK_PAUSED, RISK_STOPPED
 from mmcore.types cimport (
-    ACTION_NEW, INSTRUMENT_INVERSE, MARKET_OPEN, REMOVED_BOOK_INVALID, REMOVED_COLLAR,
-    REMOVED_INVENTORY, REMOVED_KILLED, REMOVED_LAG, REMOVED_NOT_READY, REMOVED_REFERENCE,
-    REMOVED_STALE, REMOVED_STATE, SIDE_ASK, SIDE_BID, TAKE_NONE, amount_of, contracts_of_btc,
-    delta_btc, lots_down, price_usd)
+    ACTION_EDIT, ACTION_NEW, INSTRUMENT_INVERSE, MARKET_OPEN, REMOVED_BOOK_INVALID,
+    REMOVED_COLLAR, REMOVED_EDGE, REMOVED_INVENTORY, REMOVED_KILLED, REMOVED_LAG,
+    REMOVED_NOT_READY, REMOVED_REFERENCE, REMOVED_STALE, REMOVED_STATE, REMOVED_THROTTLE,
+    SIDE_ASK, SIDE_BID, TAKE_NONE, amount_of, contracts_of_btc, delta_btc, lots_down, price_usd)
+from mmcore.states import RiskState     # the Python class, where it has always been found
 
 cdef double SLACK_BTC = 1e-12       # rounding of BTC worths, far below one contract
 
@@ -21,8 +26,33 @@ cdef bint price_allowed(double price, const SignalState* signal, double collar_b
     return signal.max_price_usd <= 0.0 or price <= signal.max_price_usd
 
 
-cdef class RiskGate:
+cdef uint64_t digest_of(const Action* action) noexcept nogil:
+    """What the gate judged of an action, in 64 bits; 0 where it needs no judgement."""
+    cdef uint64_t h = <uint64_t>action.request_id
+    if action.kind != ACTION_NEW and action.kind != ACTION_EDIT:
+        return 0
+    h = (h ^ <uint64_t>action.price_ticks) * 0x9E3779B97F4A7C15ULL
+    h = (h ^ <uint64_t>action.amount_contracts) * 0xC2B2AE3D27D4EB4FULL
+    h ^= (<uint64_t>action.market << 32) ^ (<uint64_t>action.slot << 16) ^ (
+        <uint64_t>action.side << 8) ^ (<uint64_t>action.time_in_force << 4) ^ (
+        <uint64_t>(action.post_only != 0) << 1) ^ <uint64_t>(action.reduce_only != 0)
+    return (h * 0x9E3779B97F4A7C15ULL) | 1
+
+
+cdef const ApprovedBatch* release_cancels(const ActionBatch* batch) noexcept nogil:
+    """Give a batch of nothing but cancels to the sink, without a gate; NULL for any other."""
+    cdef int32_t i
+    for i in range(batch.count):
+        if digest_of(&batch.items[i]) != 0:
+            return NULL
+    return <const ApprovedBatch*>batch
+
+
+cdef class RiskGate(RiskStates):
     """Approves ladders and admits single actions; keeps the running worst case of a turn."""
+
+    def __cinit__(self):
+        self.account.scale = 1.0
 
     cdef int32_t assess(self, const Health* health, const SignalState* signal, OrderBook book,
                         const ParamValues* params, int64_t now_ns) noexcept nogil:
@@ -34,9 +64,9 @@ cdef class RiskGate:
             bits |= REMOVED_BOOK_INVALID
         elif now_ns - health.synced_ns < <int64_t>(params.signals.warmup_s * 1e9):
             bits |= REMOVED_NOT_READY
-        if health.state != MARKET_OPEN or self.state >= RISK_PAUSED:
+        if health.state != MARKET_OPEN or (self.state == RISK_PAUSED and self.pulled):
             bits |= REMOVED_STATE
-        if self.state == RISK_KILLED:
+        if self.state >= RISK_STOPPED:
             bits |= REMOVED_KILLED
         if (now_ns - health.frame_ns > <int64_t>(params.risk.stale_ms * 1e6)
                 or now_ns - health.book_ns > <int64_t>(params.risk.book_silence_ms * 1e6)
@@ -53,12 +83,32 @@ cdef class RiskGate:
             bits |= REMOVED_REFERENCE
         return bits
 
-    cdef void begin(self, double net_limit_btc) noexcept nogil:
-        """Start a turn: nothing counted yet."""
-        self.net_limit_btc = net_limit_btc
-        self.net_btc = 0.0
+    cdef void begin(self, const ParamValues* params, double price_usd,
+                    int64_t now_ns) noexcept nogil:
+        """Start a turn: nothing counted yet. price_usd is what limits in USD are counted at."""
+        self.now_ns = now_ns
+        self.net_limit_btc = params.inventory.limit_btc
+        self.gross_limit_btc = params.inventory.gross_limit_btc
+        if price_usd > 0.0:
+            if 0.0 < params.inventory.limit_usd < self.net_limit_btc * price_usd:
+                self.net_limit_btc = params.inventory.limit_usd / price_usd
+            if params.inventory.gross_limit_usd > 0.0 and (
+                    self.gross_limit_btc == 0.0
+                    or params.inventory.gross_limit_usd < self.gross_limit_btc * price_usd):
+                self.gross_limit_btc = params.inventory.gross_limit_usd / price_usd
+        self.net_limit_btc *= self.account.scale
+        self.gross_limit_btc *= self.account.scale
+        if 0.0 < self.account.stress_net_btc < self.net_limit_btc:
+            self.net_limit_btc = self.account.stress_net_btc
+        if self.account.stress_gross_btc > 0.0 and (
+                self.gross_limit_btc == 0.0
+                or self.account.stress_gross_btc < self.gross_limit_btc):
+            self.gross_limit_btc = self.account.stress_gross_btc
+        self.leverage_limit_btc = params.risk.max_leverage * self.account.equity_btc
+        self.net_btc = self.gross_btc = self.margin_btc = 0.0
         self.net_worst_btc[0] = self.net_worst_btc[1] = 0.0
         self.open_orders = 0
+        self.admitted_count = 0
 
     cdef void count(self, const Exposure* exposure, int32_t open_orders) noexcept nogil:
         """Count one instrument into the net worst case."""
@@ -66,6 +116,8 @@ cdef class RiskGate:
         self.net_worst_btc[SIDE_BID] += exposure.worst_btc[SIDE_BID]
         self.net_worst_btc[SIDE_ASK] += exposure.worst_btc[SIDE_ASK]
         self.open_orders += open_orders
+        self.gross_btc += gross_of(exposure, SIDE_BID, 0.0)
+        self.margin_btc += exposure.margin_rate * gross_of(exposure, SIDE_BID, 0.0)
 
     cdef void approve(self, const TargetQuotes* target, int32_t blocked, const Instrument* spec,
                       const SignalState* signal, const ParamValues* params,
@@ -73,10 +125,12 @@ cdef class RiskGate:
         """Copy what may be quoted; everything left out has its reason in why.removed."""
         cdef int32_t side, level, n
         cdef int64_t amount, most
-        cdef double room, net_room, signed, at_price
+        cdef double room, net_room, signed, at_price, distance_bps
         cdef int64_t order_most = self.order_most(spec, params, signal)
         out.why = target.why
         self.approve_take(&target.take, blocked, spec, signal, params, exposure, &out.take)
+        if self.flattening:
+            blocked &= ~REMOVED_KILLED          # only reducing quotes pass below
         for side in range(2):
             out.count[side] = 0
             out.first[side] = target.first[side]
@@ -84,19 +138,29 @@ cdef class RiskGate:
             out.why.removed[side] |= blocked
             if blocked:
                 continue
-            if self.state == RISK_REDUCING and not target.reducing[side]:
-                out.why.removed[side] |= REMOVED_STATE
+            if not target.reducing[side] and (
+                    self.state != RISK_ACTIVE or exposure.barred[side]):
+                out.why.removed[side] |= (
+                    REMOVED_STATE if self.state != RISK_ACTIVE else REMOVED_THROTTLE)
                 continue
             signed = 1.0 if side == SIDE_BID else -1.0
             room = exposure.limit_btc - signed * exposure.position_btc
             net_room = self.net_limit_btc - signed * self.net_btc
             if net_room < room:
                 room = net_room
+            if self.state != RISK_ACTIVE and room > -signed * exposure.position_btc:
+                room = -signed * exposure.position_btc      # to zero, not through it
             n = 0
             for level in range(target.count[side]):
                 if not price_allowed(price_usd(spec, target.rungs[side][level].price_ticks),
                                      signal, params.risk.price_collar_bps):
                     out.why.removed[side] |= REMOVED_COLLAR
+                    continue
+                distance_bps = 1e4 * fabs(price_usd(
+                    spec, target.rungs[side][level].price_ticks) / signal.reference_usd - 1.0)
+                if not target.reducing[side] and (
+                        distance_bps < exposure.edge_floor_bps[side][edge_bucket(distance_bps)]):
+                    out.why.removed[side] |= REMOVED_EDGE
                     continue
                 amount = target.rungs[side][level].amount_contracts
                 at_price = exposure.at_price_usd
@@ -137,6 +201,8 @@ cdef class RiskGate:
                 most = held
         if out.amount_contracts > most:
             out.amount_contracts = most
+        if self.flattening and take.reduce_only:
+            blocked &= ~REMOVED_KILLED
         if out.amount_contracts <= 0 or blocked & ~(REMOVED_REFERENCE | REMOVED_LAG) or (
                 not price_allowed(price_usd(spec, take.price_ticks), signal,
                                   params.risk.price_collar_bps)):
@@ -172,42 +238,47 @@ cdef class RiskGate:
         # a bid moved away is worth more BTC though no contract more: no limit forbids that
         reason = self.check(action, spec, orders, signal, params, exposure,
                             added if after > before else 0.0)
+        if reason == GATE_OK and self.admitted_count == ACTIONS_MAX:
+            reason = GATE_BATCH
         if reason != GATE_OK:
             self.refused[reason] += 1
             return reason
+        self.gross_btc += gross_of(exposure, action.side, added) - gross_of(
+            exposure, action.side, 0.0)
+        self.margin_btc += exposure.margin_rate * (
+            gross_of(exposure, action.side, added) - gross_of(exposure, action.side, 0.0))
         exposure.worst_btc[action.side] += added
         self.net_worst_btc[action.side] += added
         self.open_orders += action.kind == ACTION_NEW
+        rate_spend(&self.rate, self.now_ns)
+        self.admitted[self.admitted_count] = digest_of(action)
+        self.admitted_count += 1
         return GATE_OK
 
     cdef int32_t check(self, const Action* action, const Instrument* spec, OrderTable orders,
                        const SignalState* signal, const ParamValues* params,
                        const Exposure* exposure, double added_btc) noexcept nogil:
-        cdef double price = price_usd(spec, action.price_ticks)
-        cdef double signed = 1.0 if action.side == SIDE_BID else -1.0
+        """Every check there is, in the order of what is most basic."""
         cdef int64_t opposite, resting = action.amount_contracts
+        cdef double price = price_usd(spec, action.price_ticks)
         cdef double amount
+        cdef int32_t reason = self.check_state(action, exposure, added_btc)
+        if reason != GATE_OK:
+            return reason
+        if action.amount_contracts <= 0 or action.amount_contracts % spec.lot_contracts:
+            return GATE_LOT
+        reason = self.check_price(action, spec, signal, params)
+        if reason != GATE_OK:
+            return reason
         if action.kind != ACTION_NEW:       # an edit names the total, filled part included
             resting -= orders.orders[action.slot].filled_contracts
         amount = amount_of(spec, resting)
-        if self.state >= RISK_PAUSED:
-            return GATE_STATE
-        if action.amount_contracts <= 0 or action.amount_contracts % spec.lot_contracts:
-            return GATE_LOT
-        if fabs(price - signal.reference_usd) > (
-                params.risk.price_collar_bps * 1e-4 * signal.reference_usd):
-            return GATE_COLLAR
-        if not price_allowed(price, signal, params.risk.price_collar_bps):
-            return GATE_BAND
         if (amount if spec.kind == INSTRUMENT_INVERSE else amount * price) > (
                 params.risk.max_order_usd):
             return GATE_ORDER_SIZE
-        if (signed * exposure.position_btc + exposure.worst_btc[action.side] + added_btc
-                > exposure.limit_btc + SLACK_BTC and added_btc > 0.0):
-            return GATE_POSITION
-        if (signed * self.net_btc + self.net_worst_btc[action.side] + added_btc
-                > self.net_limit_btc + SLACK_BTC and added_btc > 0.0):
-            return GATE_NET
+        reason = self.check_exposure(action, params, exposure, added_btc)
+        if reason != GATE_OK:
+            return reason
         if action.kind == ACTION_NEW:
             if not order_slot_free(&orders.orders[action.slot]):
                 return GATE_DUPLICATE
@@ -218,43 +289,103 @@ cdef class RiskGate:
         if opposite != 0 and (action.price_ticks >= opposite if action.side == SIDE_BID
                               else action.price_ticks <= opposite):
             return GATE_SELF_CROSS
+        if params.risk.max_messages_per_s > 0.0 and not rate_allows(
+                &self.rate, params.risk.max_messages_per_s, self.now_ns):
+            return GATE_RATE
         return GATE_OK
 
-    cdef bint on_reject(self, const RiskParams* params, int64_t now_ns) noexcept nogil:
-        """Count a refusal of the venue; True where too many in too short a time now pause us."""
-        cdef int64_t window_ns = <int64_t>(params.reject_storm_s * 1e9)
-        if now_ns - self.storm_ns > window_ns:
-            self.storm_ns = now_ns
-            self.storm_count = 0
-        self.storm_count += 1
-        if (params.reject_storm_count <= 0.0 or self.state != RISK_ACTIVE
-                or self.storm_count <= <int32_t>params.reject_storm_count):
-            return False
-        self.reject_storms += 1
-        return self.pause_until(now_ns + window_ns)
+    cdef bint reduces(self, int32_t side, const Exposure* exposure,
+                      double added_btc) noexcept nogil:
+        """True where an order can only bring this position, and not the net away from, to zero."""
+        cdef double signed = 1.0 if side == SIDE_BID else -1.0
+        return (signed * exposure.position_btc < 0.0
+                and exposure.worst_btc[side] + added_btc
+                <= fabs(exposure.position_btc) + SLACK_BTC
+                and signed * self.net_btc <= SLACK_BTC)
 
-    cdef bint pause_until(self, int64_t resume_ns) noexcept nogil:
-        """Pause of our own accord, or prolong such a pause; a person's pause stays a person's."""
-        if self.state > RISK_PAUSED or (self.state == RISK_PAUSED and self.resume_ns == 0):
-            return False
-        self.to_state(RISK_PAUSED)
-        self.resume_ns = resume_ns
-        return True
+    cdef int32_t check_state(self, const Action* action, const Exposure* exposure,
+                             double added_btc) noexcept nogil:
+        """What the state of risk, and the order's own claim to reduce, allow."""
+        cdef bint reducing
+        if self.state == RISK_ACTIVE and not action.reduce_only:
+            return GATE_OK
+        reducing = self.reduces(action.side, exposure, added_btc)
+        if action.reduce_only and (exposure.position_btc >= 0.0 if action.side == SIDE_BID
+                                   else exposure.position_btc <= 0.0):
+            return GATE_REDUCE
+        if self.state == RISK_ACTIVE:
+            return GATE_OK
+        if self.state >= RISK_STOPPED:
+            return GATE_OK if self.flattening and reducing else GATE_STATE
+        if self.state == RISK_PAUSED and self.pulled:
+            return GATE_STATE
+        return GATE_OK if reducing else GATE_STATE
 
-    cdef bint resume_when_due(self, int64_t now_ns) noexcept nogil:
-        """End a pause of our own when its time is over; True where that happened."""
-        if self.resume_ns == 0 or now_ns < self.resume_ns or self.state != RISK_PAUSED:
-            return False
-        self.to_state(RISK_ACTIVE)
-        return True
+    cdef int32_t check_price(self, const Action* action, const Instrument* spec,
+                             const SignalState* signal,
+                             const ParamValues* params) noexcept nogil:
+        """Collar round the reference, the venue's band, and the other side's best."""
+        cdef double price = price_usd(spec, action.price_ticks)
+        cdef double finger = params.risk.fat_finger_bps * 1e-4
+        if fabs(price - signal.reference_usd) > (
+                params.risk.price_collar_bps * 1e-4 * signal.reference_usd):
+            return GATE_COLLAR
+        if not price_allowed(price, signal, params.risk.price_collar_bps):
+            return GATE_BAND
+        if finger > 0.0:
+            if action.side == SIDE_BID:
+                if 0 < signal.others_ticks[SIDE_ASK] < NO_ASK and price > (1.0 + finger) * price_usd(
+                        spec, signal.others_ticks[SIDE_ASK]):
+                    return GATE_FAT_FINGER
+            elif 0 < signal.others_ticks[SIDE_BID] and price < (1.0 - finger) * price_usd(
+                    spec, signal.others_ticks[SIDE_BID]):
+                return GATE_FAT_FINGER
+        return GATE_OK
 
-    cdef bint to_state(self, int32_t state) noexcept nogil:
-        """Move to a state; killed is left by nobody but a restart, stopped only for killed."""
-        if self.state == RISK_KILLED or (self.state == RISK_STOPPED and state != RISK_KILLED):
-            return False
-        self.state = state
-        self.resume_ns = 0
-        return True
+    cdef int32_t check_exposure(self, const Action* action, const ParamValues* params,
+                                const Exposure* exposure, double added_btc) noexcept nogil:
+        """Worst case of this instrument, net, gross, over equity, and its margin."""
+        cdef double signed = 1.0 if action.side == SIDE_BID else -1.0
+        cdef double more, margin
+        if added_btc <= 0.0:
+            return GATE_OK
+        if (signed * exposure.position_btc + exposure.worst_btc[action.side] + added_btc
+                > exposure.limit_btc + SLACK_BTC):
+            return GATE_POSITION
+        if (signed * self.net_btc + self.net_worst_btc[action.side] + added_btc
+                > self.net_limit_btc + SLACK_BTC):
+            return GATE_NET
+        more = gross_of(exposure, action.side, added_btc) - gross_of(exposure, action.side, 0.0)
+        if more <= 0.0:
+            return GATE_OK
+        if self.gross_limit_btc > 0.0 and self.gross_btc + more > self.gross_limit_btc + SLACK_BTC:
+            return GATE_GROSS
+        if self.leverage_limit_btc > 0.0 and (
+                self.gross_btc + more > self.leverage_limit_btc + SLACK_BTC):
+            return GATE_LEVERAGE
+        if params.risk.margin_use_max > 0.0 and self.account.margin_balance_btc > 0.0:
+            margin = self.margin_btc
+            if self.account.margin_btc > margin:
+                margin = self.account.margin_btc
+            if margin + exposure.margin_rate * more > (
+                    params.risk.margin_use_max * self.account.margin_balance_btc):
+                return GATE_MARGIN
+        return GATE_OK
+
+    cdef const ApprovedBatch* release(self, const ActionBatch* batch) noexcept nogil:
+        """Give a batch to the sink: NULL unless each create and edit passed, as it stands there."""
+        cdef int32_t i, at = 0
+        cdef uint64_t digest
+        for i in range(batch.count):
+            digest = digest_of(&batch.items[i])
+            if digest == 0:
+                continue
+            while at < self.admitted_count and self.admitted[at] != digest:
+                at += 1
+            if at == self.admitted_count:
+                return NULL
+            at += 1
+        return <const ApprovedBatch*>batch
 
     def refusals(self):
         """Actions held back, by reason name."""
@@ -262,6 +393,6 @@ cdef class RiskGate:
                 for i in range(1, <int>GATE_REASONS) if self.refused[i]}
 
     @property
-    def state_name(self):
-        """Name of the risk state."""
-        return RiskState(self.state).name
+    def limits_btc(self):
+        """Net and gross limit of the last turn; 0: none."""
+        return self.net_limit_btc, self.gross_limit_btc

@@ -9,5 +9,5 @@ cdef class OrderSink:
     they time out.
     """
 
-    cdef int submit(self, const ActionBatch* batch, int64_t now_ns) except -1:
+    cdef int submit(self, const ApprovedBatch* approved, int64_t now_ns) except -1:
         return 0

@@ -75,6 +75,7 @@ cdef class Statement:
     cdef void add_funding(self, double amount) noexcept nogil
     cdef double funding(self) noexcept nogil
     cdef double entry(self) noexcept nogil
+    cdef double average_usd(self, const Instrument* spec) noexcept nogil
     cdef double unrealized(self, const Instrument* spec, double mark_usd) noexcept nogil
     cdef void mark_to(self, const Instrument* spec, double mid_usd) noexcept nogil
     cdef void parts(self, const Instrument* spec, double mark_usd, double adverse,

@@ -146,6 +146,14 @@ cdef class Statement:
         """Cost of the open position; positive."""
         return mm_e18_double(self.entry_e18)
 
+    cdef double average_usd(self, const Instrument* spec) noexcept nogil:
+        """Average entry price (harmonic if inverse), over settlements; 0 while flat."""
+        cdef double amount
+        if self.contracts == 0 or self.entry_e18 == 0:
+            return 0.0
+        amount = amount_of(spec, self.contracts if self.contracts > 0 else -self.contracts)
+        return amount / self.entry() if spec.kind == INSTRUMENT_INVERSE else self.entry() / amount
+
     cdef double unrealized(self, const Instrument* spec, double mark_usd) noexcept nogil:
         """Profit of closing everything at the mark; 0 while flat or without entry or mark."""
         cdef double amount, gain

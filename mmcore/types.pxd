@@ -78,7 +78,7 @@ cpdef enum ControlKind:
     CONTROL_EQUITY = 6          # real = account equity in BTC
     CONTROL_WALL_OFFSET = 7     # value = wall clock minus now_ns, in ns
     CONTROL_MARKET_STATE = 8    # market, value = MarketState
-    CONTROL_PAUSE = 9           # value = ns after which it ends by itself; 0: by command
+    CONTROL_PAUSE = 9           # value = ns after which it ends, 0: by command; real = RiskReason
     CONTROL_RESUME = 10
     CONTROL_KILL = 11           # value = FaultCode
     CONTROL_STOP = 12           # no new order any more; cancel what is live
@@ -86,6 +86,13 @@ cpdef enum ControlKind:
     CONTROL_CREDITS = 14        # value = burst requests, real = requests per second
     CONTROL_FUNDING = 15        # market, real = realised funding of the session in BTC
     CONTROL_UNKNOWN_RESOLVED = 16   # market, value = slot: every query answered, order absent
+    CONTROL_REDUCE = 30         # value = 1: nothing adds until value = 0
+    CONTROL_MARGIN = 31         # value = initial margin in 1e-8 BTC, real = margin balance
+    CONTROL_MARGIN_RATE = 32    # market, real = initial margin per BTC of exposure
+    CONTROL_DAY = 33            # restart: value = day number, real = what the day made so far
+    CONTROL_DAY_HIGH = 34       # restart: value = losses of the day that tripped, real = its best
+    CONTROL_SETTLED = 35        # market, value = 1: delivered, real = price
+    CONTROL_FLATTEN = 36        # value = 1: close every position, whatever the state; 0: no more
 
 cdef struct TickStep:
     int64_t above_ticks         # prices above this many base ticks …
@@ -197,7 +204,7 @@ cpdef enum RemovedReason:
     REMOVED_COLLAR = 512            # price outside the collar or the venue's band
     REMOVED_SIZE = 1024             # nothing left after rounding to lots
     REMOVED_LAG = 2048              # feed lag over its limit
-    REMOVED_KILLED = 4096
+    REMOVED_KILLED = 4096           # killed, or leaving
     REMOVED_SIGNAL = 8192           # a strong signal against this side
     REMOVED_REGIME = 16384          # the regime does not allow this side
     REMOVED_WINDOW = 32768          # a time window that pulls
@@ -207,12 +214,16 @@ cpdef enum RemovedReason:
     REMOVED_VOL = 524288            # stand aside: volatility
     REMOVED_SWEEP = 1048576         # a sweep, or a single trade too large
     REMOVED_CALENDAR = 2097152      # settlement, or a contract too near its expiry
+    REMOVED_THROTTLE = 67108864     # repeated execution of this side
+    REMOVED_EDGE = 134217728        # fills at this distance and side lost money
 
 cpdef enum TakeReason:
     """Why liquidity is to be taken; the kind of a Take."""
     TAKE_NONE = 0
     TAKE_COVER = 1                  # an adverse fill that passive quotes did not bring back
     TAKE_CUT = 2                    # inventory beyond a bound and the price running against it
+    TAKE_STOP = 8                   # the loss or the move since the entry is too large
+    TAKE_FLATTEN = 9                # the position is closed: killed, leaving, or told to
 
 # A request to take liquidity now: one order that never rests (IOC or FOK), never post-only. The
 # planner sends it from one of the slots above SLOTS_QUOTE once no take of this market is in
@@ -293,6 +304,11 @@ cdef struct Action:
 cdef struct ActionBatch:
     int32_t count
     Action items[ACTIONS_MAX]
+
+# What a sink takes: a batch whose every create and edit passed the gate as it stands there.
+# Only RiskGate.release() makes one.
+cdef struct ApprovedBatch:
+    ActionBatch actions
 
 # ---------------------------------------------------------------- request ids
 # id = kind << 44 | market << 40 | slot << 32 | sequence, below 2^53; kind 0: the cold RPCs.

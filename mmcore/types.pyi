@@ -69,11 +69,20 @@ class ControlKind(IntEnum):
     CONTROL_CREDITS = 14
     CONTROL_FUNDING = 15
     CONTROL_UNKNOWN_RESOLVED = 16
+    CONTROL_REDUCE = 30
+    CONTROL_MARGIN = 31
+    CONTROL_MARGIN_RATE = 32
+    CONTROL_DAY = 33
+    CONTROL_DAY_HIGH = 34
+    CONTROL_SETTLED = 35
+    CONTROL_FLATTEN = 36
 
 class TakeReason(IntEnum):
     TAKE_NONE = 0
     TAKE_COVER = 1
     TAKE_CUT = 2
+    TAKE_STOP = 8
+    TAKE_FLATTEN = 9
 
 class RemovedReason(IntFlag):
     REMOVED_NOT_READY = 1
@@ -98,6 +107,8 @@ class RemovedReason(IntFlag):
     REMOVED_VOL = 524288
     REMOVED_SWEEP = 1048576
     REMOVED_CALENDAR = 2097152
+    REMOVED_THROTTLE = 67108864
+    REMOVED_EDGE = 134217728
 
 @disjoint_base
 class InstrumentSpec:

@@ -281,3 +281,59 @@ def doctor(
     from runner.doctor import main as examine
 
     raise typer.Exit(examine(config, venue, tuple(sets or ()), as_json=as_json))
+
+
+ctl = typer.Typer(no_args_is_help=True, help="Control a running maker over its local socket.")
+app.add_typer(ctl, name="ctl")
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; kept in the audit.")]
+VenueOption = Annotated[str | None, typer.Option(help="As given to mm run.")]
+
+
+def send(command: str, config: Path | None, venue: str | None, sets: list[str] | None,
+         reason: str = "") -> NoReturn:
+    """Send one command and leave with its exit code."""
+    from runner.ctl import main as control
+
+    raise typer.Exit(control(command, config, venue, tuple(sets or ()), reason))
+
+
+@ctl.command()
+def status(config: ConfigOption = None, venue: VenueOption = None,
+           sets: SetOption = None) -> None:
+    """Print the state of risk, the day's figures and the positions."""
+    send("status", config, venue, sets)
+
+
+@ctl.command()
+def pause(config: ConfigOption = None, venue: VenueOption = None, sets: SetOption = None,
+          reason: ReasonOption = "") -> None:
+    """Let nothing add any more; what reduces the position goes on."""
+    send("pause", config, venue, sets, reason)
+
+
+@ctl.command()
+def resume(config: ConfigOption = None, venue: VenueOption = None, sets: SetOption = None,
+           reason: ReasonOption = "") -> None:
+    """End a pause."""
+    send("resume", config, venue, sets, reason)
+
+
+@ctl.command()
+def kill(config: ConfigOption = None, venue: VenueOption = None, sets: SetOption = None,
+         reason: ReasonOption = "") -> None:
+    """Cancel everything and latch; the position stays: see flatten."""
+    send("kill", config, venue, sets, reason)
+
+
+@ctl.command()
+def flatten(config: ConfigOption = None, venue: VenueOption = None, sets: SetOption = None,
+            reason: ReasonOption = "") -> None:
+    """Close every position in slices; nothing adds."""
+    send("flatten", config, venue, sets, reason)
+
+
+@ctl.command()
+def unkill(config: ConfigOption = None, venue: VenueOption = None, sets: SetOption = None,
+           reason: ReasonOption = "") -> None:
+    """Clear the latch of a maker that does not run; needs --reason."""
+    send("unkill", config, venue, sets, reason)

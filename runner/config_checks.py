@@ -13,7 +13,8 @@ RING_MIB_STEPS = tuple(2 ** n for n in range(11))
 def contradictions(config: Config) -> list[str]:
     """Return one sentence per contradiction, each naming both keys and the remedy."""
     return [*width_faults(config), *size_faults(config), *order_faults(config),
-            *instrument_faults(config), *machine_faults(config), *telling_faults(config)]
+            *instrument_faults(config), *machine_faults(config), *telling_faults(config),
+            *loss_faults(config)]
 
 
 def at(config: Config, *names: str) -> str:
@@ -139,4 +140,27 @@ def telling_faults(config: Config) -> list[str]:
         faults.append(f"{at(config, 'journal.quota_mib', 'journal.segment_mib')}: "
                       f"journal.quota_mib = {journal.quota_mib} holds less than two segments of "
                       f"journal.segment_mib = {journal.segment_mib}; raise the first")
+    return faults
+
+
+def loss_faults(config: Config) -> list[str]:
+    """What the limits may lose must fit what is to be lost at most; live venues only."""
+    risk, limit = config.risk, config.inventory.limit_btc
+    faults = []
+    if risk.day_soft_btc >= risk.day_kill_btc > 0.0:
+        faults.append(
+            f"{at(config, 'risk.day_soft_btc', 'risk.day_kill_btc')}: risk.day_soft_btc = "
+            f"{risk.day_soft_btc:g} is not under risk.day_kill_btc = {risk.day_kill_btc:g}, so "
+            "the first loss would kill; lower the first or raise the second")
+    move = risk.stress_kill_pct / 100
+    if config.profile == "sim" or not 0.0 < move < 1.0 or risk.day_kill_btc <= 0.0:
+        return faults
+    loss = limit * (1 / (1 - move) - 1)
+    if loss > risk.day_kill_btc:
+        most = risk.day_kill_btc / (1 / (1 - move) - 1)
+        faults.append(
+            f"{at(config, 'inventory.limit_btc', 'risk.day_kill_btc')}: a long of "
+            f"inventory.limit_btc = {limit:g} loses {loss:.4f} BTC when the price falls by "
+            f"risk.stress_kill_pct = {risk.stress_kill_pct:g} %, more than risk.day_kill_btc = "
+            f"{risk.day_kill_btc:g}; lower inventory.limit_btc to {most:.3f} or raise the kill")
     return faults

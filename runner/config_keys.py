@@ -16,6 +16,7 @@ from runner.key_types import Section as Section
 from runner.key_types import key
 from runner.record_keys import JournalKeys as JournalKeys
 from runner.record_keys import Telemetry as Telemetry
+from runner.risk_keys import Risk as Risk
 from runner.schedule_keys import Expiry as Expiry
 from runner.schedule_keys import Settlement as Settlement
 from runner.strategy_keys import Cover as Cover
@@ -137,7 +138,8 @@ class Inventory(Section, frozen=True):
     target_btc: Annotated[float, key("BTC", "Net position the skew aims at.",
                                      -1000.0, 1000.0, running=True)] = 0.0
     capital_btc: Annotated[float, key("BTC",
-        "Capital that quote.size_mode = capital counts.", 0.0, 10000.0, running=True)] = 0.9
+        "Capital; limits and sizes shrink with equity below it, in tenths.",
+        0.0, 10000.0, running=True)] = 0.9
     fills_in_row_shrink: Annotated[int, key("fills",
         "So many orders of one side filled in a row halve it; 0: off.", 0, 1000, running=True)] = 4
     fills_in_row_pause: Annotated[int, key("fills",
@@ -151,35 +153,15 @@ class Inventory(Section, frozen=True):
         0, 1000, running=True)] = 5
     cut_clip_btc: Annotated[float, key("BTC",
         "What one cut takes, reduce-only and at once.", 0.0, 1000.0, running=True)] = 0.05
-
-
-class Risk(Section, frozen=True):
-    """`[risk]`: what is never done."""
-
-    stale_ms: Annotated[int, key("ms", "A connection this silent pulls every quote.",
-                                 50, 60000, running=True)] = 1000
-    book_silence_ms: Annotated[int, key("ms", "A book this silent pulls its quotes.",
-                                        100, 600000, running=True)] = 10000
-    ticker_stale_ms: Annotated[int, key("ms", "A ticker this old is no reference.",
-                                        100, 600000, running=True)] = 6000
-    max_feed_lag_ms: Annotated[int, key("ms", "Market data later than this pulls every quote.",
-                                        1, 60000, running=True)] = 250
-    max_mark_deviation_bps: Annotated[float, key("bps", "A reference further from the mark adds "
-                                                 "nothing.", 0.1, 5000.0, running=True)] = 100.0
-    price_collar_bps: Annotated[float, key("bps", "No order further from the reference.",
-                                           0.1, 5000.0, running=True, limit=True)] = 75.0
-    max_order_usd: Annotated[float, key("USD", "No larger order.", 10.0, 1e9, running=True,
-                                        limit=True)] = 10000.0
-    max_open_orders: Annotated[int, key("orders", "No more open orders than this.",
-                                        2, 1000, running=True, limit=True)] = 40
-    reject_storm_count: Annotated[int, key("rejects", "This many rejects within "
-                                           "risk.reject_storm_s pause quoting.",
-                                           1, 10000, running=True)] = 10
-    reject_storm_s: Annotated[float, key("s", "Window of the reject count.",
-                                         0.1, 3600.0, running=True)] = 10.0
-    max_index_deviation_bps: Annotated[float, key("bps",
-        "A reference further from index plus fair basis adds nothing; 0: off.",
-        0.0, 5000.0, sim=500.0, running=True)] = 50.0
+    gross_limit_btc: Annotated[float, key("BTC",
+        "Positions of all contracts added up without their signs, with all orders; 0: off.",
+        0.0, 1000.0, sim=0.0, running=True)] = 0.6
+    limit_usd: Annotated[float, key("USD",
+        "Net limit in USD beside inventory.limit_btc, the tighter holds; 0: off.",
+        0.0, 1e9, running=True)] = 0.0
+    gross_limit_usd: Annotated[float, key("USD",
+        "Gross limit in USD beside inventory.gross_limit_btc; 0: off.",
+        0.0, 1e9, running=True)] = 0.0
 
 
 class Runtime(Section, frozen=True):

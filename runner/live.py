@@ -26,6 +26,7 @@ from mmcore.risk import RiskState
 from mmcore.telemetry import PAGE_SIZE
 from runner.assemble import Maker, assemble
 from runner.config import Config, ConfigError, Credentials, credentials, load
+from runner.latch import Latch, refusal
 from runner.log import LogWriter, start_log
 from runner.options import (
     EXIT_CLEAN,
@@ -35,6 +36,7 @@ from runner.options import (
     EXIT_USAGE,
     RunOptions,
 )
+from runner.oversight import Oversight
 from runner.processes import EXCHANGE_REGIME, HelperError, Helpers
 from runner.proxy import proxy_url
 from runner.reactor import Signals, freeze_garbage, pin
@@ -90,6 +92,18 @@ def main(options: RunOptions) -> int:
         folder.close()
         fault = f"--summary {options.summary}: its folder is missing or not writable; make it first"
         return refuse([fault], EXIT_USAGE)
+    latch = Latch(folder.path)
+    killed = latch.read()
+    if killed is not None:
+        folder.close()
+        return refuse([refusal(killed)], EXIT_KILLED)
+    try:
+        latch.prepare()
+    except OSError as error:
+        folder.close()
+        fault = (f"{latch.path}: {error.strerror}; a kill could not be latched: free space or set "
+                 "runtime.state_dir")
+        return refuse([fault], EXIT_FAILURE)
     started_s = time.monotonic()
     helpers = Helpers(config, folder)
     try:
@@ -158,12 +172,12 @@ def trade(config: Config, secrets: Credentials, options: RunOptions, folder: Sta
         return Outcome("error", EXIT_FAILURE, str(error))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(session(config, secrets, options, url, journal, page_memory,
-                                  helpers, writer))
+                                  helpers, writer, folder))
 
 
 async def session(config: Config, secrets: Credentials, options: RunOptions, url: str,
                   journal: Journal, page_memory: mmap.mmap, helpers: Helpers,
-                  writer: LogWriter) -> Outcome:
+                  writer: LogWriter, folder: StateFolder) -> Outcome:
     """Assemble, connect, trade until told to leave, leave."""
     signals = Signals(asyncio.get_running_loop())
     signals.install()
@@ -178,6 +192,8 @@ async def session(config: Config, secrets: Credentials, options: RunOptions, url
         return Outcome("error", EXIT_USAGE, str(error))
     maker.watch.add(helpers.facts)
     maker.watch.add(writer.facts)
+    oversight = Oversight(folder.path, folder.shared, maker.engine, maker.session.control)
+    await oversight.start()
     freeze_garbage()
     maker.watch.watch_garbage()
     maker.client.second_path = helpers.guard.cancel
@@ -187,7 +203,8 @@ async def session(config: Config, secrets: Credentials, options: RunOptions, url
     verified = False
     try:
         try:
-            ending = await until_the_end(maker, keeping, signals, options.duration_s, helpers)
+            ending = await until_the_end(maker, keeping, signals, options.duration_s, helpers,
+                                         oversight)
         except Exception as error:      # a mistake of ours is a way out like any other
             log.exception("the session ends by an exception")
             ending = Ending("error", f"{type(error).__name__}: {error}; see mm.log")
@@ -200,11 +217,13 @@ async def session(config: Config, secrets: Credentials, options: RunOptions, url
         maker.reactor.stop()
         keeping.cancel()
         await asyncio.wait({keeping})
+        await oversight.stop()
     return closed(maker, ending, verified=verified)
 
 
 async def until_the_end(maker: Maker, keeping: "asyncio.Future[None]", signals: Signals,
-                        duration_s: float | None, helpers: Helpers) -> Ending:
+                        duration_s: float | None, helpers: Helpers,
+                        oversight: Oversight) -> Ending:
     """Wait for a signal, the duration, or a start that cannot be; say which it was."""
     loop = asyncio.get_running_loop()
     end_s = loop.time() + duration_s if duration_s is not None else None
@@ -220,6 +239,7 @@ async def until_the_end(maker: Maker, keeping: "asyncio.Future[None]", signals: 
                 code = EXIT_USAGE if isinstance(error, UnfitConfigError) else EXIT_FAILURE
                 return Ending("error", str(error) if error else "the connection's keeper ended",
                               code)
+            oversight.step()
             broken = helpers.mend()
             if broken:
                 return Ending("error", broken)

@@ -132,6 +132,7 @@ class PositionData(Struct, gc=False):
     total_profit_loss: float
     floating_profit_loss: float = 0.0
     realized_funding: float = 0.0
+    settlement_price: float | None = None
     kind: str = "future"
 
 

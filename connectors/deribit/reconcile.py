@@ -21,9 +21,11 @@ from connectors.deribit.messages import (
     StatusResult,
     TradingLimits,
 )
+from connectors.deribit.profit import ProfitAudit
 from connectors.deribit.rpc import Rpc
 from connectors.deribit.session import DeribitSession
 from connectors.deribit.sweep import Sweep
+from mmcore.states import RiskReason
 from mmcore.types import ControlKind, InstrumentSpec
 
 log = logging.getLogger("mm.deribit")
@@ -86,6 +88,8 @@ class Reconciler:
         self.offsets: list[tuple[int, int]] = []  # (round trip, wall minus now), both ns
         self.sweep = Sweep(session, rpc, specs, timeout_s)
         self.fills = MissedFills(session, specs, timeout_s)
+        self.profit = ProfitAudit(session, specs)
+        self.profit_off: list[tuple[str, float]] = []
         self.mismatches = 0  # in a row
         self.mismatches_total = 0
         self.account: AccountSummary | None = None  # as the venue last said
@@ -120,6 +124,8 @@ class Reconciler:
             AccountSummary, timeout_s=self.timeout_s)
         self.account = summary
         self.session.control(ControlKind.CONTROL_EQUITY, 0, 0, summary.equity)
+        self.session.control(ControlKind.CONTROL_MARGIN, 0, round(summary.initial_margin * 1e8),
+                             summary.margin_balance)
         rate = trading_rate(summary.limits)
         if rate is not None and 2 * requote_orders > rate.burst:
             raise UnfitConfigError(
@@ -161,10 +167,12 @@ class Reconciler:
 
     async def positions(self) -> list[tuple[int, float]]:
         """Ask for the venue's positions: (signed contracts, average price) by market."""
+        realized = [self.profit.realized(market) for market in range(len(self.specs))]
         reply = await self.rpc.call(
             endpoints.GET_POSITIONS, {"currency": "any", "kind": "future"}, list[PositionData],
             timeout_s=self.timeout_s)
         by_name = {p.instrument_name: p for p in reply}
+        self.profit_off = self.profit.differing(by_name, realized)
         found = []
         for spec in self.specs:
             held = by_name.get(spec.name)
@@ -197,6 +205,7 @@ class Reconciler:
                 # The venue's average is rounded for people; ours is exact.
                 average = self.session.engine.markets[market].position.average(self.specs[market])
             self.session.control(ControlKind.CONTROL_POSITION, market, contracts, average)
+        self.profit.rebase()
         self.fills.agreed()
 
     async def compare_positions(self) -> bool:
@@ -207,15 +216,19 @@ class Reconciler:
         wrong = await self.differing()
         if wrong and await self.fills.recover(always=True):
             wrong = await self.differing()
-        if not wrong:
+        if not wrong and not self.profit_off:
             self.mismatches = 0
             self.fills.agreed()
             return True
         self.mismatches += 1
         self.mismatches_total += 1
-        log.error("positions differ (instrument, ours, venue's): %s", wrong)
+        if wrong:
+            log.error("positions differ (instrument, ours, venue's): %s", wrong)
+        else:
+            log.error("realised profits differ (instrument, ours less the venue's): %s",
+                      self.profit_off)
         if self.mismatches >= 2:
-            self.session.control(ControlKind.CONTROL_PAUSE)
+            self.session.control(ControlKind.CONTROL_PAUSE, 0, 0, RiskReason.REASON_RECONCILE)
         return False
 
     async def accept(self) -> None:
@@ -226,6 +239,7 @@ class Reconciler:
             if contracts != self.session.engine.markets[market].position.contracts:
                 self.session.control(ControlKind.CONTROL_POSITION, market, contracts, average)
         self.mismatches = 0
+        self.profit.rebase()
         self.fills.agreed()
 
     async def differing(self) -> list[tuple[str, int, int]]:

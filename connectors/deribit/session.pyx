@@ -11,9 +11,11 @@ from connectors.deribit.feed cimport FEED_DISTRUST, FEED_TEST_REQUEST
 from mmcore.faults cimport FAULT_ENCODE, FAULT_EXCEPTION
 from mmcore.intake cimport STAGE_APPLY, STAGE_DECIDE, STAGE_SEND
 from mmcore.journal cimport JOURNAL_FRAME_IN, JOURNAL_OUT, JOURNAL_SESSION
+from mmcore.risk cimport release_cancels
 from mmcore.stats cimport histogram_record
 from mmcore.types cimport (
-    ACTION_CANCEL_ALL, CONTROL_DISCONNECTED, CONTROL_KILL, Control, request_id_of)
+    ACTION_CANCEL_ALL, CONTROL_DISCONNECTED, CONTROL_KILL, ActionBatch, ApprovedBatch, Control,
+    request_id_of)
 
 import picows
 from python_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError
@@ -60,7 +62,8 @@ cdef class DeribitSink(OrderSink):
         return (self.transport is not None and not self.transport.is_disconnected
                 and not self.transport.is_close_frame_sent)
 
-    cdef int submit(self, const ActionBatch* batch, int64_t now_ns) except -1:
+    cdef int submit(self, const ApprovedBatch* approved, int64_t now_ns) except -1:
+        cdef const ActionBatch* batch = &approved.actions
         cdef Encoder encoder = self.encoder
         cdef int64_t begun_ns, done_ns
         if not self.connected():
@@ -99,7 +102,7 @@ cdef class DeribitSink(OrderSink):
         self.turn_ns = now_ns
         self.emergency.items[0].request_id = request_id_of(
             ACTION_CANCEL_ALL, 0, 0, <unsigned int>self.emergency_sequence)
-        return self.submit(&self.emergency, now_ns)
+        return self.submit(release_cancels(&self.emergency), now_ns)
 
     @property
     def is_connected(self):
@@ -248,7 +251,15 @@ cdef class DeribitSession(WSListener):
 
     def control(self, int32_t kind, int32_t market=0, value=0, double real=0.0):
         """Tell the engine one ControlKind, stamped now."""
-        self.engine.control(kind, self.clock_ns(), market, value, real)
+        cdef int64_t now_ns = self.clock_ns()
+        self.engine.control(kind, now_ns, market, value, real)
+        if kind == CONTROL_KILL:
+            # cancels leave in this iteration of the loop, not at the next timer
+            try:
+                self.engine.turn(now_ns)
+            except Exception:
+                log.exception("exception while killing")
+                self.sink.cancel_all(now_ns)
 
     def send_text(self, bytes text not None, bytes record=None):
         """Send one cold request; False while disconnected.

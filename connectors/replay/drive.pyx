@@ -6,7 +6,7 @@ from mmcore.journal cimport JOURNAL_OUT
 from mmcore.types cimport (
     ACTION_CANCEL, ACTION_CANCEL_ALL, ACTION_CANCEL_INSTRUMENT, ACTION_NEW,
     ORDER_EVENT_ACCEPTED, ORDER_ID_MAX, VENUE_ORDER_CANCELLED, VENUE_ORDER_OPEN, Action,
-    BookDelta, OrderEvent)
+    ActionBatch, ApprovedBatch, BookDelta, OrderEvent)
 
 
 cdef class PayloadSink(OrderSink):
@@ -18,7 +18,8 @@ cdef class PayloadSink(OrderSink):
         self.payloads = []
         self.connected = True
 
-    cdef int submit(self, const ActionBatch* batch, int64_t now_ns) except -1:
+    cdef int submit(self, const ApprovedBatch* approved, int64_t now_ns) except -1:
+        cdef const ActionBatch* batch = &approved.actions
         if not self.connected:
             return 0
         if self.silent:

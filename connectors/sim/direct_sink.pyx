@@ -5,7 +5,7 @@ from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport int32_t
 
 from mmcore.faults cimport FAULT_ENCODE
-from mmcore.types cimport ActionBatch
+from mmcore.types cimport ActionBatch, ApprovedBatch
 
 
 cdef class DirectSink(OrderSink):
@@ -19,7 +19,8 @@ cdef class DirectSink(OrderSink):
         self.origin_ns = origin_ns
         self.digest = hashlib.sha256()
 
-    cdef int submit(self, const ActionBatch* batch, int64_t now_ns) except -1:
+    cdef int submit(self, const ApprovedBatch* approved, int64_t now_ns) except -1:
+        cdef const ActionBatch* batch = &approved.actions
         cdef int64_t t_ns = now_ns + self.origin_ns
         cdef int64_t due_ns = t_ns + self.venue.entry.draw(t_ns)
         cdef int32_t i

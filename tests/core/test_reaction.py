@@ -21,7 +21,7 @@ def removed(desk: Desk, market: int = 0) -> tuple[int, int]:
 
 
 def quoting(changes: dict[str, float], **more: Any) -> tuple[Desk, list[dict[str, Any]]]:
-    desk = Desk(changes, **more)
+    desk = Desk({"orders.unknown_ms": 1e9, **changes}, **more)  # nobody answers all of them
     actions = desk.turn()
     desk.accept(actions)
     return desk, actions

@@ -1,5 +1,7 @@
 """The risk gate: every reason it has, on both of its doors, and no limit ever passed."""
 
+from typing import Any
+
 import pytest
 from desk import ASK, BID, SECOND, Desk, params, perpetual
 from hypothesis import given
@@ -13,7 +15,7 @@ NEW, EDIT = ActionKind.ACTION_NEW, ActionKind.ACTION_EDIT
 REFERENCE = 75_000.0            # 0.3 BTC are 2250 contracts there
 
 
-def gate(changes: dict[str, float] | None = None, contracts: int = 0, **facts: float) -> GateFace:
+def gate(changes: dict[str, float] | None = None, contracts: int = 0, **facts: Any) -> GateFace:
     face = GateFace(perpetual(), params(changes))
     face.situation(reference=REFERENCE, contracts=contracts, average=REFERENCE, **facts)
     return face
@@ -158,6 +160,77 @@ def test_post_only_follower_of_an_edit_is_judged_after_it() -> None:
     assert face.admit(NEW, 0, BID, 150_060, 10, post_only=True) == "GATE_SELF_CROSS"
 
 
+def test_gross_counts_every_instrument_at_its_worst() -> None:
+    face = gate({"inventory.gross_limit_btc": 0.1, "inventory.limit_btc": 1})
+    rest(face, 10, ASK, 150_038, 700)
+    # sold 700 or bought 750: the larger counts; at 75,000 0.1 BTC are 750 contracts
+    assert face.admit(NEW, 0, BID, 149_962, 749) == "GATE_OK"
+    assert face.admit(NEW, 0, BID, 149_962, 750) == "GATE_GROSS"        # at 74,981
+
+
+def test_limits_in_usd_hold_where_they_are_tighter() -> None:
+    face = gate({"inventory.limit_usd": 7_500})
+    assert face.admit(NEW, 10, ASK, 150_038, 750) == "GATE_OK"
+    assert face.admit(NEW, 10, ASK, 150_038, 751) == "GATE_NET"
+    face = gate({"inventory.gross_limit_usd": 7_500})
+    assert face.admit(NEW, 10, ASK, 150_038, 751) == "GATE_GROSS"
+
+
+def test_leverage() -> None:
+    face = gate({"risk.max_leverage": 0.5}, equity=0.1)         # 0.05 BTC: 375 contracts
+    assert face.admit(NEW, 10, ASK, 150_038, 375) == "GATE_OK"
+    assert face.admit(NEW, 10, ASK, 150_038, 376) == "GATE_LEVERAGE"
+    face = gate({"risk.max_leverage": 0.5}, contracts=1000, equity=0.1)
+    assert face.admit(NEW, 10, ASK, 150_038, 1000) == "GATE_OK"         # the way out is open
+
+
+def test_margin() -> None:
+    # 0.048 used of 0.1 at most half may be: 0.002 left are 0.1 BTC at 2 %
+    face = gate({"risk.margin_use_max": 0.5}, margin=0.048, margin_balance=0.1, margin_rate=0.02)
+    assert face.admit(NEW, 10, ASK, 150_038, 750) == "GATE_OK"
+    assert face.admit(NEW, 10, ASK, 150_038, 751) == "GATE_MARGIN"
+
+
+def test_fat_finger() -> None:
+    best = (149_999, 150_001)
+    face = gate({"risk.fat_finger_bps": 10}, best=best)         # 75.0005 USD through 75,000.5
+    assert face.admit(NEW, 0, BID, 150_151, 10) == "GATE_OK"
+    assert face.admit(NEW, 0, BID, 150_152, 10) == "GATE_FAT_FINGER"
+    assert face.admit(NEW, 10, ASK, 149_850, 10) == "GATE_OK"
+    assert face.admit(NEW, 10, ASK, 149_849, 10) == "GATE_FAT_FINGER"
+
+
+def test_message_rate() -> None:
+    face = gate({"risk.max_messages_per_s": 3})
+    face.now_ns = SECOND
+    assert [face.admit(NEW, 0, BID, 149_962, 10) for _ in range(4)] == [
+        "GATE_OK", "GATE_OK", "GATE_OK", "GATE_RATE"]
+    face.now_ns += SECOND + 1
+    assert face.admit(NEW, 0, BID, 149_962, 10) == "GATE_OK"
+
+
+def test_an_order_that_says_it_reduces_must() -> None:
+    face = gate(contracts=100)
+    assert face.admit(NEW, 10, ASK, 150_038, 100, reduce_only=True) == "GATE_OK"
+    assert face.admit(NEW, 0, BID, 149_962, 10, reduce_only=True) == "GATE_REDUCE"
+    assert gate().admit(NEW, 10, ASK, 150_038, 10, reduce_only=True) == "GATE_REDUCE"
+    assert gate().admit(NEW, 0, BID, 149_962, 10, reduce_only=True) == "GATE_REDUCE"
+
+
+@pytest.mark.parametrize("state", ["RISK_REDUCING", "RISK_PAUSED"])
+def test_reducing_passes_towards_zero_and_never_through_it(state: str) -> None:
+    face = gate(contracts=100)
+    face.to_state(RiskState[state])
+    assert face.admit(NEW, 10, ASK, 150_038, 100) == "GATE_OK"
+    assert face.admit(NEW, 10, ASK, 150_038, 101) == "GATE_STATE"
+    assert face.admit(NEW, 0, BID, 149_962, 10) == "GATE_STATE"
+    rest(face, 10, ASK, 150_038, 60)
+    assert face.admit(NEW, 11, ASK, 150_040, 41) == "GATE_STATE"        # 60 are on their way
+    assert face.admit(NEW, 11, ASK, 150_040, 40) == "GATE_OK"
+    # long here, but short in all: selling would take the net further from zero
+    assert face.admit(NEW, 11, ASK, 150_040, 10, other_net_btc=-0.2) == "GATE_STATE"
+
+
 def test_every_gate_reason_is_counted_by_name() -> None:
     face = gate()
     face.admit(NEW, 0, BID, 148_000, 150)
@@ -221,8 +294,8 @@ def test_blocked_and_reducing_state() -> None:
     assert gate().approve(BIDS, ASKS, blocked=bits) == ([], [], (bits, bits))
     face = gate(contracts=100)
     face.to_state(RiskState.RISK_REDUCING)
-    assert face.approve(BIDS, ASKS, reducing=(False, True)) == (
-        [], ASKS, (RemovedReason.REMOVED_STATE, 0))
+    assert face.approve(BIDS, ASKS, reducing=(False, True)) == (        # to zero, not through it
+        [], [(150_038, 100)], (RemovedReason.REMOVED_STATE, RemovedReason.REMOVED_INVENTORY))
 
 
 ORDERS = st.lists(st.tuples(st.integers(0, 19), st.integers(1, 1500), st.integers(0, 3)),

@@ -62,6 +62,9 @@ class VirtualSession:
             asyncio.set_event_loop(None)
             self.loop.close()
 
+    async def before(self) -> None:
+        """Do what must have happened at the exchange before the maker connects."""
+
     async def session(self, seconds: float,
                       meanwhile: Callable[["VirtualSession"], None] | None,
                       every_s: float) -> None:
@@ -70,6 +73,7 @@ class VirtualSession:
         self.server = await serve(
             SimConfig(market=market, port=9000, http=False, seed=self.seed,
                       use_aiofastnet=False, faults=self.faults), self.wall_ns)
+        await self.before()
         self.maker = await assemble(
             self.config, credentials(self.config), url=URL, journal=Journal(self.ring),
             page_memory=bytearray(PAGE_SIZE), rng=random.Random(self.seed), clock=self.now_ns,

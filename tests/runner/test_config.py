@@ -298,6 +298,15 @@ def test_strategy_page_lists_every_key_of_the_strategy_with_its_default() -> Non
             assert f"| `{spec.name}` | {shown} |" in page, spec.name
 
 
+def test_a_limit_that_may_lose_more_than_the_kill_is_refused_live(folder: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(written(folder, live()), ["inventory.limit_btc=0.5"])
+    (said,) = [line for line in caught.value.lines if "stress_kill_pct" in line]
+    assert "0.0556 BTC" in said             # 0.5 (1 / 0.9 - 1)
+    assert "to 0.450" in said
+    load(None, ["inventory.limit_btc=0.5"])     # the embedded exchange may
+
+
 def test_time_windows_of_a_file_replace_the_shipped_ones(folder: Path) -> None:
     text = '[[quote.window]]\nat_utc = "12:30"\ndays = ["mon"]\nbefore_s = 60\npull = true\n'
     config = load(written(folder, text))

@@ -1,0 +1,55 @@
+"""Limits: what losses, margin, equity and repeated fills lead to. Looked at on every tick."""
+from libc.stdint cimport int32_t, int64_t, uint64_t
+
+from mmcore.faults cimport Faults
+from mmcore.market cimport Market
+from mmcore.params cimport ParamValues
+from mmcore.risk cimport RiskGate
+from mmcore.types cimport Control, Fill
+
+cdef enum:
+    THROTTLE_PAUSES_MAX = 64    # pauses by repeated execution that are remembered
+
+# What the account's loss is measured by, all in BTC.
+cdef struct Day:
+    int64_t number              # days since 1970 that begin at 08:00 UTC; 0: not known yet
+    double base                 # profit as the day began
+    double profit               # since then
+    double high                 # best of the day; at least 0
+    int32_t trips               # losses of risk.day_soft_btc
+    bint armed                  # a further loss counts as another trip
+
+
+cdef class Limits:
+    cdef Day day
+    cdef double total_btc               # profit since the start of this process
+    cdef double unrealized_btc          # of it: what is open
+    cdef int64_t throttled_ns[THROTTLE_PAUSES_MAX]
+    cdef readonly uint64_t throttles
+    cdef readonly uint64_t stops        # positions closed for their loss
+    cdef int64_t stop_until_ns          # nothing adds before
+    cdef int64_t learnt_ns              # when edges were last judged
+    cdef readonly double margin_use     # initial margin over margin balance
+    cdef bint priced                    # every position has a mark
+
+    cdef bint on_control(self, const Control* control, RiskGate gate) noexcept nogil
+    cdef void on_fill(self, Market market, const Fill* fill, RiskGate gate, Faults faults,
+                      const ParamValues* params, int64_t now_ns) noexcept nogil
+    cdef bint check(self, list markets, RiskGate gate, Faults faults, const ParamValues* params,
+                    int64_t now_ns, int64_t wall_ns) noexcept
+    cdef void add_up(self, list markets) noexcept
+    cdef void check_day(self, RiskGate gate, Faults faults, const ParamValues* params,
+                        int64_t now_ns, int64_t wall_ns) noexcept nogil
+    cdef void check_account(self, list markets, RiskGate gate,
+                            const ParamValues* params) noexcept
+    cdef void set_stress(self, RiskGate gate, double rate, const ParamValues* params) noexcept nogil
+    cdef void check_stops(self, list markets, RiskGate gate, const ParamValues* params,
+                          int64_t now_ns) noexcept
+    cdef void judge_edges(self, list markets, RiskGate gate, const ParamValues* params,
+                          int64_t now_ns) noexcept
+    cdef void plan_exit(self, Market market, RiskGate gate, int64_t now_ns) noexcept nogil
+    cdef void close_out(self, Market market, const ParamValues* params, int32_t why,
+                        int64_t now_ns) noexcept nogil
+
+
+cdef double exit_price(Market market) noexcept nogil

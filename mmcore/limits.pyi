@@ -1,0 +1,27 @@
+"""Python face of the loss limits."""
+
+from typing import TypedDict, type_check_only
+
+from typing_extensions import disjoint_base
+
+@type_check_only
+class LimitFigures(TypedDict):
+    day: int
+    day_profit_btc: float
+    day_high_btc: float
+    day_trips: int
+    day_settled_btc: float
+    total_btc: float
+    margin_use: float
+    throttles: int
+    stops: int
+
+@disjoint_base
+class Limits:
+    @property
+    def throttles(self) -> int: ...
+    @property
+    def stops(self) -> int: ...
+    @property
+    def margin_use(self) -> float: ...
+    def figures(self) -> LimitFigures: ...

@@ -1,0 +1,68 @@
+"""What watches a session from inside: the latch of a kill, the day's accounts, the socket."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from mmcore.engine import Engine
+from mmcore.faults import FaultCode
+from mmcore.states import RiskState
+from mmcore.types import ControlKind
+from runner.accounts import Accounts, Day
+from runner.control import ControlSocket
+from runner.latch import Latch
+
+log = logging.getLogger("mm.oversight")
+
+Control = Callable[[ControlKind, int, int, float], None]
+
+
+class Oversight:
+    """Latch, accounts and control socket of one session; step() is called ten times a second."""
+
+    def __init__(self, path: Path, shared: Path, engine: Engine, control: Control) -> None:
+        self.engine = engine
+        self.control = control
+        self.latch = Latch(path)
+        self.accounts = Accounts(path, engine)
+        self.socket = ControlSocket(shared, engine, self.latch, control)
+        self.latched = False
+        self.writing: asyncio.Future[bool] | None = None
+
+    async def start(self) -> None:
+        """Continue the day and listen; what cannot be had is said, and trading goes on."""
+        try:
+            self.accounts.open(self.control)
+        except OSError as error:
+            log.error("%s: %s; the accounts of the day are not kept", self.accounts.folder, error)
+        try:
+            await self.socket.start()
+        except OSError as error:
+            log.error("%s: %s; mm ctl cannot reach this maker", self.socket.path, error)
+
+    def step(self) -> None:
+        """Latch a kill as soon as it is one; write the accounts when they are due."""
+        if not self.latched and self.engine.risk.state == RiskState.RISK_KILLED:
+            self.latched = True
+            fault = FaultCode(self.engine.faults.code).name
+            try:
+                killed = self.latch.set(fault, "engine")
+                log.error("killed (%s); latched until mm ctl unkill --reason TEXT", killed.reason)
+            except OSError as error:
+                log.error("killed (%s), and not latched: %s", fault, error)
+        day = self.accounts.step()
+        if day is not None and (self.writing is None or self.writing.done()):
+            # not on the reactor's thread: a disk may take its time
+            self.writing = asyncio.get_running_loop().run_in_executor(
+                None, self.accounts.write, day)
+
+    async def stop(self) -> Day:
+        """Write the day's file a last time, stop listening; return the day."""
+        self.step()
+        if self.writing is not None:
+            await asyncio.wait({self.writing})
+        day = self.accounts.figures()
+        self.accounts.write(day)
+        await self.socket.stop()
+        return day

@@ -1,0 +1,153 @@
+"""Daily files: their sums, a restart in the middle of a day, and the turn of the day."""
+
+import asyncio
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from desk import ASK, BID, Desk
+
+from mmcore.types import ControlKind
+from runner.accounts import Accounts, day_of
+from runner.control import ControlSocket
+from runner.latch import Latch
+
+NOON_S = 20_000 * 86_400 + 12 * 3_600.0
+DATE = "2024-10-04"
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = NOON_S
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def trade(desk: Desk, side: int, usd: float, contracts: int, fee_e8: int = 100) -> None:
+    desk.trade_id += 1
+    desk.face.fill(desk.now_ns, market=0, slot=0 if side == BID else 10, generation=77, side=side,
+                   price_ticks=round(2 * usd), amount_contracts=contracts, fee_e8=fee_e8,
+                   trade_id=desk.trade_id)
+
+
+def control(desk: Desk):  # type: ignore[no-untyped-def]
+    return lambda kind, market=0, value=0, real=0.0: desk.control(kind, market, value, real)
+
+
+def test_the_session_begins_at_eight() -> None:
+    assert day_of(20_000 * 86_400 + 8 * 3_600.0) == (20_000, DATE)
+    assert day_of(20_000 * 86_400 + 8 * 3_600.0 - 1)[1] == "2024-10-03"
+
+
+def test_a_day_adds_up_and_closes(tmp_path: Path) -> None:
+    desk, clock = Desk(), Clock()
+    accounts = Accounts(tmp_path, desk.engine, clock)
+    assert accounts.open(control(desk)) is None
+    trade(desk, BID, 74_990.0, 150)
+    trade(desk, ASK, 75_010.0, 100)
+    clock.now_s += 3_600
+    net = accounts.figures().net
+    assert net["fills"] == 2
+    assert net["volume_usd"] == 2_500.0
+    assert net["fees"] == pytest.approx(2e-6)
+    assert net["profit"] == pytest.approx(
+        1500 / 74_990 - 1000 / 75_010 - 500 / 75_000 - 2e-6, abs=1e-12)
+    assert net["profit_usd"] == pytest.approx(net["profit"] * 75_000)
+    assert net["btc_per_day"] == pytest.approx(24 * net["profit"])
+    assert net["net_bps"] == pytest.approx(1e4 * net["profit_usd"] / 2_500)
+    parts = ("capture", "hedge", "drift", "mid_to_mark", "carried", "funding", "unexplained")
+    assert sum(net[k] for k in parts) - net["fees"] == pytest.approx(net["profit"], abs=1e-12)
+
+
+def test_a_restart_continues_the_day(tmp_path: Path) -> None:
+    desk, clock = Desk(), Clock()
+    accounts = Accounts(tmp_path, desk.engine, clock)
+    accounts.open(control(desk))
+    trade(desk, BID, 74_990.0, 150)
+    desk.ticker(mark=75_100.0)
+    desk.timer()
+    clock.now_s += 61
+    day = accounts.step()
+    assert day is not None
+    assert accounts.write(day)
+    assert json.loads((tmp_path / "accounts" / f"{DATE}.json").read_text())["net"]["fills"] == 1
+
+    again = Desk()
+    later = Accounts(tmp_path, again.engine, clock)
+    found = later.open(control(again))
+    assert found is not None
+    again.control(ControlKind.CONTROL_POSITION, value=150, real=74_990.0)
+    again.ticker(mark=75_100.0)
+    again.timer()
+    kept = later.figures()
+    assert kept.net["fills"] == 1
+    assert kept.net["profit"] == pytest.approx(day.net["profit"], abs=1e-12)
+    assert kept.profit_btc == pytest.approx(day.profit_btc, abs=1e-12)
+    parts = ("capture", "hedge", "drift", "mid_to_mark", "carried", "funding", "unexplained")
+    assert sum(kept.net[k] for k in parts) - kept.net["fees"] == pytest.approx(
+        kept.net["profit"], abs=1e-12)
+    trade(again, ASK, 75_100.0, 150)
+    assert later.figures().net["fills"] == 2
+
+
+def test_a_new_day_begins_with_nothing(tmp_path: Path) -> None:
+    desk, clock = Desk(), Clock()
+    accounts = Accounts(tmp_path, desk.engine, clock)
+    accounts.open(control(desk))
+    trade(desk, BID, 74_990.0, 150)
+    clock.now_s += 20 * 3_600
+    last = accounts.step()
+    assert last is not None
+    assert (last.date, last.net["fills"]) == (DATE, 1)
+    accounts.write(last)
+    today = accounts.figures()
+    assert (today.date, today.net["fills"], today.net["profit"]) == ("2024-10-05", 0, 0.0)
+    assert today.net["volume_30d_usd"] == 1_500.0
+
+
+def test_a_damaged_file_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "accounts").mkdir()
+    (tmp_path / "accounts" / f"{DATE}.json").write_text("{")
+    assert Accounts(tmp_path, Desk().engine, Clock()).open(control(Desk())) is None
+
+
+def test_a_disk_that_refuses_stops_nothing(tmp_path: Path) -> None:
+    accounts = Accounts(tmp_path, Desk().engine, Clock())
+    (tmp_path / "accounts").write_text("no folder")
+    assert not accounts.write(accounts.figures())
+
+
+# ------------------------------------------------------------------ the socket
+async def ask(path: Path, line: bytes) -> dict[str, object]:
+    reader, writer = await asyncio.open_unix_connection(str(path))
+    writer.write(line + b"\n")
+    answer = json.loads(await reader.readline())
+    writer.close()
+    return answer  # type: ignore[no-any-return]
+
+
+def test_the_socket_answers_its_user_alone(tmp_path: Path) -> None:
+    async def talk() -> None:
+        desk = Desk()
+        latch = Latch(tmp_path)
+        server = ControlSocket(tmp_path, desk.engine, latch, control(desk))
+        await server.start()
+        assert stat.S_IMODE(server.path.stat().st_mode) == 0o600
+        assert (await ask(server.path, b'{"command":"status"}'))["state"] == "active"
+        paused = await ask(server.path, b'{"command":"pause","reason":"lunch","who":"me"}')
+        assert paused["state"] == "paused"
+        assert (await ask(server.path, b'{"command":"resume"}'))["state"] == "active"
+        assert not (await ask(server.path, b'{"command":"sell"}'))["ok"]
+        assert not (await ask(server.path, b"nonsense"))["ok"]
+        assert not (await ask(server.path, b'{"command":"unkill","reason":"x"}'))["ok"]
+        killed = await ask(server.path, b'{"command":"kill","reason":"smoke","who":"me"}')
+        assert killed["state"] == "killed"
+        found = latch.read()
+        assert found is not None
+        assert (found.reason, found.who) == ("smoke", "me")
+        await server.stop()
+        assert not server.path.exists()
+
+    asyncio.run(talk())
