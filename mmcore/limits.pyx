@@ -4,7 +4,6 @@ from libc.math cimport fabs, floor, sqrt
 from mmcore.faults cimport FAULT_DRAWDOWN, FAULT_THROTTLE
 from mmcore.ledger cimport EDGE_BUCKETS, NET_FILLS, EdgeStat
 from mmcore.market cimport THROTTLE_FILLS_MAX
-from mmcore.risk cimport gross_of
 from mmcore.states cimport (
     REASON_DAY, REASON_EDGE, REASON_EXPOSURE, REASON_JOURNAL, REASON_MARGIN, REASON_OPERATOR,
     REASON_STOP_LOSS,
@@ -12,7 +11,7 @@ from mmcore.states cimport (
 from mmcore.types cimport (
     CONTROL_DAY, CONTROL_DAY_HIGH, CONTROL_EQUITY, CONTROL_FLATTEN, CONTROL_MARGIN, CONTROL_PAUSE,
     CONTROL_REDUCE, CONTROL_RESUME, CONTROL_STOP, INSTRUMENT_INVERSE, SIDE_ASK, SIDE_BID,
-    SLOTS_MAX, TAKE_FLATTEN, TAKE_STOP, TIF_IOC, LevelChange, amount_of, contracts_of_btc,
+    SLOTS_MAX, TAKE_FLATTEN, TAKE_STOP, TIF_IOC, LevelChange, contracts_of_btc,
     delta_btc, lots_down, price_usd, ticks_down, ticks_up)
 
 from mmcore.statement cimport Parts
@@ -237,7 +236,7 @@ cdef class Limits:
 
     cdef void check_stops(self, list markets, RiskGate gate, const ParamValues* params,
                           int64_t now_ns) noexcept:
-        """Close a position whose loss, at the worse of mark and exit, or whose move is too large."""
+        """Close a position whose loss, at the worse of mark and exit, or move is too large."""
         cdef Market market
         cdef double average, worse, loss, move
         cdef bint stopping = False, flat = True

@@ -67,7 +67,8 @@ cdef struct AccountState:
 cdef bint price_allowed(double price, const SignalState* signal, double collar_bps) noexcept nogil
 
 
-cdef inline double gross_of(const Exposure* exposure, int32_t side, double added_btc) noexcept nogil:
+cdef inline double gross_of(const Exposure* exposure, int32_t side,
+                            double added_btc) noexcept nogil:
     """Largest absolute position an instrument may come to, with added_btc more on a side."""
     cdef double worst = fabs(exposure.position_btc)
     cdef double up = exposure.position_btc + exposure.worst_btc[SIDE_BID]
@@ -103,7 +104,7 @@ cdef class RiskGate(RiskStates):
 
     cdef int32_t assess(self, const Health* health, const SignalState* signal, OrderBook book,
                         const ParamValues* params, int64_t now_ns) noexcept nogil
-    cdef void begin(self, const ParamValues* params, double price_usd,
+    cdef void begin(self, const ParamValues* params, double at_price_usd,
                     int64_t now_ns) noexcept nogil
     cdef void count(self, const Exposure* exposure, int32_t open_orders) noexcept nogil
     cdef void approve(self, const TargetQuotes* target, int32_t blocked, const Instrument* spec,

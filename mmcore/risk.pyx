@@ -12,7 +12,7 @@ from mmcore.types cimport (
     REMOVED_COLLAR, REMOVED_EDGE, REMOVED_INVENTORY, REMOVED_KILLED, REMOVED_LAG,
     REMOVED_NOT_READY, REMOVED_REFERENCE, REMOVED_STALE, REMOVED_STATE, REMOVED_THROTTLE,
     SIDE_ASK, SIDE_BID, TAKE_NONE, amount_of, contracts_of_btc, delta_btc, lots_down, price_usd)
-from mmcore.states import RiskState     # the Python class, where it has always been found
+from mmcore.states import RiskState  # no-cython-lint; found here since there is a gate
 
 cdef double SLACK_BTC = 1e-12       # rounding of BTC worths, far below one contract
 
@@ -83,19 +83,19 @@ cdef class RiskGate(RiskStates):
             bits |= REMOVED_REFERENCE
         return bits
 
-    cdef void begin(self, const ParamValues* params, double price_usd,
+    cdef void begin(self, const ParamValues* params, double at_price_usd,
                     int64_t now_ns) noexcept nogil:
-        """Start a turn: nothing counted yet. price_usd is what limits in USD are counted at."""
+        """Start a turn: nothing counted yet. at_price_usd is what limits in USD are counted at."""
         self.now_ns = now_ns
         self.net_limit_btc = params.inventory.limit_btc
         self.gross_limit_btc = params.inventory.gross_limit_btc
-        if price_usd > 0.0:
-            if 0.0 < params.inventory.limit_usd < self.net_limit_btc * price_usd:
-                self.net_limit_btc = params.inventory.limit_usd / price_usd
+        if at_price_usd > 0.0:
+            if 0.0 < params.inventory.limit_usd < self.net_limit_btc * at_price_usd:
+                self.net_limit_btc = params.inventory.limit_usd / at_price_usd
             if params.inventory.gross_limit_usd > 0.0 and (
                     self.gross_limit_btc == 0.0
-                    or params.inventory.gross_limit_usd < self.gross_limit_btc * price_usd):
-                self.gross_limit_btc = params.inventory.gross_limit_usd / price_usd
+                    or params.inventory.gross_limit_usd < self.gross_limit_btc * at_price_usd):
+                self.gross_limit_btc = params.inventory.gross_limit_usd / at_price_usd
         self.net_limit_btc *= self.account.scale
         self.gross_limit_btc *= self.account.scale
         if 0.0 < self.account.stress_net_btc < self.net_limit_btc:
@@ -334,8 +334,8 @@ cdef class RiskGate(RiskStates):
             return GATE_BAND
         if finger > 0.0:
             if action.side == SIDE_BID:
-                if 0 < signal.others_ticks[SIDE_ASK] < NO_ASK and price > (1.0 + finger) * price_usd(
-                        spec, signal.others_ticks[SIDE_ASK]):
+                if 0 < signal.others_ticks[SIDE_ASK] < NO_ASK and price > (
+                        1.0 + finger) * price_usd(spec, signal.others_ticks[SIDE_ASK]):
                     return GATE_FAT_FINGER
             elif 0 < signal.others_ticks[SIDE_BID] and price < (1.0 - finger) * price_usd(
                     spec, signal.others_ticks[SIDE_BID]):

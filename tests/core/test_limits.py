@@ -38,8 +38,8 @@ def fills(desk: Desk, count: int, contracts: int = 10, side: int = BID) -> None:
                        trade_id=desk.trade_id)
 
 
-THROTTLE = {"orders.unknown_ms": 1e9, "risk.throttle_fills": 5, "risk.throttle_s": 10, "risk.throttle_pause_s": 60,
-            "risk.throttle_pauses_kill": 3}
+THROTTLE = {"orders.unknown_ms": 1e9, "risk.throttle_fills": 5, "risk.throttle_s": 10,
+            "risk.throttle_pause_s": 60, "risk.throttle_pauses_kill": 3}
 
 
 def test_too_many_fills_of_a_side_pause_it() -> None:
