@@ -36,6 +36,8 @@ REMOVED_WORDS = {
     RemovedReason.REMOVED_VOL: "stand aside",
     RemovedReason.REMOVED_SWEEP: "sweep",
     RemovedReason.REMOVED_CALENDAR: "settlement or expiry",
+    RemovedReason.REMOVED_THROTTLE: "too many fills",
+    RemovedReason.REMOVED_EDGE: "no edge left there",
 }
 REGIMES = ("normal", "calm", "volatile", "trending", "stand aside")
 COUNTED = ("book_updates", "decisions", "orders_new", "orders_edit", "orders_cancel", "fills")

@@ -94,8 +94,8 @@ def read_store(path: Path) -> Recording:
     rows = np.memmap(path, "<i8", "r", end, (told["messages"],))
     checksum = 0
     for i in range(0, len(events), CHUNK_EVENTS):
-        checksum = zlib.crc32(events[i:i + CHUNK_EVENTS].tobytes(), checksum)
-    if zlib.crc32(rows.tobytes(), checksum) != told["checksum"]:
+        checksum = zlib.crc32(events[i:i + CHUNK_EVENTS].view(np.uint8).data, checksum)
+    if zlib.crc32(rows.view(np.uint8).data, checksum) != told["checksum"]:
         raise damage(path, None, "has damaged events (their checksum differs)", REMEDY)
     by_name = {d["instrument_name"]: d for d in told["definitions"]}
     return Recording(events, [spec_from(f, by_name) for f in told["instruments"]],

@@ -13,7 +13,7 @@ from connectors.deribit.labels import Labels
 from connectors.sim.account import Account
 from connectors.sim.exchange import Exchange
 from connectors.sim.market import Listing
-from mmcore.types import ControlKind, InstrumentSpec
+from mmcore.types import ControlKind, InstrumentSpec, MarketState
 from runner.virtual import MemoryTransport
 
 MS = 1_000_000
@@ -169,7 +169,7 @@ class FaultSession:
         return self.fault.delay_s if self.fault is not None else 0.0
 
     def operate(self, session: VirtualSession) -> None:
-        """Arm the fault once quotes stand; pull everything now and then, as a person might."""
+        """Arm the fault once quotes stand; pull everything now and then, as a halt does."""
         at_s = session.loop.time() - 1000.0
         self.wire.armed = self.wire.armed or at_s >= ARMED_S
         assert session.maker is not None
@@ -177,9 +177,11 @@ class FaultSession:
             session.maker.client.second_path = self.second_path
         tenths = round(at_s * 10)
         if at_s > ARMED_S and tenths % 15 == 7:
-            session.maker.session.control(ControlKind.CONTROL_PAUSE)
+            session.maker.session.control(ControlKind.CONTROL_MARKET_STATE, 0,
+                                               MarketState.MARKET_HALTED)
         elif at_s > ARMED_S and tenths % 15 == 9:
-            session.maker.session.control(ControlKind.CONTROL_RESUME)
+            session.maker.session.control(ControlKind.CONTROL_MARKET_STATE, 0,
+                                               MarketState.MARKET_OPEN)
 
     def second_path(self, name: str) -> None:
         session, account = self.session, self.watcher.account

@@ -352,7 +352,7 @@ def test_the_embedded_exchange_starts_and_leaves_with_the_maker(processes: Proce
 
     def all_there() -> bool:
         helpers[:] = children_of(child.pid)
-        return len(helpers) == 4
+        return len(helpers) == 5     # exchange, recorder, exporter, view and guard
 
     wait_for(all_there)
     out, err = child.communicate(timeout=60)
