@@ -10,7 +10,7 @@ from mmcore.states cimport REASON_FOREIGN
 from mmcore.stats cimport histogram_record, tally_add
 from mmcore.types cimport (
     ACTION_CANCEL_ALL, ACTION_CANCEL_INSTRUMENT, MARKET_UNKNOWN, ORDER_EVENT_REFUSED, SLOTS_MAX,
-    delta_btc, price_usd)
+    SLOT_FOREIGN, delta_btc, price_usd)
 
 cdef int64_t SECOND_PATH_NS = 250_000_000   # a pull unanswered for so long goes another way too
 cdef int64_t FILL_WAIT_NS = 500_000_000     # the trade of a counted fill may take so long
@@ -197,7 +197,7 @@ cdef class Intake:
         self.budget.traded(delta_btc(&market.spec, fill.amount_contracts,
                                      price_usd(&market.spec, fill.price_ticks)), now_ns)
         self.limits.on_fill(market, fill, self.risk, self.faults, &self.params.v, now_ns)
-        if fill.slot < 0:
+        if fill.slot == SLOT_FOREIGN:
             # somebody else trades on this account: what we know of it is not all there is
             self.risk.pause_until(0, REASON_FOREIGN)
         if not 0 <= fill.slot < SLOTS_MAX or not market.orders.book_fill(

@@ -20,6 +20,8 @@ cdef enum:
     ALPHA_TERMS_MAX = 8
     SIDE_BID = 0
     SIDE_ASK = 1
+    SLOT_FOREIGN = -1           # of a fill: somebody else's order on this account
+    SLOT_EARLIER_RUN = -2       # ours, of a process that is gone
 
 cpdef enum InstrumentKind:
     INSTRUMENT_INVERSE = 0      # amount in USD, profit in BTC
@@ -172,7 +174,7 @@ cdef struct OrderEvent:
 
 cdef struct Fill:
     int32_t market
-    int32_t slot                # -1: not an order of this run
+    int32_t slot                # SLOT_FOREIGN, SLOT_EARLIER_RUN, or of an order of this run
     uint32_t generation
     int32_t side                # of our order: SIDE_BID bought
     int64_t price_ticks

@@ -10,13 +10,13 @@ from libc.math cimport fabs, isfinite, llround
 from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
-from connectors.deribit.labels cimport LABEL_OURS, Label, parse_label
+from connectors.deribit.labels cimport LABEL_OTHER_RUN, LABEL_OURS, Label, parse_label
 from mmcore.types cimport (
     LEVELS_MAX, MARKET_ARCHIVIZED, MARKET_DELIVERED, MARKET_HALTED, MARKET_INACTIVE,
     MARKET_LOCKED, MARKET_OPEN, MARKET_SETTLEMENT, MARKET_UNKNOWN, ORDER_EVENT_UPDATE,
-    ORDER_ID_MAX, SIDE_ASK, SIDE_BID, SLOTS_QUOTE, VENUE_ORDER_CANCELLED, VENUE_ORDER_FILLED,
-    VENUE_ORDER_OPEN, VENUE_ORDER_REJECTED, VENUE_ORDER_UNTRIGGERED, contracts_of_amount,
-    ticks_of_price)
+    ORDER_ID_MAX, SIDE_ASK, SIDE_BID, SLOT_EARLIER_RUN, SLOT_FOREIGN, SLOTS_QUOTE,
+    VENUE_ORDER_CANCELLED, VENUE_ORDER_FILLED, VENUE_ORDER_OPEN, VENUE_ORDER_REJECTED,
+    VENUE_ORDER_UNTRIGGERED, contracts_of_amount, ticks_of_price)
 
 import msgspec
 
@@ -195,17 +195,21 @@ cdef int ticker_update_of(object data, const Instrument* spec, TickerUpdate* out
 # ---------------------------------------------------------------- own orders
 cdef inline void owner_of(object text, int32_t market, const LabelScheme* scheme,
                           int32_t* slot, uint32_t* generation) noexcept:
-    """Find slot and generation in a label; slot -1 where this run did not write it."""
+    """Find slot and generation in a label; whose it is where this run did not write it."""
     cdef Label label
+    cdef int32_t owner
     cdef const char* chars = NULL
     cdef Py_ssize_t size = 0
-    slot[0] = -1
+    slot[0] = SLOT_FOREIGN
     generation[0] = 0
     if not ascii_of(text, &chars, &size):
         return
-    if parse_label(scheme, chars, size, &label) == LABEL_OURS and label.market == market:
+    owner = parse_label(scheme, chars, size, &label)
+    if owner == LABEL_OURS and label.market == market:
         slot[0] = label.slot
         generation[0] = label.generation
+    elif owner == LABEL_OTHER_RUN:
+        slot[0] = SLOT_EARLIER_RUN
 
 
 cdef inline bint order_id_of(object text, OrderEvent* out) noexcept:

@@ -89,6 +89,14 @@ def test_resume_does_not_end_what_still_demands_reducing() -> None:
     assert desk.engine.risk.state_name == "RISK_ACTIVE"
 
 
+def test_a_late_trade_of_a_process_that_is_gone_is_ours() -> None:
+    desk = Desk()
+    desk.face.fill(desk.now_ns, market=0, slot=-2, generation=0, side=BID, price_ticks=150_000,
+                   amount_contracts=10, trade_id=998)
+    assert desk.engine.risk.state_name == "RISK_ACTIVE"
+    assert desk.market.position.contracts == 10
+
+
 def test_a_trade_we_did_not_send_pauses_until_somebody_resumes() -> None:
     desk = Desk()
     position(desk, 750)

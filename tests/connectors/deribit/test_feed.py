@@ -143,12 +143,13 @@ def test_order_states(rig: Rig, state: str, expected: int) -> None:
                        positions=[]))[0][1]["order_state"] == expected
 
 
-@pytest.mark.parametrize("label", ["", "web order", "é", Labels("mm", run=1).write(0, 10, 7),
-                                   LABELS.write(1, 10, 7)])
-def test_foreign_labels_have_no_slot(rig: Rig, label: str) -> None:
+@pytest.mark.parametrize(("label", "slot"), [
+    ("", -1), ("web order", -1), ("é", -1), (LABELS.write(1, 10, 7), -1),
+    (Labels("mm", run=1).write(0, 10, 7), -2)])         # ours, of an earlier run
+def test_foreign_labels_have_no_slot(rig: Rig, label: str, slot: int) -> None:
     events = rig(changes(orders=[order(label=label)], trades=[own_trade(label=label)]))
     assert events[0][1] | {"slot": 10, "generation": 7} == FILL_EVENT
-    assert (events[0][1]["slot"], events[1][1]["slot"]) == (-1, -1)
+    assert (events[0][1]["slot"], events[1][1]["slot"]) == (slot, slot)
 
 
 def test_the_side_of_a_fill_is_that_of_our_slot(rig: Rig) -> None:
