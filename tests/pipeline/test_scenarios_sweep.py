@@ -1,7 +1,7 @@
-"""The report's own example on the exchange: a sweep from 30,000 to 30,100, and what it costs.
+"""A sweep from 30,000 to 30,100 on the exchange, step by step, and what it costs.
 
-The report calls "sold at 30,010, bought back at 30,060" a profit of 50 USD. It is a loss of 50 USD
-per BTC and two maker fees (SPEC D11); the figures below say so to the satoshi.
+Sold at 30,010 and bought back at 30,060 is a loss of 50 USD per BTC and two maker fees; the figures
+below say so to the satoshi.
 """
 
 import json
