@@ -242,7 +242,7 @@ PROCESS_METRICS: tuple[Metric, ...] = (
     gauge("guard_warm", "1 while the guard, the second path of cancels, reaches the venue"),
     gauge("exporter_port_taken", "1 while another program has the metrics port"),
     gauge("exporter_port", "Port that serves the metrics; 0 while none"),
-    gauge("drawdown_limit_btc", "telemetry.drawdown_limit_btc"),
+    gauge("drawdown_limit_btc", "risk.day_kill_btc; +Inf: off"),
     gauge("memory_limit_bytes", "telemetry.memory_limit_mib"),
 )
 

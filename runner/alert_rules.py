@@ -172,7 +172,7 @@ ALERTS: tuple[Alert, ...] = (
     Alert("MmDrawdownHalf", WARN,
           when("mm_drawdown_btc", ">", 0.5, per="mm_drawdown_limit_btc"), 0,
           "Half of the drawdown limit is lost",
-          "Equity is half of telemetry.drawdown_limit_btc under its best of the session.",
+          "Equity is half of risk.day_kill_btc under its best of the session.",
           "Look at the risk dashboard: markouts and drift say whether fills are bad or the "
           "position is."),
     Alert("MmDrawdownHigh", PAGE,

@@ -18,8 +18,6 @@ class Telemetry(Section, frozen=True):
                                ] = "127.0.0.1"
     prometheus_port: Annotated[int, key("port", "Port the metrics are served at; 0: a free one.",
                                         0, 65535)] = 9464
-    drawdown_limit_btc: Annotated[float, key("BTC",
-        "Loss from the session's best equity that alerts count as 100 %.", 0.0001, 1000.0)] = 0.05
     memory_limit_mib: Annotated[int, key("MiB",
         "Memory of the process that trades beyond which an alert fires.", 32, 1048576)] = 512
     webhook_url: Annotated[str, key("URL",

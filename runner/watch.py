@@ -5,6 +5,7 @@ the reactor nothing but memory traffic.
 """
 
 import gc
+import math
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -55,9 +56,7 @@ class Watch:
                  telemetry: Telemetry) -> None:
         self.client = client
         self.session = session
-        self.limits: dict[str, float] = {
-            "drawdown_limit_btc": telemetry.drawdown_limit_btc,
-            "memory_limit_bytes": telemetry.memory_limit_mib << 20}
+        self.memory_limit_bytes = telemetry.memory_limit_mib << 20
         self.garbage = GarbageWatch()
         self.stalls = 0
         self.longest_stall_ns = 0
@@ -96,7 +95,9 @@ class Watch:
             "gc_pause_seconds": self.garbage.pause_s,
             "gc_pending_objects": gc.get_count()[0],
             "send_buffer_bytes": send_buffer_bytes(session),
-            **self.limits,
+            # 0 turns that kill off: then no loss is a share of it
+            "drawdown_limit_btc": session.engine.params.get("risk.day_kill_btc") or math.inf,
+            "memory_limit_bytes": self.memory_limit_bytes,
         }
         account = reconciler.account
         if account is not None:

@@ -43,7 +43,6 @@ NOGIL: dict[str, tuple[str, ...]] = {
     "mmcore.planning": ("room", "submit", "plan_cancels", "cancel_slot"),
     "mmcore.reduction": ("count_moves", "reduce_stance", "reduction_taken", "set_take"),
     "mmcore.microprice": ("micro_ticks",),
-    "mmcore.statement": ("on_fill", "mark_to", "parts"),
     "mmcore.limits": ("on_fill", "check_day", "set_stress", "plan_exit", "close_out"),
     "mmcore.states": ("to_state", "pause_until", "resume_when_due", "on_reject"),
     "mmcore.market": ("price_for_limits", "measure", "observe", "take_stance"),
