@@ -25,6 +25,54 @@ cdef bint meets(const Take* take, int32_t side, int64_t price_ticks) noexcept no
 
 
 # ---------------------------------------------------------------- pairing orders with rungs
+cdef bint settled(Planning* p, OrderTable orders) noexcept nogil:
+    """Whether every order is exactly what a rung of its own asks for, and no rung lacks one.
+
+    The common case, decided without weighing anything: the full plan would send nothing.
+    """
+    cdef uint32_t wanted[2]
+    cdef uint32_t mask = orders.used, due = 0, one
+    cdef int32_t side, slot
+    cdef Order* order
+    if p.wanted.take.why != TAKE_NONE:
+        return False
+    for side in range(2):
+        wanted[side] = (((<uint32_t>1 << p.wanted.count[side]) - 1)
+                        & ~((<uint32_t>1 << p.wanted.first[side]) - 1))
+    while mask:
+        slot = mm_low_slot(mask)
+        mask &= mask - 1
+        order = &orders.orders[slot]
+        if order_slot_free(order):
+            continue
+        if slot >= SLOTS_QUOTE or not movable(order):
+            return False
+        side = order.side
+        one = <uint32_t>1 << order.level
+        if wanted[side] & one == 0 or not stands(order, &p.wanted.rungs[side][order.level]):
+            return False
+        wanted[side] ^= one
+        due |= <uint32_t>is_stale(order, &p.params.orders, p.clock.now_ns) << slot
+    if wanted[SIDE_BID] | wanted[SIDE_ASK]:
+        return False
+    while due:
+        look_again(&orders.orders[mm_low_slot(due)], p.clock.now_ns)
+        due &= due - 1
+    return True
+
+
+cdef bint stands(const Order* order, const Rung* rung) noexcept nogil:
+    """Whether a live order is exactly what a rung asks for."""
+    return (order.price_ticks == rung.price_ticks
+            and order.amount_contracts - order.filled_contracts == rung.amount_contracts)
+
+
+cdef void look_again(Order* order, int64_t now_ns) noexcept nogil:
+    """A stale order was weighed anew and stays: its time and its prints count from here."""
+    order.looked_ns = now_ns
+    order.near_prints = 0
+
+
 cdef void pair_side(Planning* p, OrderTable orders, int32_t side) noexcept nogil:
     """Say of each order of a side what becomes of it, and which rungs need a new one."""
     cdef Pairing pairing
@@ -71,8 +119,7 @@ cdef void pair_side(Planning* p, OrderTable orders, int32_t side) noexcept nogil
     for i in range(n):
         order = &orders.orders[slots[i]]
         if is_stale(order, &p.params.orders, p.clock.now_ns):
-            order.looked_ns = p.clock.now_ns
-            order.near_prints = 0
+            look_again(order, p.clock.now_ns)
         if pairing.rung_of[i] >= 0:
             order.level = pairing.rung_of[i]
             open_rungs &= ~(<uint32_t>1 << pairing.rung_of[i])
@@ -274,6 +321,8 @@ cdef void plan(const ApprovedQuotes* wanted, OrderTable orders, RiskGate gate,
     p.wanted, p.spec, p.signal, p.params = wanted, spec, signal, params
     p.exposure, p.rate, p.clock, p.batch, p.result = exposure, rate, clock, batch, result
     p.go, p.drift, p.task_count = 0, 0, 0
+    if settled(&p, orders):
+        return
     p.otv = budget.order_to_volume(clock.now_ns) if params.orders.otv_brake > 0.0 else 0.0
     pair_side(&p, orders, SIDE_BID)
     pair_side(&p, orders, SIDE_ASK)
