@@ -56,6 +56,18 @@ cdef class Intake:
         self.trades_mask = 0
         return mask
 
+    def stale_tickers(self, int64_t now_ns):
+        """Return the markets, a bit each, whose last ticker is too old to quote by."""
+        cdef Market market
+        cdef uint32_t mask = 0
+        cdef int32_t i
+        for i in range(self.market_count):
+            market = <Market>self.markets[i]
+            if now_ns - market.signals.s.ticker_ns > <int64_t>(
+                    market.params.v.risk.ticker_stale_ms * 1e6):
+                mask |= <uint32_t>1 << i
+        return mask
+
     cdef void watch_orders(self, Market market, int64_t now_ns) noexcept:
         """Ask for what the venue owes: the word on a pull, a fill it counted."""
         cdef int32_t bits = market.orders.watch(now_ns, SECOND_PATH_NS, FILL_WAIT_NS)

@@ -87,6 +87,11 @@ def order_faults(config: Config) -> list[str]:
             f"{at(config, 'orders.requote_bps', 'orders.off_center_bps')}: orders.requote_bps = "
             f"{orders.requote_bps:g} exceeds orders.off_center_bps = {orders.off_center_bps:g}; "
             "lower the first or raise the second")
+    if orders.otv_soft >= orders.otv_hard:
+        faults.append(
+            f"{at(config, 'orders.otv_soft', 'orders.otv_hard')}: orders.otv_soft = "
+            f"{orders.otv_soft:g} is not under orders.otv_hard = {orders.otv_hard:g}, so messages "
+            "would stop before they grew fewer; lower the first or raise the second")
     needed = 2 * config.quote.levels * len(config.instrument)
     if needed > risk.max_open_orders:
         faults.append(

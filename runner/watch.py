@@ -84,7 +84,7 @@ class Watch:
             "ready": client.state == "ready",
             "cancel_on_disconnect": client.cancel_on_disconnect,
             "connects": client.connects,
-            "resyncs": client.resyncs,
+            "resyncs": client.subscriptions.resyncs,
             "exceptions": session.exceptions,
             "order_queries": reconciler.sweep.queries,
             "position_mismatches": reconciler.mismatches_total,

@@ -11,13 +11,13 @@ from typing import Any, Literal
 
 import msgspec
 
-from connectors.deribit import endpoints
 from connectors.deribit.connection import ClientConfig
 from connectors.deribit.feed import DeribitFeed
 from connectors.deribit.link import Link
 from connectors.deribit.reconcile import InstrumentChangedError, Reconciler, StartRefusedError
 from connectors.deribit.rpc import RpcClosedError, RpcError
 from connectors.deribit.session import CONNECT_ERRORS, DeribitSession
+from connectors.deribit.subscriptions import Subscriptions
 from connectors.deribit.sweep import foreign_fault
 from mmcore.intake import EngineFlag
 from mmcore.types import ControlKind, InstrumentSpec
@@ -32,8 +32,6 @@ CLOCK_SAMPLES = 5
 EVERYTHING = ""  # for the second path, instead of an instrument's name
 UNLOCKED_LOOK_S = 2.0
 LOOK_TICKS = 10  # between two looks at what may be asked for together
-SUBSCRIBE_PAUSE_S = 0.35  # subscribing costs credits of its own pool, 3.3 a second
-RESYNC_PAUSE_S = 1.0  # of one instrument
 
 
 class DeribitClient:
@@ -65,18 +63,15 @@ class DeribitClient:
         self.rpc = self.orders.rpc
         self.reconciler = Reconciler(session, self.rpc, specs, currency=config.currency,
                                      timeout_s=config.rpc_timeout_s)
+        self.subscriptions = Subscriptions(config, specs, self.orders, self.data)
         self.second_path: Callable[[str], None] = lambda _name: None
         self.state: ClientState = "closed"
         self.connects = 0
-        self.resyncs = 0
         self.error: BaseException | None = None  # why the last connection failed or ended
         self._rng = rng
         self._closed = asyncio.Event()
         self._wake = asyncio.Event()  # a stop cuts every wait short
         self._tasks: set[asyncio.Task[None]] = set()
-        self._resyncing: set[int] = set()
-        self._resync_at: dict[int, float] = {}
-        self._subscribe_at = 0.0
         self._ever_ready = False
         self._killing = False
         self._missing = False  # own trades, perhaps
@@ -201,7 +196,7 @@ class DeribitClient:
             await reconciler.fills.go_on(config.held)
         await reconciler.fills.recover()
         await reconciler.adopt_positions("adopt" if self._ever_ready else config.position)
-        await self._subscribe()
+        await self.subscriptions.subscribe()
         reconciler.fills.listening()
         self.session.control(ControlKind.CONTROL_CONNECTED)
         self.session.control(ControlKind.CONTROL_RECONCILED)
@@ -223,27 +218,6 @@ class DeribitClient:
         if foreign:
             await self.reconciler.sweep.cancel_ours_alone(foreign)
             raise StartRefusedError(foreign_fault(foreign))
-
-    async def _subscribe(self) -> None:
-        own = [endpoints.own_channel(s.name) for s in self.specs]
-        market = [c for s in self.specs
-                  for c in endpoints.market_channels(s.name, self.config.interval)]
-        for number in range(len(self.specs)):
-            self.session.control(ControlKind.CONTROL_SUBSCRIBED, number)
-        market += endpoints.state_channels(self.config.currency)
-        if self.data is self.orders:
-            await self._subscribe_over(self.orders, own + market)
-        else:
-            await self._subscribe_over(self.orders, own)
-            await self._subscribe_over(self.data, market)
-
-    async def _subscribe_over(self, link: Link, channels: list[str]) -> None:
-        got = await link.rpc.call(endpoints.SUBSCRIBE, {"channels": channels}, list[str],
-                                  timeout_s=self.config.rpc_timeout_s)
-        missing = sorted(set(channels) - set(got) - {"platform_state"})
-        if missing:
-            # Unknown names are dropped without an error, so the answer is compared.
-            raise StartRefusedError(f"the venue did not subscribe {', '.join(missing)}")
 
     async def _serve(self) -> None:
         for link in self.links:
@@ -267,7 +241,7 @@ class DeribitClient:
             self.second_path(EVERYTHING)
         self._closed.set()
         self.reconciler.fills.deaf()
-        self._resyncing.clear()
+        self.subscriptions.lost()
         for link in self.links:
             link.session.close()
 
@@ -298,11 +272,8 @@ class DeribitClient:
         self._missing |= bool(flags & EngineFlag.FLAG_TRADES)
         if self._ticks % LOOK_TICKS == 0:
             self._look()
-        mask = self.session.engine.resync_mask
-        for market in range(len(self.specs)) if mask else ():
-            if mask >> market & 1 and market not in self._resyncing:
-                self._resyncing.add(market)
-                self._spawn(self._resync(market), "resync")
+        for market in self.subscriptions.books_due():
+            self._spawn(self.subscriptions.resync(market), "resync")
 
     def _look(self) -> None:
         """Ask for trades that may be missing, and for our login where orders are refused."""
@@ -314,28 +285,14 @@ class DeribitClient:
         if storms != self._storms:      # perhaps our login is not what it was
             self._storms = storms
             self._spawn(self.orders.login.confirm_cancel_on_disconnect(), "login")
+        for market in self.subscriptions.tickers_due():
+            self._spawn(self.subscriptions.renew_ticker(market), "ticker")
 
     async def _refill(self) -> None:
         try:
             await self.reconciler.fills.recover(always=True)
         finally:
             self._refilling = False
-
-    async def _resync(self, market: int) -> None:
-        """Get a fresh snapshot: only unsubscribing first makes the venue send one."""
-        loop = asyncio.get_running_loop()
-        try:
-            begin = max(loop.time(), self._resync_at.get(market, 0.0), self._subscribe_at)
-            self._resync_at[market] = begin + RESYNC_PAUSE_S
-            self._subscribe_at = begin + 2 * SUBSCRIBE_PAUSE_S
-            await asyncio.sleep(begin - loop.time())
-            self.resyncs += 1
-            channels = [endpoints.book_channel(self.specs[market].name, self.config.interval)]
-            for method in (endpoints.UNSUBSCRIBE, endpoints.SUBSCRIBE):
-                await self.data.rpc.call(method, {"channels": channels}, list[str],
-                                         timeout_s=self.config.rpc_timeout_s)
-        finally:
-            self._resyncing.discard(market)
 
     async def _kill(self) -> None:
         """Cancel everything until the venue says that nothing is left."""
@@ -379,8 +336,8 @@ class DeribitClient:
             self._final = error
         if not isinstance(error, RETRIED) or self._final is not None:
             self.session.control(ControlKind.CONTROL_PAUSE)  # quote no more
-        if isinstance(error, TimeoutError) and task.get_name() == "resync":
-            return  # the book stays asked for, and is asked for again
+        if isinstance(error, TimeoutError) and task.get_name() in {"resync", "ticker"}:
+            return  # what is asked for stays so, and is asked for again
         self.session.close()
 
     def _cancel_tasks(self) -> None:

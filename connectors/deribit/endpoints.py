@@ -84,9 +84,14 @@ def market_channels(instrument: str, interval: str = "raw") -> list[str]:
     """
     return [
         f"trades.{instrument}.{interval}",
-        f"ticker.{instrument}.{interval}",
+        ticker_channel(instrument, interval),
         book_channel(instrument, interval),
     ]
+
+
+def ticker_channel(instrument: str, interval: str = "raw") -> str:
+    """Return the name of the channel of one instrument's mark, index, funding and state."""
+    return f"ticker.{instrument}.{interval}"
 
 
 def book_channel(instrument: str, interval: str = "raw") -> str:

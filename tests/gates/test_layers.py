@@ -72,6 +72,7 @@ RANKS = {
     "connectors.deribit.reconcile": 103,
     "connectors.deribit.login": 104,
     "connectors.deribit.link": 105,
+    "connectors.deribit.subscriptions": 105.5,
     "connectors.deribit.client": 106,
     "connectors.sim": 80,
     "connectors.sim.rng": 81,

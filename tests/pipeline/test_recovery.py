@@ -238,3 +238,39 @@ def test_a_mismatch_pause_is_lifted_without_a_restart() -> None:
     session.run(SESSION_S, meanwhile=once, every_s=0.1)
     assert tasks[0].exception() is None
     assert states == ["RISK_PAUSED", "RISK_ACTIVE"]
+
+
+# -------------------------------------------------------------------------------- subscriptions
+def test_a_dead_ticker_is_subscribed_anew() -> None:
+    """The venue forgets one channel: quotes go after 6 s, and are back once it is asked again."""
+    session, seen = quiet_session(), Seen()
+
+    def forget(running: VirtualSession) -> None:
+        seen(running)
+        if seen.counts[-1][0] >= 3.0 and not forgotten:
+            assert running.server is not None
+            (maker,) = running.server.sessions
+            running.server.subscriptions.unsubscribe(maker, ["ticker.BTC-PERPETUAL.raw"])
+            forgotten.append(seen.counts[-1][0])
+
+    forgotten: list[float] = []
+    session.run(16.0, meanwhile=forget, every_s=0.1)
+    assert session.maker is not None
+    assert session.maker.client.subscriptions.tickers_renewed == 1
+    assert session.maker.client.subscriptions.resyncs == 0
+    assert session.maker.client.connects == 1
+    assert 0 in seen.between(forgotten[0] + 5.5, forgotten[0] + 7.5)
+    assert seen.between(15.0, 16.0) - {0}
+
+
+def test_nothing_is_subscribed_anew_because_it_is_quiet() -> None:
+    class Still(ScriptedMarket):
+        def act(self, exchange: Exchange, t_ns: int) -> None:
+            """Let nothing happen for the rest of the day."""
+
+    session = quiet_session(market=Still(SEED))
+    session.run(25.0)
+    assert session.maker is not None
+    client = session.maker.client
+    assert (client.subscriptions.resyncs, client.subscriptions.tickers_renewed) == (0, 0)
+    assert client.connects == 1

@@ -98,6 +98,8 @@ WRONG = {
                                        ["instrument.0.limit_btc = 0.4", "lower it"]),
     "ladder above the order limit": ("[quote]\nlevels = 3\n[risk]\nmax_open_orders = 4\n", 4,
                                      ["needs 6 orders", "lower quote.levels"]),
+    "the brake stops before it slows": ("[orders]\notv_soft = 8000\n", 2,
+                                        ["orders.otv_soft = 8000", "orders.otv_hard = 8000"]),
     "chase beyond off-centre": ("[orders]\nrequote_bps = 12\n", 2,
                                 ["orders.requote_bps = 12", "orders.off_center_bps = 10"]),
     "ring no power of two": ("[journal]\nring_mib = 12\n", 2, ["journal.ring_mib = 12", "use 16"]),

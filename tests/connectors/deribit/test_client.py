@@ -206,7 +206,7 @@ def test_reconnects_and_agrees_before_it_quotes() -> None:
 def test_a_gap_is_mended_by_a_fresh_snapshot() -> None:
     async def body(maker: Maker) -> None:
         await quoting(maker)
-        before = maker.client.resyncs
+        before = maker.client.subscriptions.resyncs
         broken = (b'{"jsonrpc":"2.0","method":"subscription","params":{"channel":'
                   b'"book.BTC-PERPETUAL.raw","data":{"type":"change","timestamp":1,'
                   b'"instrument_name":"BTC-PERPETUAL","change_id":4000000000000000002,'
@@ -214,7 +214,7 @@ def test_a_gap_is_mended_by_a_fresh_snapshot() -> None:
                   b'"bids":[],"asks":[]}}}')
         maker.session.feed.payload(broken, maker.session.now_ns())
         assert maker.market.book_gaps == 1
-        await maker.until(lambda: maker.client.resyncs == before + 1, "a resync")
+        await maker.until(lambda: maker.client.subscriptions.resyncs == before + 1, "a resync")
         await maker.until(lambda: maker.engine.resync_mask == 0, "a snapshot")
         await quoting(maker)
 

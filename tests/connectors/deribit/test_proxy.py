@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from connectors.deribit.connection import fetch_instruments
 from connectors.deribit.session import CONNECT_ERRORS
 from connectors.sim.market import open_market
 from connectors.sim.wire.server import SimConfig, serve
+from runner.guard import Guard, GuardSettings, Rest
 
 
 class Proxy:
@@ -49,18 +51,20 @@ async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
     writer.close()
 
 
-def through_a_proxy(tmp_path: Any, *, tls: bool, login: str = "", refuse: bool = False) -> Proxy:
+def certificate(folder: Path) -> dict[str, Any]:
+    """Make a certificate of localhost, and an authority's that vouches for it, in ca.pem."""
+    authority = trustme.CA()
+    served = authority.issue_cert("localhost")
+    served.private_key_pem.write_to_path(folder / "key.pem")
+    for pem in served.cert_chain_pems:
+        pem.write_to_path(folder / "cert.pem", append=True)
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    return {"tls_cert": str(folder / "cert.pem"), "tls_key": str(folder / "key.pem")}
+
+
+def through_a_proxy(tmp_path: Path, *, tls: bool, login: str = "", refuse: bool = False) -> Proxy:
     async def main() -> Proxy:
-        files: dict[str, Any] = {}
-        if tls:
-            authority = trustme.CA()
-            served = authority.issue_cert("localhost")
-            served.private_key_pem.write_to_path(tmp_path / "key.pem")
-            for pem in served.cert_chain_pems:
-                pem.write_to_path(tmp_path / "cert.pem", append=True)
-            authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-            files = {"tls_cert": str(tmp_path / "cert.pem"),
-                     "tls_key": str(tmp_path / "key.pem")}
+        files = certificate(tmp_path) if tls else {}
         venue = await serve(SimConfig(market=open_market(), http=False, host="localhost", **files))
         proxy = Proxy()
         proxy.refuse = refuse
@@ -81,15 +85,47 @@ def through_a_proxy(tmp_path: Any, *, tls: bool, login: str = "", refuse: bool =
 
 
 @pytest.mark.parametrize("tls", [False, True])
-def test_a_connection_goes_through_the_proxy(tmp_path: Any, tls: bool) -> None:
+def test_a_connection_goes_through_the_proxy(tmp_path: Path, tls: bool) -> None:
     assert through_a_proxy(tmp_path, tls=tls).keys == []
 
 
-def test_a_proxy_with_a_password(tmp_path: Any) -> None:
+def test_a_proxy_with_a_password(tmp_path: Path) -> None:
     proxy = through_a_proxy(tmp_path, tls=False, login="me:secret@")
     assert proxy.keys == ["Basic " + base64.b64encode(b"me:secret").decode()]
 
 
-def test_a_proxy_that_refuses_is_a_connection_error(tmp_path: Any) -> None:
+def test_a_proxy_that_refuses_is_a_connection_error(tmp_path: Path) -> None:
     with pytest.raises(CONNECT_ERRORS):
         through_a_proxy(tmp_path, tls=False, refuse=True)
+
+
+def test_the_second_path_goes_through_the_proxy(tmp_path: Path) -> None:
+    """The guard's cancel: the same proxy, the same authority, TLS from end to end."""
+    async def main() -> tuple[bool, list[str], list[str], int]:
+        venue = await serve(SimConfig(market=open_market(), host="localhost",
+                                      **certificate(tmp_path)))
+        proxy = Proxy()
+        server = await proxy.start()
+        settings = GuardSettings(
+            rest_url=f"https://localhost:{venue.http_port}/api/v2", client_id="maker",
+            client_secret="maker", hang_s=60.0, ca_file=str(tmp_path / "ca.pem"),
+            proxy=f"http://me:secret@127.0.0.1:{proxy.port}")
+        rest = Rest(settings)
+        try:
+            await rest.ask("private/sell", instrument_name="BTC-PERPETUAL", amount="100",
+                           type="limit", price="100000", post_only="true")
+            (order,) = await rest.ask("private/get_open_orders")
+            assert order["amount"] == 100
+            cancelled = await Guard(settings, rest, 0).cancel("BTC-PERPETUAL")
+            left = await rest.ask("private/get_open_orders")
+            return cancelled, proxy.lines, proxy.keys, len(left)
+        finally:
+            await rest.http.close()
+            server.close()
+            await venue.stop()
+
+    cancelled, lines, keys, left = asyncio.run(main())
+    assert cancelled
+    assert left == 0
+    assert {line.split()[0] for line in lines} == {"CONNECT"}
+    assert set(keys) == {"Basic " + base64.b64encode(b"me:secret").decode()}
