@@ -15,7 +15,8 @@ from mmcore cimport telemetry as t
 from mmcore.statement cimport Parts
 from mmcore.stats cimport histogram_quantile
 from mmcore.types cimport (
-    HORIZONS, INSTRUMENT_INVERSE, SLOTS_MAX, LevelChange, amount_of, delta_btc, price_usd)
+    ALPHA_TERMS_MAX, HORIZONS, INSTRUMENT_INVERSE, SLOTS_MAX, LevelChange, amount_of, delta_btc,
+    price_usd)
 
 
 cdef struct Totals:
@@ -65,12 +66,24 @@ cdef void total_up(Engine engine, Totals* totals) noexcept:
 
 cdef void publish_strategy(Market market, double* v, int64_t now_ns) noexcept nogil:
     """What the last decision was made of."""
+    cdef int32_t i
     v[t.MARKET_REGIME] = market.approved.why.regime
     v[t.MARKET_VOL_YEAR] = market.signals.s.vol_year
     v[t.MARKET_CARRY_USD] = market.approved.why.carry_usd
     v[t.MARKET_HALF_BASE_USD] = market.approved.why.half_base_usd
     v[t.MARKET_HALF_VOL_USD] = market.approved.why.half_vol_usd
+    v[t.MARKET_HALF_MARKET_USD] = market.approved.why.half_market_usd
+    v[t.MARKET_DROUGHT_USD] = market.approved.why.drought_usd
     v[t.MARKET_PAD_USD] = market.approved.why.pad_usd
+    v[t.MARKET_MARKOUT_ADD_BID_USD] = market.approved.why.markout_usd[0]
+    v[t.MARKET_MARKOUT_ADD_ASK_USD] = market.approved.why.markout_usd[1]
+    v[t.MARKET_TAKE] = market.approved.why.take
+    v[t.MARKET_TAKE_AMOUNT] = amount_of(&market.spec, market.approved.why.take_contracts)
+    v[t.MARKET_REFERENCE_SOURCE] = market.approved.why.reference_source
+    for i in range(ALPHA_TERMS_MAX):
+        v[t.MARKET_ALPHA_TERM_0_USD + i] = market.approved.why.alpha_term_usd[i]
+    v[t.MARKET_BASIS_YEAR] = market.signals.s.basis_year
+    v[t.MARKET_FAIR_BASIS_USD] = market.signals.s.fair_basis_usd
     v[t.MARKET_SPREAD_FACTOR] = market.approved.why.spread_factor
     v[t.MARKET_SIZE_FACTOR] = market.approved.why.size_factor
     v[t.MARKET_TOP_RATE] = market.signals.s.top_rate

@@ -16,7 +16,7 @@ class Metric(NamedTuple):
     """One number of the page and how Prometheus sees it.
 
     slot: its name in the page. family: the Prometheus name without `mm_` and `_total`; empty where
-    it is the sum of a market metric and not exported. scale: page unit to base unit. sparse: no
+    it is not exported. scale: page unit to base unit. sparse: no
     sample while it is 0, because 0 stands for "none".
     """
 
@@ -50,6 +50,8 @@ def gauge(slot: str, text: str, family: str | None = None, scale: float = 1.0, *
 
 
 SUM = ""        # the family of an engine metric that is the sum over the markets
+NAMED = ""      # the family of a market metric the exporter names by the code's own list
+ALPHA_TERMS = 8     # ALPHA_TERMS_MAX of mmcore.types
 
 # Written by mmcore.publish from the engine.
 ENGINE_METRICS: tuple[Metric, ...] = (
@@ -160,7 +162,18 @@ MARKET_METRICS: tuple[Metric, ...] = (
     gauge("carry_usd", "Shift of the fair value for funding or basis"),
     gauge("half_base_usd", "Half-spread of the model without risk"),
     gauge("half_vol_usd", "What volatility adds to the half-spread"),
+    gauge("half_market_usd", "Share of the prevailing half-spread: the half-spread is no less"),
+    gauge("drought_usd", "Added to the half-spread for a thin book"),
     gauge("pad_usd", "Distance added for the round trip"),
+    gauge("markout_add_bid_usd", "Added to a side whose fills turned out bad", "markout_added_usd",
+          side="bid"),
+    gauge("markout_add_ask_usd", "Added to a side whose fills turned out bad", "markout_added_usd",
+          side="ask"),
+    gauge("take", "TakeReason of the liquidity wanted, 0: none", "take_reason"),
+    gauge("take_amount", "Liquidity wanted, USD (BTC where linear); above 0 it buys"),
+    gauge("reference_source", "ReferenceSource of the last decision"),
+    *(gauge(f"alpha_term_{i}_usd", "A signal's shift before the cap, as alpha.TERM_NAMES", NAMED)
+      for i in range(ALPHA_TERMS)),
     gauge("spread_factor", "Width factor of regime, time of day and speed of the touch",
           "spread_factor_ratio"),
     gauge("size_factor", "Size factor of adding quotes", "size_factor_ratio"),
@@ -206,6 +219,8 @@ MARKET_METRICS: tuple[Metric, ...] = (
             "unplanned_taker_fills"),
     gauge("current_funding", "Funding rate of 8 h as it accrues now", "funding_current_ratio"),
     gauge("funding_8h", "Funding rate over the last 8 h", "funding_8h_ratio"),
+    gauge("basis_year", "Basis of a dated contract to the index, a year", "basis_year_ratio"),
+    gauge("fair_basis_usd", "EWMA of mid minus index"),
     *(gauge(f"markout_{side}_{word}_bps", "Mean markout of our fills over the session",
             "markout_ratio", 1e-4, side=side, horizon=word)
       for side in SIDES for word in HORIZON_WORDS),
@@ -269,6 +284,8 @@ EXPORTER_FAMILIES: tuple[tuple[str, str, Labels, str], ...] = (
     ("gate_refusals", "counter", (("reason", ""),), "Actions the risk gate held back, by reason"),
     ("side_removed", "gauge", (("instrument", ""), ("side", ""), ("reason", "")),
      "1 while a side is empty for this reason"),
+    ("alpha_term_usd", "gauge", (("instrument", ""), ("term", "")),
+     "Shift of the fair value by one signal, before the cap on their sum"),
     ("tick_to_order_quantile_seconds", "gauge", (("quantile", ""),),
      "Quantiles of the whole session, as in its summary"),
     ("process_resident_bytes", "gauge", (), "Resident memory of the reactor"),

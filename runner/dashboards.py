@@ -81,10 +81,14 @@ QUOTING = (
         ("fee floor {{instrument}}", f"mm_fee_floor_usd{{{J}}}"),
         ("base {{instrument}}", f"mm_half_base_usd{{{J}}}"),
         ("volatility {{instrument}}", f"mm_half_vol_usd{{{J}}}"),
+        ("market {{instrument}}", f"mm_half_market_usd{{{J}}}"),
+        ("drought {{instrument}}", f"mm_drought_usd{{{J}}}"),
+        ("markout {{instrument}} {{side}}", f"mm_markout_added_usd{{{J}}}"),
         ("round trip {{instrument}}", f"mm_pad_usd{{{J}}}"))),
     Panel("Shifts of the price, USD", USD, (
         ("skew {{instrument}}", f"mm_skew_usd{{{J}}}"),
         ("alpha {{instrument}}", f"mm_alpha_usd{{{J}}}"),
+        ("{{term}} {{instrument}}", f"mm_alpha_term_usd{{{J}}}"),
         ("carry {{instrument}}", f"mm_carry_usd{{{J}}}"))),
     Panel("Factors", COUNT, (
         ("width {{instrument}}", f"mm_spread_factor_ratio{{{J}}}"),

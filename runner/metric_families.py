@@ -9,6 +9,7 @@ from prometheus_client.core import (
     Metric,
 )
 
+from mmcore.alpha import TERM_NAMES
 from mmcore.risk import GateReason
 from mmcore.telemetry_table import (
     ENGINE_METRICS,
@@ -109,10 +110,12 @@ def engine_families(out: Families, reading: Reading) -> None:
 def market_families(out: Families, market: Reading) -> None:
     name = market["name"]
     for row in MARKET_METRICS:
-        if row.sparse and market[row.slot] == 0.0:
+        if not row.family or (row.sparse and market[row.slot] == 0.0):
             continue
         take = out.counter if row.kind == "counter" else out.gauge
         take(row.family, market[row.slot] * row.scale, [name, *(v for _, v in row.labels)])
+    for i, term in enumerate(TERM_NAMES):
+        out.gauge("alpha_term_usd", market[f"alpha_term_{i}_usd"], [name, term])
     for side in ("bid", "ask"):
         bits = int(market[f"removed_{side}"])
         for word, bit in REMOVED_WORDS.items():

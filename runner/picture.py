@@ -7,7 +7,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from mmcore.types import RemovedReason
+from mmcore.alpha import TERM_NAMES
+from mmcore.types import RemovedReason, TakeReason
 
 Reading = dict[str, Any]
 
@@ -39,6 +40,13 @@ REMOVED_WORDS = {
     RemovedReason.REMOVED_THROTTLE: "too many fills",
     RemovedReason.REMOVED_EDGE: "no edge left there",
 }
+TAKE_WORDS = {
+    TakeReason.TAKE_COVER: "cover of an adverse fill",
+    TakeReason.TAKE_CUT: "cut: the price runs against the inventory",
+    TakeReason.TAKE_STOP: "stop: the loss or the move is too large",
+    TakeReason.TAKE_FLATTEN: "close the position",
+}
+REFERENCES = ("mid", "micro-price", "last trade", "mark", "none", "perpetual")
 REGIMES = ("normal", "calm", "volatile", "trending", "stand aside")
 COUNTED = ("book_updates", "decisions", "orders_new", "orders_edit", "orders_cancel", "fills")
 BOOK_ROWS = 5
@@ -173,25 +181,46 @@ def why_table(market: Reading) -> Table:
         position += f"  at {price(market['average_usd'])}"
     table.add_row("position", position)
     table.add_row("quotes", f"{price(market['quote_bid_usd'])} / {price(market['quote_ask_usd'])}")
-    table.add_row("reference", f"{price(market['reference_usd'])}  mark "
+    table.add_row("reference", f"{price(market['reference_usd'])} {reference_word(market)}  mark "
                   f"{price(market['mark_usd'])}  index {price(market['index_usd'])}")
     table.add_row("half-spread", f"{market['half_spread_usd']:.2f} USD = base "
-                  f"{market['half_base_usd']:.2f} + vol {market['half_vol_usd']:.2f}, "
-                  f"x{market['spread_factor']:.2f}  pad {market['pad_usd']:.2f}  fee floor "
-                  f"{market['fee_floor_usd']:.2f}")
+                  f"{market['half_base_usd']:.2f} + vol {market['half_vol_usd']:.2f}, market "
+                  f"{market['half_market_usd']:.2f}, drought {market['drought_usd']:.2f}, "
+                  f"x{market['spread_factor']:.2f}  fee floor {market['fee_floor_usd']:.2f}")
+    table.add_row("further out", f"pad {market['pad_usd']:.2f}  markout bid "
+                  f"{market['markout_add_bid_usd']:.2f} ask "
+                  f"{market['markout_add_ask_usd']:.2f} USD")
     table.add_row("shift", f"inventory {market['skew_usd']:+.2f}  signals "
                   f"{market['alpha_usd']:+.2f}  carry {market['carry_usd']:+.2f} USD")
+    terms = [f"{name} {market[f'alpha_term_{i}_usd']:+.2f}" for i, name in enumerate(TERM_NAMES)]
+    table.add_row("signals", "  ".join(terms) + " USD")
     regime = int(market["regime"])
     table.add_row("regime", f"{REGIMES[regime] if regime < len(REGIMES) else regime}  "
                   f"{market['vol_usd']:.2f} USD/√s  {market['vol_year']:.0%} a year  touch "
                   f"{market['top_rate']:.0f}/s")
+    if market["basis_year"]:
+        table.add_row("basis", f"{market['basis_year']:+.2%} a year, mean "
+                      f"{market['fair_basis_usd']:+.2f} USD")
     table.add_row("feed", f"lag {market['feed_lag_seconds'] * 1000:.0f} ms  book "
                   f"{market['book_age_seconds'] * 1000:.0f} ms old")
     for side in ("bid", "ask"):
         words = removed_words(market[f"removed_{side}"])
         if words:
             table.add_row(f"no {side}", Text(words, style="yellow"))
+    if market["take"]:
+        table.add_row("take", Text(f"{market['take_amount']:+,.4g}: {take_word(market)}",
+                                   style="yellow"))
     return table
+
+
+def reference_word(market: Reading) -> str:
+    source = int(market["reference_source"])
+    return REFERENCES[source] if 0 <= source < len(REFERENCES) else str(source)
+
+
+def take_word(market: Reading) -> str:
+    """Say why liquidity is wanted."""
+    return TAKE_WORDS.get(TakeReason(int(market["take"])), f"reason {market['take']:.0f}")
 
 
 def figures(reading: Reading, rates: Rates) -> Panel:

@@ -3,7 +3,7 @@ from libc.math cimport cos, exp, log, sqrt
 
 import numpy as np
 
-from connectors.sim.rng cimport rng_below, rng_next, rng_seed, rng_unit
+from connectors.sim.rng cimport rng_below, rng_seed, rng_unit
 
 cdef double TWO_PI = 6.283185307179586
 cdef int64_t LATENCY_MAX_NS = 60_000_000_000
@@ -14,7 +14,6 @@ cdef class Latency:
 
     def __init__(self, seed=1):
         rng_seed(&self.rng, seed)
-        self.rng.state = rng_next(&self.rng)    # near seeds would give one sequence, shifted
 
     @staticmethod
     def constant(int64_t ns):

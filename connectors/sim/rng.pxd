@@ -4,9 +4,6 @@ from libc.stdint cimport uint64_t
 cdef struct Rng:
     uint64_t state
 
-cdef inline void rng_seed(Rng* rng, uint64_t seed) noexcept nogil:
-    rng.state = seed * <uint64_t>0x9E3779B97F4A7C15 + <uint64_t>0x1234567
-
 cdef inline uint64_t rng_next(Rng* rng) noexcept nogil:
     """splitmix64."""
     cdef uint64_t z
@@ -15,6 +12,15 @@ cdef inline uint64_t rng_next(Rng* rng) noexcept nogil:
     z = (z ^ (z >> 30)) * <uint64_t>0xBF58476D1CE4E5B9
     z = (z ^ (z >> 27)) * <uint64_t>0x94D049BB133111EB
     return z ^ (z >> 31)
+
+cdef inline void rng_seed(Rng* rng, uint64_t seed) noexcept nogil:
+    """Start far from where every other seed starts.
+
+    The state only ever grows by one constant: seeds a multiple of it apart would give one
+    sequence, shifted. So a seed goes through the output function first.
+    """
+    rng.state = seed
+    rng.state = rng_next(rng)
 
 cdef inline uint64_t rng_below(Rng* rng, uint64_t bound) noexcept nogil:
     """Uniform in [0, bound); the bias of the remainder is below 2^-40 for the bounds used here."""

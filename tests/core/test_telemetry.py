@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from desk import BID, Desk
 
+from mmcore.alpha import TERM_NAMES
 from mmcore.publish import publish, summary
 from mmcore.telemetry import PAGE_SIZE, TelemetryPage, TelemetryReader, schema
 from mmcore.telemetry_table import (
@@ -73,9 +74,10 @@ def test_every_metric_has_a_kind_a_help_and_a_base_unit() -> None:
         assert text
         assert len(set(labels)) == len(labels)
     # Every market metric is told apart by instrument, so that a sum over them is no double count.
-    assert all(row.family for row in MARKET_METRICS)
+    assert all(row.family or row.slot.startswith("alpha_term_") for row in MARKET_METRICS)
     exported = {row.family for row in ENGINE_METRICS} - {""}
     assert not exported & {row.family for row in MARKET_METRICS}
+    assert sum(row.slot.startswith("alpha_term_") for row in MARKET_METRICS) >= len(TERM_NAMES)
 
 
 def test_starts_are_counted_until_one_lives_long_or_ends_in_order() -> None:

@@ -19,9 +19,18 @@ from rich.console import Console
 from mmcore.engine import Engine
 from mmcore.params import Params
 from mmcore.publish import publish
+from mmcore.signals import ReferenceSource
 from mmcore.telemetry import PAGE_SIZE, TelemetryPage, TelemetryReader
-from mmcore.types import InstrumentSpec
-from runner.picture import REMOVED_WORDS, Rates, line, picture, removed_words
+from mmcore.types import InstrumentSpec, TakeReason
+from runner.picture import (
+    REFERENCES,
+    REMOVED_WORDS,
+    TAKE_WORDS,
+    Rates,
+    line,
+    picture,
+    removed_words,
+)
 from runner.state import map_file
 
 pytestmark = pytest.mark.quick
@@ -169,3 +178,24 @@ def test_rates_use_the_engines_clock(writer: Writer) -> None:
     console = Console(width=100, record=True, file=io.StringIO())
     console.print(picture(second, rates, "mm"))
     assert "the engine is silent" in console.export_text()
+
+
+def test_every_term_of_a_decision_is_shown(writer: Writer) -> None:
+    first = TelemetryReader(writer.memory).read()
+    told = {"half_market_usd": 1.23, "drought_usd": 0.45, "markout_add_bid_usd": 2.34,
+            "markout_add_ask_usd": 3.45, "take": float(TakeReason.TAKE_CUT), "take_amount": -250.0,
+            "alpha_term_0_usd": 4.56, "alpha_term_1_usd": -5.67, "alpha_term_2_usd": 6.78,
+            "reference_source": 5.0, "basis_year": 0.0789, "fair_basis_usd": 12.34}
+    shown = dict(first, markets=[dict(first["markets"][0], **told)])
+    console = Console(width=140, record=True, file=io.StringIO())
+    console.print(picture(shown, Rates(), "mm"))
+    text = console.export_text()
+    for words in ("market 1.23", "drought 0.45", "markout bid 2.34 ask 3.45", "-250: cut",
+                  "imbalance +4.56", "flow -5.67", "ofi +6.78", "perpetual", "+7.89% a year",
+                  "+12.34 USD"):
+        assert words in text, words
+
+
+def test_every_reason_to_take_and_every_reference_has_a_word() -> None:
+    assert set(TAKE_WORDS) == set(TakeReason) - {TakeReason.TAKE_NONE}
+    assert len(REFERENCES) == len(ReferenceSource)

@@ -108,7 +108,7 @@ class History:
         last.low_usd, last.high_usd = min(last.low_usd, price), max(last.high_usd, price)
         last.last_usd = price
         expiry_ms = self.next_expiry_ms(name, t_ms)
-        if t_ms < expiry_ms <= t_ms + AVERAGED_MS:
+        if t_ms < expiry_ms < t_ms + AVERAGED_MS:       # its first second ends after the start
             before = self.averaged.get(name, (0, 0.0, 0))
             total, count = before[1:] if before[0] == expiry_ms else (0.0, 0)
             self.averaged[name] = (expiry_ms, total + price, count + 1)
