@@ -58,3 +58,4 @@ cdef class DeribitSession(WSListener):
     cdef int take_part(self, WSFrame frame) except -1
     cdef int take_message(self, const char* ptr, Py_ssize_t size) except -1
     cdef int fail(self, int64_t now_ns) except -1
+    cdef int lose(self) except -1

@@ -151,9 +151,6 @@ cdef class DeribitSession(WSListener):
             self.read_ns = 0
 
     cpdef on_ws_disconnected(self, WSTransport transport):
-        cdef Control control
-        memset(&control, 0, sizeof(Control))
-        control.kind = CONTROL_DISCONNECTED
         self.transport = None
         self.redact = False
         self.partial = None
@@ -161,7 +158,7 @@ cdef class DeribitSession(WSListener):
         if self.orders:
             self.sink.transport = None
             self.note(b"disconnected")
-            self.engine.on_control(&control, self.clock_ns())
+            self.lose()
         if self.on_closed is not None:
             self.on_closed()
 
@@ -181,6 +178,7 @@ cdef class DeribitSession(WSListener):
         elif frame.msg_type == WSMsgType.CLOSE and transport is not None:
             transport.send_close(frame.get_close_code(), frame.get_close_message())
             transport.disconnect()
+            self.lose()
         if frame.last_in_buffer:
             if self.sink.real_time:
                 self.sink.turn_ns = monotonic_ns()
@@ -221,6 +219,18 @@ cdef class DeribitSession(WSListener):
             message = bytes(self.partial)
             self.partial = None
             self.take_message(message, len(message))
+        return 0
+
+    cdef int lose(self) except -1:
+        """Tell the engine that nothing can be written any more, before it decides again.
+
+        Closing takes a while; what is decided meanwhile would be in flight and never leave.
+        """
+        cdef Control control
+        memset(&control, 0, sizeof(Control))
+        control.kind = CONTROL_DISCONNECTED
+        if self.orders:
+            self.engine.on_control(&control, self.clock_ns())
         return 0
 
     cdef int fail(self, int64_t now_ns) except -1:
@@ -283,12 +293,14 @@ cdef class DeribitSession(WSListener):
         """End the connection without a word: on a dead line a close frame would never leave."""
         if self.transport is not None:
             self.transport.disconnect(False)
+            self.lose()
 
     def close(self):
         """Close the connection gracefully; nothing happens where there is none."""
         if self.transport is not None:
             self.transport.send_close(picows.WSCloseCode.OK)
             self.transport.disconnect()
+            self.lose()
 
     def note(self, bytes what not None):
         """Journal an event of the connection."""
