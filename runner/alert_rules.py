@@ -86,6 +86,17 @@ ALERTS: tuple[Alert, ...] = (
           "the venue says that none is left; the position stays as it is.",
           f"{LOOK}. mm_fault_code and mm.log name the cause. Decide on the position. Start again "
           "only when the cause is understood."),
+    Alert("MmKillUnlatched", PAGE, when("mm_kill_unlatched", "==", 1), 5,
+          "The engine is killed and the disk does not say so",
+          "The latch could not be written. A restart would trade again as if nothing had been.",
+          "Do not restart. Free space or mend the disk of the state folder, then mm ctl kill "
+          "writes the latch again."),
+    Alert("MmGuardCold", WARN, when("mm_guard_warm", "==", 0, per="mm_guard_wanted"), 30,
+          "The guard does not reach the venue for 30 s",
+          "The second path of cancels is missing: a reactor that hangs is still ended, and "
+          "cancel-on-disconnect then is the only way its orders go.",
+          "mm.log says what the guard was answered. Check venue.rest_url and the network; the "
+          "HTTP address is another host than the WebSocket's on some venues."),
     Alert("MmException", PAGE, when("mm_exceptions_total", ">", 0, window_s=600), 0,
           "An exception was caught in the session",
           "A message met code that could not handle it; the engine is killed by that.",

@@ -132,7 +132,7 @@ RISK = (
     Panel("Connection", COUNT, (
         ("connected", f"mm_connected{{{J}}}"), ("ready", f"mm_ready{{{J}}}"),
         ("cancel on disconnect", f"mm_cancel_on_disconnect{{{J}}}"))),
-    stat("Kill latch", COUNT, f"mm_kill_latch{{{J}}}"),
+    stat("Kill latch on disk", COUNT, f"mm_kill_latch{{{J}}}"),
     stat("Fault code", COUNT, f"mm_fault_code{{{J}}}"),
     stat("Starts in a row", COUNT, f"mm_engine_starts_total{{{J}}}"),
     stat("Connections made", COUNT, f"mm_connects_total{{{J}}}"),
@@ -177,10 +177,13 @@ LATENCY = (
         ("files", f"mm_process_open_fds{{{J}}}"), ("threads", f"mm_process_threads{{{J}}}"))),
     Panel("Queues", BYTES, (
         ("send buffer", f"mm_send_buffer_bytes{{{J}}}"),
-        ("log records", f"mm_log_queue_records{{{J}}}"))),
+        ("log records", f"mm_log_queue_records{{{J}}}"),
+        ("cold requests", f"mm_rpc_waiting_requests{{{J}}}"))),
     Panel("Helpers", COUNT, (
         ("recorder restarts", f"mm_recorder_restarts_total{{{J}}}"),
         ("exporter restarts", f"mm_exporter_restarts_total{{{J}}}"),
+        ("guard restarts", f"mm_guard_restarts_total{{{J}}}"),
+        ("guard warm", f"mm_guard_warm{{{J}}}"),
         ("scrapes", f"mm_scrapes_total{{{J}}}"))),
 )
 DASHBOARDS: dict[str, tuple[str, tuple[Panel, ...]]] = {

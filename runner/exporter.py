@@ -24,6 +24,7 @@ from prometheus_client.registry import Collector
 from runner.alert_check import AlertState, Checker
 from runner.exporter_options import ExporterOptions
 from runner.exporter_words import ExporterWords
+from runner.latch import Latch
 from runner.metric_families import Families, engine_families
 from runner.metric_source import PageSource, Reading, process_figures
 from runner.webhook import Sender, WebhookError
@@ -61,12 +62,21 @@ class Exporter(Collector):
             for family, value in process_figures(reading["process_id"]).items():
                 take = out.counter if family == "process_cpu_seconds" else out.gauge
                 take(family, value)
+        self.latch_families(out, reading if up else None)
         for name, firing in self.checker.firing().items():
             out.gauge("alerts_firing", float(firing), [name])
         if self.sender is not None:
             for result, count in self.sender.counts.items():
                 out.counter("webhook_messages", count, [result])
         return list(out.found.values())
+
+    def latch_families(self, out: Families, reading: Reading | None) -> None:
+        """Tell what the disk says of a kill; without a folder, what the engine says."""
+        killed = reading is not None and bool(reading["kill_latch"])
+        folder = self.options.latch
+        latched = Latch(Path(folder)).read() is not None if folder else killed
+        out.gauge("kill_latch", float(latched))
+        out.gauge("kill_unlatched", float(killed and not latched))
 
     def check_alerts(self) -> list[AlertState]:
         """Compare every alert with the numbers now; return what changed."""

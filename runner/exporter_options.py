@@ -24,11 +24,12 @@ class WebhookOptions(Struct, frozen=True, kw_only=True):
 class ExporterOptions(Struct, frozen=True, kw_only=True):
     """Options of the exporter.
 
-    page: of the maker. words: file in which it reports its port, empty: nowhere. parent: process
+    page: of the maker. latch: folder of its latch, empty: not known. words: file in which it reports its port, empty: nowhere. parent: process
     id of the maker that started it; 0: started by hand, and stays.
     """
 
     page: str
+    latch: str = ""
     host: str = "127.0.0.1"
     port: int = 9464
     words: str = ""
@@ -38,17 +39,18 @@ class ExporterOptions(Struct, frozen=True, kw_only=True):
 
 
 def exporter_options(config: Config, page: Path, words: Path | None = None,
-                     parent: int = 0) -> ExporterOptions:
+                     parent: int = 0, latch: Path | None = None) -> ExporterOptions:
     """Return the options a configuration asks for."""
     telemetry = config.telemetry
     webhook = WebhookOptions(
         url=telemetry.webhook_url, shape=telemetry.webhook_shape, chat=telemetry.webhook_chat,
         per_min=telemetry.webhook_per_min, repeat_s=telemetry.webhook_repeat_s)
     return ExporterOptions(
-        page=str(page), host=telemetry.prometheus_host, port=telemetry.prometheus_port,
+        page=str(page), latch=str(latch or ""), host=telemetry.prometheus_host, port=telemetry.prometheus_port,
         words=str(words or ""), parent=parent, webhook=webhook if webhook.url else None)
 
 
-def exporter_arguments(config: Config, page: Path, words: Path) -> str:
+def exporter_arguments(config: Config, page: Path, words: Path, latch: Path) -> str:
     """Return the argument of a child exporter; a secret is only named in it."""
-    return msgspec.json.encode(exporter_options(config, page, words, os.getpid())).decode()
+    return msgspec.json.encode(
+        exporter_options(config, page, words, os.getpid(), latch)).decode()

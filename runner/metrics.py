@@ -20,11 +20,12 @@ def main(path: Path | None, venue: str | None, sets: tuple[str, ...], page: Path
         config = load(path, sets, venue)
         if test_alert:
             return send_test(config)
-        found = page or find_page(config)
+        latch = state_folder(config)
+        found = page or find_page(latch)
     except ConfigError as error:
         return refuse(error.lines)
     try:
-        options = exporter_options(config, found)
+        options = exporter_options(config, found, latch=None if page else latch)
         if once:
             exporter = Exporter(options)
             sys.stdout.write(generate_latest(exporter).decode())
@@ -34,13 +35,19 @@ def main(path: Path | None, venue: str | None, sets: tuple[str, ...], page: Path
         return refuse([str(error)])
 
 
-def find_page(config: Config) -> Path:
-    """Return the page of the maker of a configuration. Raises ConfigError.
+def state_folder(config: Config) -> Path | None:
+    """Return the state folder of the maker of a configuration; a temporary one is not known."""
+    if config.embedded and not config.runtime.state_dir:
+        return None
+    return state_path(config, credentials(config).client_id)
+
+
+def find_page(state: Path | None) -> Path:
+    """Return the page of the maker of a state folder. Raises ConfigError.
 
     The embedded exchange's state folder is temporary; its page is found where there is one only.
     """
-    if not config.embedded or config.runtime.state_dir:
-        state = state_path(config, credentials(config).client_id)
+    if state is not None:
         return shared_path(state) / "page"
     found = sorted(SHARED_MEMORY.glob(f"{shared_pattern()}/page"))
     if len(found) != 1:

@@ -81,14 +81,15 @@ class Helpers:
         words = page.with_name("exporter")
         self.words = ExporterWords(map_file(words, WORDS_BYTES))
         self.words.closed()
-        self.exporter = Child("runner.exporter", exporter_arguments(self.config, page, words),
-                              cpu=self.config.runtime.helper_cpu)
+        self.exporter = Child("runner.exporter", exporter_arguments(
+            self.config, page, words, self.folder.path), cpu=self.config.runtime.helper_cpu)
 
     def facts(self) -> dict[str, float]:
         """Return what the telemetry page says of the helpers."""
         return {**self.words.facts(), "recorder_restarts": self.restarts["recorder"],
                 "exporter_restarts": self.restarts["exporter"],
-                "guard_restarts": max(0, self.guard.starts - 1), "guard_warm": self.guard.warm}
+                "guard_restarts": max(0, self.guard.starts - 1), "guard_warm": self.guard.warm,
+                "guard_wanted": self.guard.child is not None}
 
     def mend(self) -> str:
         """Start a recorder or exporter that died anew; say what cannot be mended, or nothing.

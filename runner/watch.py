@@ -94,6 +94,7 @@ class Watch:
             "gc_collections": self.garbage.collections,
             "gc_pause_seconds": self.garbage.pause_s,
             "gc_pending_objects": gc.get_count()[0],
+            "rpc_waiting": client.rpc.outstanding,
             "send_buffer_bytes": send_buffer_bytes(session),
             # 0 turns that kill off: then no loss is a share of it
             "drawdown_limit_btc": session.engine.params.get("risk.day_kill_btc") or math.inf,

@@ -72,7 +72,8 @@ class ScriptedEngine:
 # What makes each alert fire: facts of the engine or process, facts of the instrument.
 CAUSES: dict[str, tuple[dict[str, float], dict[str, float]]] = {
     "MmPortTaken": ({"exporter_port_taken": 1}, {}),
-    "MmKilled": ({"kill_latch": 1}, {}),
+    "MmKillUnlatched": ({"kill_latch": 1}, {}),
+    "MmGuardCold": ({"guard_wanted": 1, "guard_warm": 0}, {}),
     "MmException": ({"exceptions": 1}, {}),
     "MmPaused": ({"risk_state": 2}, {}),
     "MmNotQuoting": ({}, {"quote_bid_amount": 0, "quote_ask_amount": 0}),
@@ -109,7 +110,7 @@ CAUSES: dict[str, tuple[dict[str, float], dict[str, float]]] = {
     "MmLogLost": ({"log_lost_records": 1}, {}),
 }
 # Those whose cause is no number of the page alone.
-OTHER_CAUSES = {"MmEngineDown", "MmScrapeFailed", "MmRestartLoop", "MmTooManyRequests", "MmSlow"}
+OTHER_CAUSES = {"MmEngineDown", "MmScrapeFailed", "MmKilled", "MmRestartLoop", "MmTooManyRequests", "MmSlow"}
 
 
 class Publisher:

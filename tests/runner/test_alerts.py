@@ -17,6 +17,8 @@ from runner.alert_files import runbook
 from runner.alert_rules import ALERTS, Alert
 from runner.exporter import Exporter
 from runner.exporter_options import ExporterOptions, WebhookOptions
+from runner.latch import Latch
+from runner.metric_families import samples
 from runner.webhook import Sender, WebhookError, address_of, body_of, post_test, text_of
 
 BY_NAME = {alert.name: alert for alert in ALERTS}
@@ -49,7 +51,7 @@ class Judge:
 
     def __init__(self, folder: Path) -> None:
         self.engine = ScriptedEngine(folder)
-        self.exporter = Exporter(ExporterOptions(page=str(self.engine.path)))
+        self.exporter = Exporter(ExporterOptions(page=str(self.engine.path), latch=str(folder)))
         self.checker = Checker()
         self.now_s = 1000.0
 
@@ -225,6 +227,34 @@ def test_what_is_over_the_rate_is_held_back_and_told_later(receiver: Receiver) -
         (first.alert.name, "resolved")]
 
 
+def test_the_kill_gauge_is_what_the_disk_says(tmp_path: Path) -> None:
+    engine = ScriptedEngine(tmp_path)
+    exporter = Exporter(ExporterOptions(page=str(engine.path), latch=str(tmp_path)))
+
+    def told() -> tuple[float, float]:
+        found = {name: value for name, _, value in samples(exporter.collect())}
+        return found["mm_kill_latch"], found["mm_kill_unlatched"]
+
+    latch = Latch(tmp_path)
+    latch.prepare()
+    assert told() == (0.0, 0.0)
+    engine.publish(kill_latch=1.0)
+    assert told() == (0.0, 1.0)         # the engine stopped, and a restart would not know
+    latch.set("a test")
+    assert told() == (1.0, 0.0)
+    engine.publish(kill_latch=0.0)      # the next engine, had it been let start
+    assert told() == (1.0, 0.0)
+    latch.clear("found", "me")
+    assert told() == (0.0, 0.0)
+
+
+def test_no_guard_wanted_is_no_alert(tmp_path: Path) -> None:
+    judge = Judge(tmp_path)
+    judge.engine.publish(guard_wanted=0.0, guard_warm=0.0)
+    judge.judge(0)
+    assert "MmGuardCold" not in {state.alert.name for state in judge.judge(60)}
+
+
 def test_the_exporter_tells_what_begins_and_what_ends(
         receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MM_TEST_HOOK", receiver.url)
@@ -232,7 +262,7 @@ def test_the_exporter_tells_what_begins_and_what_ends(
     exporter = Exporter(ExporterOptions(
         page=str(engine.path), webhook=WebhookOptions(url="env:MM_TEST_HOOK", per_min=60)))
     assert exporter.check_alerts() == []
-    cause(engine, "MmKilled")
+    engine.publish(kill_latch=1.0)
     assert [s.alert.name for s in exporter.check_alerts()] == ["MmKilled"]
     assert exporter.check_alerts() == []        # told once
     engine.publish(kill_latch=0.0)

@@ -52,14 +52,14 @@ def test_two_makers_have_to_be_told_apart(tmp_path: Path, monkeypatch: pytest.Mo
         made.append(folder / "page")
         made[-1].touch()
         if mark.startswith("0"):
-            assert metrics.find_page(load(None)) == made[0]
+            assert metrics.find_page(metrics.state_folder(load(None))) == made[0]
     with pytest.raises(ConfigError, match="--page"):
-        metrics.find_page(load(None))
+        metrics.find_page(metrics.state_folder(load(None)))
 
 
 def test_a_named_venue_has_its_own_page() -> None:
     config = load(None, (), "ws://127.0.0.1:8765")
-    assert metrics.find_page(config) == shared_path(state_path(config, "maker")) / "page"
+    assert metrics.find_page(metrics.state_folder(config)) == shared_path(state_path(config, "maker")) / "page"
 
 
 def test_the_test_alert_says_what_happened(capsys: pytest.CaptureFixture[str],

@@ -23,6 +23,7 @@ from runner.alert_rules import ALERTS
 from runner.dashboards import DASHBOARDS, queries
 from runner.exporter_options import ExporterOptions
 from runner.exporter_words import WORDS_BYTES, ExporterWords
+from runner.latch import Latch
 from runner.metric_families import Families, engine_families, samples
 from runner.metric_source import PageSource
 from runner.state import map_file, shared_path
@@ -132,7 +133,7 @@ def start_exporter(folder: Path, ending: list[Callable[[], None]],
                    port: int = 0) -> tuple[subprocess.Popen[bytes], int]:
     words = ExporterWords(map_file(folder / "exporter", WORDS_BYTES))
     words.closed()
-    options = ExporterOptions(page=str(folder / "page"), words=str(folder / "exporter"), port=port)
+    options = ExporterOptions(page=str(folder / "page"), latch=str(folder), words=str(folder / "exporter"), port=port)
     child = subprocess.Popen(
         [sys.executable, "-P", "-m", "runner.exporter", msgspec.json.encode(options).decode()],
         stdin=subprocess.DEVNULL, start_new_session=True)
@@ -172,10 +173,14 @@ def test_every_alert_fires_soon_after_its_cause(
             engine.start()
         engine.publish()
         engine.slow_down()
-        expected = {a.name for a in ALERTS} - {"MmEngineDown", "MmScrapeFailed"}
+        expected = {a.name for a in ALERTS} - {"MmEngineDown", "MmScrapeFailed", "MmKilled"}
         wait_for(lambda: expected <= set(prometheus.firing()), 30.0,
                  lambda: expected - set(prometheus.firing()))
         late = {name: since - began_s for name, since in prometheus.firing().items()}
+        latched_s = time.time()
+        Latch(tmp_path).set("a test")
+        wait_for(lambda: "MmKilled" in prometheus.firing(), 30.0)
+        late["MmKilled"] = prometheus.firing()["MmKilled"] - latched_s
         publisher.ended.set()
         silent_s = time.time()
         wait_for(lambda: "MmEngineDown" in prometheus.firing(), 30.0)
