@@ -1,15 +1,16 @@
 """What being watched costs the process that trades: system calls and tick to order, on and off.
 
 scrape_cost.py            pairs of sessions, scraped at 10 Hz and not; 0 where p50 is within 5 %
-scrape_cost.py --record   journal and exporter on against off instead; bound 3 %
-scrape_cost.py --strace   system calls of one reactor, counted scraped and not, by name
+scrape_cost.py --record   journal, telemetry page and exporter on against off instead; bound 3 %
+scrape_cost.py --strace   system calls of one reactor, counted scraped and not, by name; 0 where no
+                          kind is new and there is not one call more a scrape
 
 Every session trades against one synthetic exchange of its own over loopback. Pairs are interleaved,
 so that what the machine does besides falls on both sides.
 """
 
 import argparse
-import json
+import math
 import re
 import shutil
 import signal
@@ -20,28 +21,89 @@ import tempfile
 import threading
 import time
 import urllib.request
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
 
 from runner.metric_source import PageSource
+from runner.options import RunOptions
 from runner.state import shared_path
 
 SCRAPE_S = 0.1
 BOUNDS = {"scrape": 5.0, "record": 3.0}
 START_LIMIT_S = 60.0
+SUB_BUCKETS = 16            # of an octave
+# Orders as often as the market allows: a median of a few would say nothing.
+BUSY = ("orders.requote_bps=0.0", "orders.retreat_bps=0.0", "orders.keep_ticks=0.0",
+        "orders.refresh_s=0.01", "orders.max_updates_per_s=50.0", "orders.otv_brake=false",
+        "quote.levels=2")
+EXTRA_MAX = 0.5             # calls a scrape: one call more for each scrape would be 1
+RECEIVE = "recvfrom"
+
+
+class Window(NamedTuple):
+    """System calls of the reactor over some seconds, and what happened meanwhile."""
+
+    calls: dict[str, int]
+    frames: float
+    scrapes: int
+
+
+# A maker whose telemetry page ends with its first orders: there is no setting for that, because
+# nothing would be left to watch it by.
+SILENT = """
+import sys, msgspec
+from mmcore.publish import summary
+from runner import live, reactor
+from runner.options import RunOptions
+tell = reactor.publish
+def publish(engine, page, now_ns):
+    tell(engine, page, now_ns)
+    if summary(engine)["orders_new"] >= 2:
+        reactor.publish = lambda *_: None
+        last = reactor.Reactor.publish
+        def at_the_end(self, now_ns):
+            if self.handle is None:
+                reactor.publish = tell
+                last(self, now_ns)
+        reactor.Reactor.publish = at_the_end
+reactor.publish = publish
+sys.exit(live.main(msgspec.json.decode(sys.argv[1], type=RunOptions)))
+"""
+
+
+class Latency:
+    """Tick to order as the page counts it: buckets of a sixteenth of an octave."""
+
+    def __init__(self, buckets: list[int]) -> None:
+        self.buckets = buckets
+
+    def us(self, share: float) -> float:
+        """Return a quantile, as if the samples of a bucket lay evenly in it."""
+        wanted = share * sum(self.buckets)
+        for index, count in enumerate(self.buckets):
+            if count and wanted <= count:
+                octave, part = index // SUB_BUCKETS + 3, index % SUB_BUCKETS
+                return 2**octave * (1 + (part + wanted / count) / SUB_BUCKETS) / 1000
+            wanted -= count
+        return math.nan
 
 
 class Session:
     """One maker with the embedded exchange, in a state folder of its own."""
 
-    def __init__(self, folder: Path, *sets: str) -> None:
+    def __init__(self, folder: Path, *sets: str, silent: bool = False) -> None:
         self.folder = folder
         self.summary = folder / "summary.json"
-        options = [part for text in (
-            "telemetry.prometheus_port=0", f"runtime.state_dir='{folder / 'state'}'", *sets)
-            for part in ("--set", text)]
+        options = RunOptions(headless=True, summary=str(self.summary), sets=(
+            "telemetry.prometheus_port=0", f"runtime.state_dir='{folder / 'state'}'", *sets))
         self.child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "runner", "run", "--headless", "--summary",
-             str(self.summary), *options], stdin=subprocess.DEVNULL,
+            [sys.executable, "-P", *(("-c", SILENT) if silent else ("-m", "runner.live")),
+             msgspec.json.encode(options).decode()], stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, start_new_session=True)
         self.page = PageSource(shared_path(folder / "state") / "page")
 
@@ -55,11 +117,13 @@ class Session:
             time.sleep(0.05)
         raise SystemExit("the maker did not begin to quote")
 
-    def end(self) -> dict[str, float]:
-        """Leave in order; return tick to order in us."""
+    def end(self) -> Latency:
+        """Leave in order; return tick to order of the whole session, from its last page."""
         self.child.send_signal(signal.SIGTERM)
         self.child.wait(60)
-        return dict(json.loads(self.summary.read_text())["tick_to_order_us"])
+        last = self.page.read()
+        assert last is not None
+        return Latency(last["histograms"]["tick_to_order_ns"]["buckets"])
 
 
 class Scraper:
@@ -86,9 +150,9 @@ class Scraper:
         self.thread.join()
 
 
-def run_one(seconds: float, *sets: str, scraped: bool) -> dict[str, float]:
+def run_one(seconds: float, *sets: str, scraped: bool) -> Latency:
     with tempfile.TemporaryDirectory(prefix="mm-bench-") as name:
-        session = Session(Path(name), *sets)
+        session = Session(Path(name), *BUSY, *sets, silent=bool(sets))
         try:
             port = session.wait_until_quoting()
             if scraped:
@@ -104,21 +168,24 @@ def run_one(seconds: float, *sets: str, scraped: bool) -> dict[str, float]:
 def pairs(kind: str, count: int, seconds: float) -> int:
     """Print interleaved pairs; return the exit code."""
     off_sets = ("journal.enabled=false", "telemetry.prometheus=false") if kind == "record" else ()
-    off, on = [], []
-    print(f"{'pair':>4}{'off p50':>10}{'on p50':>10}{'off p99':>10}{'on p99':>10}   us")
+    off: list[Latency] = []
+    on: list[Latency] = []
+    print(f"{'pair':>4}{'off p50':>10}{'on p50':>10}{'off p99':>10}{'on p99':>10}   us"
+          f"{'orders':>12}")
     for number in range(1, count + 1):
         order = (False, True) if number % 2 else (True, False)
         found = {with_it: run_one(seconds, *(() if with_it else off_sets),
                                   scraped=with_it and kind == "scrape") for with_it in order}
         off.append(found[False])
         on.append(found[True])
-        print(f"{number:>4}{off[-1]['p50']:>10.1f}{on[-1]['p50']:>10.1f}"
-              f"{off[-1]['p99']:>10.1f}{on[-1]['p99']:>10.1f}", flush=True)
-    median = {name: (statistics.median(f[name] for f in off),
-                     statistics.median(f[name] for f in on)) for name in ("p50", "p99")}
-    change = 100 * (median["p50"][1] / median["p50"][0] - 1)
-    print(f"median p50 {median['p50'][0]:.1f} -> {median['p50'][1]:.1f} us ({change:+.1f} %, bound "
-          f"{BOUNDS[kind]:g} %), p99 {median['p99'][0]:.1f} -> {median['p99'][1]:.1f} us")
+        shown = [each.us(share) for share in (0.5, 0.99) for each in (off[-1], on[-1])]
+        print(f"{number:>4}" + "".join(f"{us:>10.1f}" for us in shown)
+              + f"{sum(off[-1].buckets):>12} {sum(on[-1].buckets)}", flush=True)
+    median = {share: [statistics.median(each.us(share) for each in arm) for arm in (off, on)]
+              for share in (0.5, 0.99)}
+    change = 100 * (median[0.5][1] / median[0.5][0] - 1)
+    print(f"median p50 {median[0.5][0]:.1f} -> {median[0.5][1]:.1f} us ({change:+.1f} %, bound "
+          f"{BOUNDS[kind]:g} %), p99 {median[0.99][0]:.1f} -> {median[0.99][1]:.1f} us")
     return 0 if change <= BOUNDS[kind] else 1
 
 
@@ -136,39 +203,68 @@ def count_calls(process_id: int, seconds: float) -> dict[str, int]:
         r"(?m)^\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+(?:\d+\s+)?(\w+)$", text) if m[2] != "total"}
 
 
+def window(session: Session, port: int, seconds: float, *, scraped: bool) -> Window:
+    """Count one window of a session that goes on."""
+    before = session.page.read()
+    if scraped:
+        with Scraper(port) as scraper:
+            found = count_calls(session.child.pid, seconds)
+        scrapes = scraper.scrapes
+    else:
+        found, scrapes = count_calls(session.child.pid, seconds), 0
+    after = session.page.read()
+    assert before is not None
+    assert after is not None
+    return Window(found, after["frames"] - before["frames"], scrapes)
+
+
+def more_per_scrape(windows: list[Window], counted: Callable[[Window], float],
+                    drivers: Callable[[Window], list[float]]) -> tuple[float, float]:
+    """Return by least squares how much more was counted for each scrape, and its standard error.
+
+    drivers: what else the count follows, the market's own pace.
+    """
+    rows = np.array([[1.0, *drivers(each), each.scrapes] for each in windows])
+    seen = np.array([counted(each) for each in windows])
+    found, *_ = np.linalg.lstsq(rows, seen, rcond=None)
+    spread = float(np.sum((seen - rows @ found) ** 2)) / max(1, len(rows) - rows.shape[1])
+    error = np.sqrt(spread * np.linalg.pinv(rows.T @ rows)[-1, -1])
+    return float(found[-1]), float(error)
+
+
 def calls(count: int, seconds: float) -> int:
-    """Print system calls a second by name, scraped and not, in turns within one session."""
-    totals: dict[bool, dict[str, int]] = {False: {}, True: {}}
-    frames = {False: 0.0, True: 0.0}
+    """Print system calls by name, scraped and not, in turns within one session."""
+    windows: list[Window] = []
     with tempfile.TemporaryDirectory(prefix="mm-bench-") as name:
         session = Session(Path(name))
         try:
             port = session.wait_until_quoting()
-            for number in range(2 * count):
-                scraped = bool(number % 2)
-                before = session.page.read()
-                if scraped:
-                    with Scraper(port):
-                        found = count_calls(session.child.pid, seconds)
-                else:
-                    found = count_calls(session.child.pid, seconds)
-                after = session.page.read()
-                assert before is not None
-                assert after is not None
-                frames[scraped] += after["frames"] - before["frames"]
-                for call, times in found.items():
-                    totals[scraped][call] = totals[scraped].get(call, 0) + times
+            for number in range(count):
+                order = (False, True) if number % 2 else (True, False)
+                windows += [window(session, port, seconds, scraped=on) for on in order]
             session.end()
         finally:
             session.child.kill()
-    names = sorted(set(totals[False]) | set(totals[True]))
-    print(f"{'call':<18}{'not scraped':>14}{'scraped':>14}   ({count} x {seconds:g} s each)")
-    for call in names:
-        print(f"{call:<18}{totals[False].get(call, 0):>14}{totals[True].get(call, 0):>14}")
-    print(f"{'frames':<18}{frames[False]:>14.0f}{frames[True]:>14.0f}")
-    new = set(totals[True]) - set(totals[False])
-    print(f"kinds of call only while scraped: {', '.join(sorted(new)) or 'none'}")
-    return 1 if new else 0
+    totals: dict[bool, Counter[str]] = {False: Counter(), True: Counter()}
+    for each in windows:
+        totals[each.scrapes > 0].update({**each.calls, "(frames)": int(each.frames)})
+    print(f"{'call':<18}{'not scraped':>14}{'scraped':>14}   ({count} pairs of {seconds:g} s, "
+          f"{sum(each.scrapes for each in windows)} scrapes)")
+    for call in sorted(totals[False] | totals[True]):
+        print(f"{call:<18}{totals[False][call]:>14}{totals[True][call]:>14}")
+    # Once a minute the day's accounts are written, in whichever window that falls.
+    scraped = [each for each in windows if each.scrapes]
+    new = {call for call in set(totals[True]) - set(totals[False])
+           if 2 * sum(call in each.calls for each in scraped) > len(scraped)}
+    # A wake-up comes with a timer or with what the market sends: those are taken out.
+    reads = more_per_scrape(windows, lambda w: w.calls.get(RECEIVE, 0), lambda w: [w.frames])
+    rest = more_per_scrape(
+        windows, lambda w: sum(w.calls.values()) - w.calls.get(RECEIVE, 0),
+        lambda w: [float(w.calls.get(call, 0)) for call in (RECEIVE, "sendto")])
+    print(f"kinds of call that come with scraping: {', '.join(sorted(new)) or 'none'}; more for "
+          f"each scrape: {reads[0]:+.2f} reads (standard error {reads[1]:.2f}), "
+          f"{rest[0]:+.2f} others ({rest[1]:.2f}); bound {EXTRA_MAX} each")
+    return 1 if new or max(reads[0], rest[0]) > EXTRA_MAX else 0
 
 
 def main() -> int:
@@ -176,7 +272,7 @@ def main() -> int:
     parser.add_argument("--strace", action="store_true")
     parser.add_argument("--record", action="store_true")
     parser.add_argument("--pairs", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--seconds", type=float, default=40.0)
     options = parser.parse_args()
     if options.strace:
         return calls(options.pairs, options.seconds)
