@@ -297,7 +297,7 @@ EXPORTER_FAMILIES: tuple[tuple[str, str, Labels, str], ...] = (
     ("process_open_fds", "gauge", (), "Open files of the reactor"),
     ("process_threads", "gauge", (), "Threads of the reactor"),
     ("process_uptime_seconds", "gauge", (), "Time since the reactor started"),
-    ("kill_latch", "gauge", (), "1 while a kill is latched on disk: no engine starts before unkill"),
+    ("kill_latch", "gauge", (), "1 while a kill is latched on disk"),
     ("kill_unlatched", "gauge", (), "1 while the engine is killed and the disk does not say so"),
     ("engine_starts", "counter", (), "Starts since an engine last ended in order or lived an hour"),
     ("scrapes", "counter", (), "Answers of this exporter to /metrics"),

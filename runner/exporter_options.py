@@ -24,8 +24,9 @@ class WebhookOptions(Struct, frozen=True, kw_only=True):
 class ExporterOptions(Struct, frozen=True, kw_only=True):
     """Options of the exporter.
 
-    page: of the maker. latch: folder of its latch, empty: not known. words: file in which it reports its port, empty: nowhere. parent: process
-    id of the maker that started it; 0: started by hand, and stays.
+    page: of the maker. latch: folder of its latch, empty: not known. words: file in which it
+    reports its port, empty: nowhere. parent: process id of the maker that started it; 0:
+    started by hand, and stays.
     """
 
     page: str
@@ -46,7 +47,8 @@ def exporter_options(config: Config, page: Path, words: Path | None = None,
         url=telemetry.webhook_url, shape=telemetry.webhook_shape, chat=telemetry.webhook_chat,
         per_min=telemetry.webhook_per_min, repeat_s=telemetry.webhook_repeat_s)
     return ExporterOptions(
-        page=str(page), latch=str(latch or ""), host=telemetry.prometheus_host, port=telemetry.prometheus_port,
+        page=str(page), latch=str(latch or ""),
+        host=telemetry.prometheus_host, port=telemetry.prometheus_port,
         words=str(words or ""), parent=parent, webhook=webhook if webhook.url else None)
 
 

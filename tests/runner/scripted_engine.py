@@ -110,7 +110,8 @@ CAUSES: dict[str, tuple[dict[str, float], dict[str, float]]] = {
     "MmLogLost": ({"log_lost_records": 1}, {}),
 }
 # Those whose cause is no number of the page alone.
-OTHER_CAUSES = {"MmEngineDown", "MmScrapeFailed", "MmKilled", "MmRestartLoop", "MmTooManyRequests", "MmSlow"}
+OTHER_CAUSES = {"MmEngineDown", "MmScrapeFailed", "MmKilled", "MmRestartLoop",
+                "MmTooManyRequests", "MmSlow"}
 
 
 class Publisher:

@@ -59,7 +59,8 @@ def test_two_makers_have_to_be_told_apart(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_a_named_venue_has_its_own_page() -> None:
     config = load(None, (), "ws://127.0.0.1:8765")
-    assert metrics.find_page(metrics.state_folder(config)) == shared_path(state_path(config, "maker")) / "page"
+    state = state_path(config, "maker")
+    assert metrics.find_page(metrics.state_folder(config)) == shared_path(state) / "page"
 
 
 def test_the_test_alert_says_what_happened(capsys: pytest.CaptureFixture[str],

@@ -133,7 +133,8 @@ def start_exporter(folder: Path, ending: list[Callable[[], None]],
                    port: int = 0) -> tuple[subprocess.Popen[bytes], int]:
     words = ExporterWords(map_file(folder / "exporter", WORDS_BYTES))
     words.closed()
-    options = ExporterOptions(page=str(folder / "page"), latch=str(folder), words=str(folder / "exporter"), port=port)
+    options = ExporterOptions(page=str(folder / "page"), latch=str(folder),
+                              words=str(folder / "exporter"), port=port)
     child = subprocess.Popen(
         [sys.executable, "-P", "-m", "runner.exporter", msgspec.json.encode(options).decode()],
         stdin=subprocess.DEVNULL, start_new_session=True)
