@@ -27,6 +27,7 @@ cdef class Limits:
     cdef int64_t throttled_ns[THROTTLE_PAUSES_MAX]
     cdef readonly uint64_t throttles
     cdef readonly uint64_t stops        # positions closed for their loss
+    cdef readonly bint at_cap           # a position to be closed rests at its worst price
     cdef int64_t stop_until_ns          # nothing adds before
     cdef int64_t learnt_ns              # when edges were last judged
     cdef readonly double margin_use     # initial margin over margin balance

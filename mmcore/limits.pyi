@@ -15,6 +15,7 @@ class LimitFigures(TypedDict):
     margin_use: float
     throttles: int
     stops: int
+    at_cap: bool
 
 @disjoint_base
 class Limits:
@@ -24,4 +25,6 @@ class Limits:
     def stops(self) -> int: ...
     @property
     def margin_use(self) -> float: ...
+    @property
+    def at_cap(self) -> bool: ...
     def figures(self) -> LimitFigures: ...

@@ -1,5 +1,5 @@
 """See limits.pxd. Every rule here ends in a state of the gate, a fault, or a request to take."""
-from libc.math cimport fabs, floor, sqrt
+from libc.math cimport fabs, floor, fmax, fmin, sqrt
 
 from mmcore.faults cimport FAULT_DRAWDOWN, FAULT_THROTTLE
 from mmcore.ledger cimport EDGE_BUCKETS, NET_FILLS, EdgeStat
@@ -62,7 +62,8 @@ cdef class Limits:
                 gate.to_state(RISK_PAUSED,
                               <int32_t>control.real if control.real > 0.0 else REASON_OPERATOR)
         elif control.kind == CONTROL_RESUME:
-            gate.to_state(RISK_ACTIVE, REASON_OPERATOR)
+            if gate.to_state(RISK_ACTIVE, REASON_OPERATOR):
+                gate.flattening = False     # else the next position, too, would be closed
         elif control.kind == CONTROL_STOP:
             gate.to_state(RISK_STOPPED, REASON_OPERATOR)
         elif control.kind == CONTROL_REDUCE:
@@ -123,6 +124,7 @@ cdef class Limits:
         cdef int32_t state = gate.state
         cdef bint flattening = gate.flattening
         gate.now_ns = now_ns
+        self.at_cap = False
         self.add_up(markets)
         if self.priced:
             self.check_day(gate, faults, params, now_ns, wall_ns)
@@ -320,7 +322,7 @@ cdef class Limits:
         cdef int32_t side = SIDE_ASK if market.position.contracts > 0 else SIDE_BID
         cdef double sign = 1.0 if side == SIDE_BID else -1.0
         cdef double mark = market.signals.s.mark_usd
-        cdef double cap, best = exit_price(market)
+        cdef double cap, collar, best
         cdef int64_t held = market.position.contracts * (1 if side == SIDE_ASK else -1)
         cdef int64_t clip, ticks
         if mark <= 0.0:
@@ -332,6 +334,10 @@ cdef class Limits:
             cap = market.signals.s.max_price_usd
         if cap < market.signals.s.min_price_usd:
             cap = market.signals.s.min_price_usd
+        if market.signals.s.reference_usd > 0.0:    # the collar would refuse a price beyond it
+            collar = market.signals.s.reference_usd * (
+                1.0 + sign * params.risk.price_collar_bps * 1e-4)
+            cap = fmin(cap, collar) if side == SIDE_BID else fmax(cap, collar)
         ticks = ticks_down(&market.spec, cap) if side == SIDE_BID else ticks_up(&market.spec, cap)
         clip = lots_down(&market.spec, contracts_of_btc(
             &market.spec, params.risk.flatten_clip_btc, mark))
@@ -353,6 +359,7 @@ cdef class Limits:
             market.target.take.price_ticks = ticks
             market.target.take.amount_contracts = clip
             return
+        self.at_cap = True
         market.target.reducing[side] = True
         market.target.count[side] = 1
         market.target.rungs[side][0].price_ticks = ticks
@@ -365,4 +372,4 @@ cdef class Limits:
                 "day_high_btc": self.day.high, "day_trips": self.day.trips,
                 "day_settled_btc": self.total_btc - self.unrealized_btc - self.day.base,
                 "total_btc": self.total_btc, "margin_use": self.margin_use,
-                "throttles": self.throttles, "stops": self.stops}
+                "throttles": self.throttles, "stops": self.stops, "at_cap": self.at_cap}

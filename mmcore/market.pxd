@@ -61,7 +61,7 @@ cdef class Market:
     cdef int64_t slice_ns               # when it last took to close
     cdef readonly bint dirty            # something changed since the last decision
     cdef bint waiting                   # wanted more than it could send; look again
-    cdef int32_t blocked                # RemovedReason bits of the last decision
+    cdef readonly int32_t blocked       # RemovedReason bits of the last decision
     cdef int64_t refresh_ns             # when it is looked at even if nothing happens
     # counters of this instrument, as in the session summary
     cdef readonly uint64_t book_updates

@@ -1,106 +1,56 @@
 """The guard: a process of its own that can cancel everything when the reactor cannot.
 
 It holds the keys and a warm HTTPS connection. Lines on its standard input: settings as JSON first,
-then `.` while the reactor's loop runs, an instrument's name or `*` to cancel there or everywhere,
-`bye` before an orderly end. No `.` for a while means a hung reactor: everything is cancelled and
-the reactor ended, so that its socket closes and cancel-on-disconnect works. An end without `bye`
-is a reactor that died: everything is cancelled too. What happens is told as JSON lines.
+then `.` while the reactor's loop runs and sees the market, `~` while it runs and does not, `?` when
+orders or positions should be looked at, an instrument's name or `*` to cancel there or everywhere,
+`bye` before an orderly end. No `.` or `~` for a while means a hung reactor: everything is cancelled
+and the reactor ended, so that its socket closes and cancel-on-disconnect works. An end without
+`bye` is a reactor that died: everything is cancelled too. What happens is told as JSON lines.
+
+It also keeps the dead-man stop (deadman.py), and reduces a position whose market the reactor does
+not see (blind.py).
 """
 
 import asyncio
-import hashlib
-import hmac
 import itertools
 import json
 import os
-import secrets
 import signal
-import ssl
 import sys
 import time
 from typing import Any
-from urllib.parse import quote, urlsplit
 
-import aiohttp
 import msgspec
-from yarl import URL
+
+from runner.blind import BlindReduction
+from runner.deadman import GET_OPEN_ORDERS, DeadMan
+from runner.rest import UNHEARD, GuardSettings, Rest, Venue
 
 CANCEL_ALL = "private/cancel_all"
 CANCEL_BY_INSTRUMENT = "private/cancel_all_by_instrument"
-OPEN_ORDERS = "private/get_open_orders"
 TEST = "public/test"
 EVERYWHERE = "*"
 WARM_S = 10.0
-ANSWER_S = 2.0
 PAUSES_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+GOODBYE_S = 3.0         # to leave each position with its stop in an orderly end
 LAST_WORD_S = 20.0      # to cancel for a reactor that is gone
 KILL_AFTER_S = 2.0      # a hung reactor ends so long after, cancelled or not
+STEP_S = 1.0            # between two clips of a blind reduction, and two looks at least
 GRACE_S = 0.3           # after a machine's sleep both wake together; the reactor beats first
-
-
-class GuardSettings(msgspec.Struct, frozen=True):
-    """What a guard is told; it comes over the pipe, never on the command line."""
-
-    rest_url: str
-    client_id: str
-    client_secret: str
-    hang_s: float
-    ca_file: str | None = None
-    proxy: str | None = None
-
-
-class VenueError(Exception):
-    """The venue refused, or said nothing that can be read."""
-
-
-class Rest:
-    """Signed requests over one connection that is kept open."""
-
-    def __init__(self, settings: GuardSettings) -> None:
-        self.settings = settings
-        tls = (ssl.create_default_context(cafile=settings.ca_file)
-               if settings.rest_url.startswith("https://") else True)
-        self.http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=tls, limit=4, keepalive_timeout=600.0),
-            timeout=aiohttp.ClientTimeout(total=ANSWER_S))
-
-    async def ask(self, method: str, **params: str) -> Any:
-        """Return the result; raises VenueError, aiohttp.ClientError or TimeoutError."""
-        query = "&".join(f"{name}={quote(value, safe='')}" for name, value in params.items())
-        url = f"{self.settings.rest_url}/{method}" + (f"?{query}" if query else "")
-        headers = {}
-        if method.startswith("private/"):
-            parts = urlsplit(url)
-            target = parts.path + (f"?{parts.query}" if parts.query else "")
-            headers["Authorization"] = authorization(
-                self.settings, "GET", target, int(time.time() * 1000), secrets.token_hex(8))
-        async with self.http.get(URL(url, encoded=True), headers=headers,
-                                 proxy=self.settings.proxy) as answer:
-            body = await answer.read()
-        try:
-            message = msgspec.json.decode(body)
-            if "error" in message:
-                raise VenueError(f"{method}: {message['error']}")
-            return message["result"]
-        except (msgspec.DecodeError, KeyError, TypeError):
-            raise VenueError(f"{method}: HTTP {answer.status}, {body[:100]!r}") from None
-
-
-def authorization(settings: GuardSettings, method: str, target: str, ts_ms: int, nonce: str,
-                  body: str = "") -> str:
-    """Return the header that signs one request: nothing to log in with, nothing to expire."""
-    text = f"{ts_ms}\n{nonce}\n{method}\n{target}\n{body}\n"
-    signature = hmac.new(settings.client_secret.encode(), text.encode(),
-                         hashlib.sha256).hexdigest()
-    return (f"deri-hmac-sha256 id={settings.client_id},ts={ts_ms},nonce={nonce},"
-            f"sig={signature}")
 
 
 class Guard:
     """Listens to the reactor and acts for it."""
 
-    def __init__(self, settings: GuardSettings, rest: Rest, reactor_pid: int) -> None:
+    def __init__(self, settings: GuardSettings, rest: Venue, reactor_pid: int) -> None:
         self.settings = settings
+        self.deadman = (DeadMan(rest, settings.label_prefix, settings.deadman_pct)
+                        if settings.deadman_pct > 0 else None)
+        self.blind = BlindReduction(rest, settings.label_prefix, keep_btc=settings.blind_btc,
+                                    clip_btc=settings.clip_btc, cap_bps=settings.cap_bps)
+        self.blind_since_s = 0.0        # 0: the reactor sees the market
+        self.look = asyncio.Event()
+        self.standing: bool | None = None   # every position has its stop
         self.rest = rest
         self.reactor_pid = reactor_pid
         self.beats = 0
@@ -110,7 +60,8 @@ class Guard:
 
     async def run(self, lines: asyncio.StreamReader) -> int:
         """Serve until the reactor leaves, dies or hangs; return the exit code."""
-        warming = asyncio.ensure_future(self.keep_warm())
+        tasks = [asyncio.ensure_future(work) for work in (
+            self.keep_warm(), self.keep_stops(), self.reduce_blind())]
         try:
             while True:
                 try:
@@ -124,11 +75,18 @@ class Guard:
                     return await self.left()
                 self.take(line.decode("ascii", "replace").strip())
         finally:
-            warming.cancel()
+            for task in tasks:
+                task.cancel()
 
     def take(self, word: str) -> None:
-        if word == ".":
+        if word in (".", "~"):
             self.beats += 1
+            if word == ".":
+                self.blind_since_s = 0.0
+            elif not self.blind_since_s:
+                self.blind_since_s = time.monotonic()
+        elif word == "?":
+            self.look.set()
         elif word == "bye":
             self.bye = True
         elif word:
@@ -153,8 +111,9 @@ class Guard:
                     count = await self.rest.ask(CANCEL_BY_INSTRUMENT, instrument_name=target)
                 tell("cancelled", target=target, count=count,
                      ms=round((time.monotonic() - began) * 1e3, 1))
+                self.look.set()         # the stop went with them
                 return True
-            except (aiohttp.ClientError, TimeoutError, OSError, VenueError) as error:
+            except UNHEARD as error:
                 tell("failed", target=target, why=str(error) or type(error).__name__)
                 await asyncio.sleep(pause_s)
         return False
@@ -164,13 +123,73 @@ class Guard:
         end = time.monotonic() + LAST_WORD_S
         while time.monotonic() < end:
             try:
-                if await self.fire(EVERYWHERE) and not await self.rest.ask(OPEN_ORDERS):
+                if await self.fire(EVERYWHERE) and not await self.quotes():
                     return True
-            except (aiohttp.ClientError, TimeoutError, OSError, VenueError) as error:
+            except UNHEARD as error:
                 tell("failed", target=EVERYWHERE, why=str(error) or type(error).__name__)
             await asyncio.sleep(0.1)
         return False
 
+    async def quotes(self) -> list[Any]:
+        """Return the open orders that are no dead-man stop."""
+        label = self.deadman.label if self.deadman is not None else None
+        return [order for order in await self.rest.ask(GET_OPEN_ORDERS)
+                if label is None or order.get("label") != label]
+
+    # ---------------------------------------------------------------- positions
+    async def stand(self, limit_s: float) -> bool:
+        """Have every position's stop at the venue; False where that fails for so long."""
+        if self.deadman is None:
+            return True
+        end = time.monotonic() + limit_s
+        while True:
+            try:
+                if await self.deadman.keep():
+                    break
+                why = "orders and positions move"
+            except UNHEARD as error:
+                why = str(error) or type(error).__name__
+            if self.standing is not False:
+                self.standing = False
+                tell("unprotected", why=why)
+            if time.monotonic() >= end:
+                return False
+            await asyncio.sleep(0.2)
+        if self.standing is not True:
+            self.standing = True
+            tell("stops", placed=self.deadman.placed, moved=self.deadman.moved,
+                 removed=self.deadman.removed)
+        return True
+
+    async def keep_stops(self) -> None:
+        """Look at positions and stops every so often, and soon after something changed."""
+        if self.deadman is None:
+            return
+        while True:
+            await self.stand(0.0)
+            await asyncio.sleep(STEP_S)
+            try:
+                async with asyncio.timeout(max(0.0, self.settings.deadman_every_s - STEP_S)):
+                    await self.look.wait()
+            except TimeoutError:
+                pass
+            self.look.clear()
+
+    async def reduce_blind(self) -> None:
+        """While the reactor does not see the market, take clips of what is held beyond it."""
+        after_s = self.settings.blind_after_s
+        while after_s > 0:
+            await asyncio.sleep(STEP_S)
+            if not self.blind_since_s or time.monotonic() - self.blind_since_s < after_s:
+                continue
+            try:
+                for said in await self.blind.step():
+                    tell("blind", did=said)
+                    self.look.set()
+            except UNHEARD as error:
+                tell("failed", target="blind", why=str(error) or type(error).__name__)
+
+    # ---------------------------------------------------------------- the reactor's end
     async def hangs(self, lines: asyncio.StreamReader) -> bool:
         """Make sure that the reactor's loop stands still; then cancel everything and end it."""
         try:
@@ -189,15 +208,15 @@ class Guard:
         await asyncio.wait({cancelling}, timeout=KILL_AFTER_S)
         if os.getppid() == self.reactor_pid:
             os.kill(self.reactor_pid, signal.SIGKILL)
-        tell("ended", verified=await cancelling)
+        tell("ended", verified=await cancelling, stops=await self.stand(LAST_WORD_S))
         return True
 
     async def left(self) -> int:
         """The pipe has ended. Without a goodbye the reactor is dead and its orders may not be."""
         if self.bye:
-            return 0
+            return 0 if await self.stand(GOODBYE_S) else 1
         verified = await self.cancel_and_verify()
-        tell("orphaned", verified=verified)
+        tell("orphaned", verified=verified, stops=await self.stand(LAST_WORD_S))
         return 0 if verified else 1
 
     async def keep_warm(self) -> None:
@@ -207,7 +226,7 @@ class Guard:
             why = ""
             try:
                 await self.rest.ask(TEST)
-            except (aiohttp.ClientError, TimeoutError, OSError, VenueError) as error:
+            except UNHEARD as error:
                 why = str(error) or type(error).__name__
             if self.reachable != (not why):
                 self.reachable = not why

@@ -3,12 +3,16 @@
 import json
 import logging
 import time
+from collections.abc import Callable, Hashable
 
+from mmcore.engine import Engine
+from mmcore.types import RemovedReason
 from runner.children import Child
 from runner.config import Config, Credentials, http_address
 from runner.proxy import proxy_url
 
-LEAVE_S = 2.0
+LEAVE_S = 5.0
+BLIND = RemovedReason.REMOVED_BOOK_INVALID | RemovedReason.REMOVED_STALE
 AGAIN_S = 1.0     # between two starts of a guard that does not stay
 log = logging.getLogger("mm.guard")
 
@@ -21,6 +25,8 @@ class Guarding:
         self.child: Child | None = None
         self.rest_url = ""          # of the exchange that is a child of ours
         self.settings = b""
+        self.sight: Callable[[], tuple[bool, Hashable]] = lambda: (False, None)
+        self.held: Hashable = None
         self.starts = 0
         self.started_s = 0.0
         self.warm = False
@@ -31,7 +37,13 @@ class Guarding:
         self.settings = json.dumps({
             "rest_url": self.rest_url or http_address(venue), "client_id": secrets.client_id,
             "client_secret": secrets.client_secret, "hang_s": self.config.runtime.hang_s,
-            "ca_file": venue.ca_file or None, "proxy": proxy_url(self.config)}).encode() + b"\n"
+            "ca_file": venue.ca_file or None, "proxy": proxy_url(self.config),
+            "label_prefix": venue.label_prefix, "deadman_pct": self.config.risk.deadman_pct,
+            "deadman_every_s": self.config.risk.deadman_every_s,
+            "blind_after_s": self.config.risk.blind_after_s,
+            "blind_btc": self.config.risk.blind_btc,
+            "clip_btc": self.config.risk.flatten_clip_btc,
+            "cap_bps": self.config.risk.kill_flatten_cap_bps}).encode() + b"\n"
         self.launch()
 
     def launch(self) -> None:
@@ -47,9 +59,14 @@ class Guarding:
             log.error("the guard does not hear us: no second path for a cancel")
 
     def beat(self) -> None:
-        """Tell it that the loop runs."""
-        if self.child is not None:
-            self.child.say(b".\n")
+        """Tell it that the loop runs, whether it sees the market, and when to look at orders."""
+        if self.child is None:
+            return
+        blind, held = self.sight()
+        self.child.say(b"~\n" if blind else b".\n")
+        if held != self.held:
+            self.held = held
+            self.child.say(b"?\n")
 
     def mend(self) -> None:
         """Hear what it says; start one that died anew."""
@@ -75,3 +92,11 @@ class Guarding:
         if self.child is not None:
             self.child.say(b"bye\n")
             self.child.leave(LEAVE_S)
+
+
+def sight_of(engine: Engine, connects: int) -> tuple[bool, Hashable]:
+    """Return whether a position's market is not seen, and what should make the guard look."""
+    held = [m.position.contracts for m in engine.markets]
+    blind = any(contracts and market.blocked & BLIND
+                for contracts, market in zip(held, engine.markets, strict=True))
+    return blind, (tuple((c > 0) - (c < 0) for c in held), engine.risk.state, connects)

@@ -26,6 +26,7 @@ from mmcore.risk import RiskState
 from mmcore.telemetry import PAGE_SIZE
 from runner.assemble import Maker, assemble
 from runner.config import Config, ConfigError, Credentials, credentials, load
+from runner.guarding import sight_of
 from runner.latch import Latch, refusal
 from runner.log import LogWriter, start_log
 from runner.options import (
@@ -197,6 +198,7 @@ async def session(config: Config, secrets: Credentials, options: RunOptions, url
     freeze_garbage()
     maker.watch.watch_garbage()
     maker.client.second_path = helpers.guard.cancel
+    helpers.guard.sight = lambda: sight_of(maker.engine, maker.client.connects)
     maker.reactor.beat = helpers.guard.beat
     maker.reactor.start(spin=config.runtime.spin)
     keeping = asyncio.ensure_future(maker.client.run())

@@ -28,6 +28,8 @@ class Oversight:
         self.accounts = Accounts(path, engine)
         self.socket = ControlSocket(shared, engine, self.latch, control)
         self.latched = False
+        self.state = RiskState.RISK_ACTIVE
+        self.at_cap = False
         self.writing: asyncio.Future[bool] | None = None
 
     async def start(self) -> None:
@@ -43,6 +45,7 @@ class Oversight:
 
     def step(self) -> None:
         """Latch a kill as soon as it is one; write the accounts when they are due."""
+        self.say_state()
         if not self.latched and self.engine.risk.state == RiskState.RISK_KILLED:
             self.latched = True
             fault = FaultCode(self.engine.faults.code).name
@@ -57,6 +60,21 @@ class Oversight:
             self.writing = asyncio.get_running_loop().run_in_executor(
                 None, self.accounts.write, day)
 
+    def say_state(self) -> None:
+        """Log what risk has come to, and a position that cannot be closed within its cap."""
+        risk = self.engine.risk
+        if risk.state != self.state:
+            level = (logging.INFO if risk.state == RiskState.RISK_ACTIVE
+                     or risk.reason_name == "REASON_OPERATOR" else logging.ERROR)
+            log.log(level, "risk: %s to %s (%s)", plain(self.state.name), plain(risk.state_name),
+                    plain(risk.reason_name))
+            self.state = RiskState(risk.state)
+        if self.engine.limits.at_cap != self.at_cap:
+            self.at_cap = self.engine.limits.at_cap
+            if self.at_cap:
+                log.error("a position to be closed rests at risk.kill_flatten_cap_bps: nobody "
+                          "buys or sells within it; close it at the venue, or raise the cap")
+
     async def stop(self) -> Day:
         """Write the day's file a last time, stop listening; return the day."""
         self.step()
@@ -66,3 +84,8 @@ class Oversight:
         self.accounts.write(day)
         await self.socket.stop()
         return day
+
+
+def plain(name: str) -> str:
+    """Return the name of a state or reason as a person writes it."""
+    return name.partition("_")[2].lower().replace("_", " ")

@@ -103,3 +103,13 @@ class Risk(Section, frozen=True):
     stress_margin_pct: Annotated[float, key("%",
         "A move this large must leave the maintenance margin twice over; 0: off.",
         0.0, 50.0, running=True)] = 20.0
+    deadman_pct: Annotated[float, key("%",
+        "Distance from the entry of a stop order at the venue that outlives this process, as large "
+        "as the position; 0: none.", 0.0, 50.0, sim=0.0, core=False)] = 12.0
+    deadman_every_s: Annotated[float, key("s", "Between two looks at it.",
+                                          1.0, 600.0, core=False)] = 5.0
+    blind_after_s: Annotated[float, key("s",
+        "Without market data for so long, what is held beyond risk.blind_btc is closed over HTTP; "
+        "0: never.", 0.0, 3600.0, core=False)] = 30.0
+    blind_btc: Annotated[float, key("BTC", "May be held of a contract without seeing its market.",
+                                    0.0, 1000.0, core=False)] = 0.1

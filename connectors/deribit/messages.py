@@ -100,6 +100,7 @@ class OrderData(Struct, gc=False):
     filled_amount: NotNegative = 0.0
     order_type: str = "limit"
     is_liquidation: bool = False
+    cancel_reason: str = ""
 
 
 class UserTradeData(Struct, gc=False):
@@ -116,6 +117,7 @@ class UserTradeData(Struct, gc=False):
     order_id: str
     liquidity: Literal["M", "T"]
     label: str = ""
+    liquidation: str = ""  # M, T or MT: which side of the trade was being liquidated
     block_trade_id: str | None = None
     combo_id: str | None = None
     combo_trade_id: str | int | None = None
@@ -348,46 +350,6 @@ class InstrumentData(Struct, gc=False):
 class TickStepData(Struct, gc=False):
     above_price: NotNegative
     tick_size: Positive
-
-
-class RateData(Struct, gc=False):
-    rate: Positive
-    burst: Positive
-
-
-class TradingLimits(Struct, gc=False):
-    """Rate and burst directly, or per group with a total."""
-
-    total: RateData | UnsetType = UNSET
-    rate: Positive | UnsetType = UNSET
-    burst: Positive | UnsetType = UNSET
-
-
-class MatchingLimits(Struct, gc=False):
-    """The matching engine's credits; older accounts have rate and burst here."""
-
-    trading: TradingLimits | UnsetType = UNSET
-    rate: Positive | UnsetType = UNSET
-    burst: Positive | UnsetType = UNSET
-
-
-class Limits(Struct, gc=False):
-    matching_engine: MatchingLimits | UnsetType = UNSET
-    non_matching_engine: RateData | UnsetType = UNSET
-
-
-class AccountSummary(Struct, gc=False):
-    """private/get_account_summary, extended."""
-
-    currency: str
-    equity: float
-    balance: float = 0.0
-    margin_balance: float = 0.0
-    available_funds: float = 0.0
-    initial_margin: float = 0.0
-    maintenance_margin: float = 0.0
-    margin_model: str = ""
-    limits: Limits | UnsetType = UNSET
 
 
 # ---------------------------------------------------------------- what we write

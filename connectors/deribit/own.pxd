@@ -32,6 +32,8 @@ cdef class OwnFeed:
     cdef Engine engine
     cdef readonly Labels labels
     cdef int32_t market_count
+    cdef readonly uint64_t liquidations     # messages by which the venue took over our risk
+    cdef bint risky                         # the message at hand is one
     cdef readonly uint64_t foreign  # own orders or trades on instruments we do not run
     cdef readonly int64_t trades_answered   # last question for own trades; negated: refused
     cdef readonly int64_t trades_next_seq   # where its next page begins; 0: that was the last
@@ -46,6 +48,7 @@ cdef class OwnFeed:
     cdef int32_t market_named(self, object name) noexcept
     cdef int take_fills(self, list trades, int32_t* count) except -1
     cdef int take_orders(self, list orders, int32_t* count) except -1
+    cdef int on_liquidation(self, int64_t now_ns) except -1
     cdef int positions_fit(self, list positions) except -1
     cdef int take_position(self, object data, int64_t now_ns) except -1
     cdef int on_order_answer(self, object answer, int64_t request_id, int64_t now_ns) except -1

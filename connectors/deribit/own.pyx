@@ -5,9 +5,10 @@ from libc.stdint cimport uint32_t
 from libc.string cimport memset
 
 from connectors.deribit.decode cimport fill_of, order_event_of, same_name
+from mmcore.states cimport REASON_LIQUIDATION
 from mmcore.types cimport (
     ACTION_CANCEL, ACTION_CANCEL_ALL, ACTION_CANCEL_INSTRUMENT, ACTION_EDIT, ACTION_NEW,
-    CONTROL_FUNDING, ORDER_EVENT_ABSENT, ORDER_EVENT_ACCEPTED, ORDER_EVENT_REFUSED,
+    CONTROL_FUNDING, CONTROL_PAUSE, ORDER_EVENT_ABSENT, ORDER_EVENT_ACCEPTED, ORDER_EVENT_REFUSED,
     ORDER_EVENT_UPDATE, REFUSAL_GONE, REFUSAL_NO_EFFECT, REFUSAL_POST_ONLY, REFUSAL_UNSURE,
     VENUE_ORDER_CANCELLED, Control, InstrumentSpec, contracts_of_amount,
     request_kind, request_market, request_slot)
@@ -19,6 +20,10 @@ from connectors.deribit import messages
 from mmcore.types import Refusal
 
 cdef object NOT_SENT = msgspec.UNSET
+# reasons of a cancel that say the venue looks after our risk itself
+cdef frozenset FORCED = frozenset((
+    "autoliquidation", "risk_mitigation", "pme_risk_reduction", "pme_account_locked",
+    "position_locked"))
 cdef tuple decoders = (
     msgspec.json.Decoder(messages.UserChangesNotification).decode,
     msgspec.json.Decoder(messages.UserOrdersNotification).decode,
@@ -102,6 +107,8 @@ cdef class OwnFeed:
             self.engine.on_order(&self.orders[i], now_ns)
         for position in positions:
             self.take_position(position, now_ns)
+        if self.risky:
+            self.on_liquidation(now_ns)
         return 1
 
     cdef int take_fills(self, list trades, int32_t* count) except -1:
@@ -117,6 +124,7 @@ cdef class OwnFeed:
             if not fill_of(trade, &self.specs[market], market, &self.labels.scheme,
                            &self.fills[count[0]]):
                 return 0
+            self.risky |= trade.liquidation != "" and trade.liquidity in trade.liquidation
             count[0] += 1
         return 1
 
@@ -133,8 +141,20 @@ cdef class OwnFeed:
             if not order_event_of(order, &self.specs[market], market, &self.labels.scheme,
                                   &self.orders[count[0]]):
                 return 0
+            self.risky |= order.is_liquidation or order.cancel_reason in FORCED
             count[0] += 1
         return 1
+
+    cdef int on_liquidation(self, int64_t now_ns) except -1:
+        """The venue closes or cancels for us: nothing more until somebody has looked."""
+        cdef Control control
+        self.risky = False
+        self.liquidations += 1
+        memset(&control, 0, sizeof(control))
+        control.kind = CONTROL_PAUSE
+        control.real = <double>REASON_LIQUIDATION
+        self.engine.on_control(&control, now_ns)
+        return 0
 
     cdef int positions_fit(self, list positions) except -1:
         cdef int64_t contracts = 0
@@ -238,6 +258,8 @@ cdef class OwnFeed:
         trades = answer.result.trades
         if answer.result.has_more and trades:
             self.trades_next_seq = <int64_t>trades[len(trades) - 1].trade_seq + 1
+        if self.risky:
+            self.on_liquidation(now_ns)
         self.trades_answered = request_id
         return 1
 

@@ -9,18 +9,16 @@ from collections.abc import Sequence
 from msgspec import UnsetType
 
 from connectors.deribit import endpoints
-from connectors.deribit.fills import MissedFills
-from connectors.deribit.instruments import differences
-from connectors.deribit.messages import (
+from connectors.deribit.account_messages import (
     AccountSummary,
-    InstrumentData,
     Limits,
     MatchingLimits,
-    PositionData,
     RateData,
-    StatusResult,
     TradingLimits,
 )
+from connectors.deribit.fills import MissedFills
+from connectors.deribit.instruments import differences
+from connectors.deribit.messages import InstrumentData, PositionData, StatusResult
 from connectors.deribit.profit import ProfitAudit
 from connectors.deribit.rpc import Rpc
 from connectors.deribit.session import DeribitSession

@@ -51,6 +51,8 @@ class Sweep:
     async def cancel_and_verify(self, deadline_s: float) -> bool:
         """Cancel every order of the account until a query shows none; False at the deadline.
 
+        The dead-man stop goes too, and the guard puts it back: it may be there again already.
+
         Raises RpcClosedError where the connection goes meanwhile.
         """
         loop = asyncio.get_running_loop()
@@ -59,7 +61,7 @@ class Sweep:
         while True:
             try:
                 await self.rpc.call(endpoints.CANCEL_ALL, {}, int, timeout_s=self.timeout_s)
-                left = await self.open_orders()
+                left = [o for o in await self.open_orders() if not self.is_dead_man(o)]
                 if not left:
                     return True
                 log.warning("%d orders are still open after cancel_all", len(left))
@@ -71,6 +73,11 @@ class Sweep:
                 return False
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, 2.0)
+
+    def is_dead_man(self, order: OrderData) -> bool:
+        """Say whether it is the stop that outlives us: no quote, and no business of a sweep."""
+        owner = self.session.feed.own.labels.parse(order.label)[0]
+        return order.order_type == "stop_market" and owner == LabelOwner.LABEL_OTHER_RUN
 
     async def open_orders(self) -> list[OrderData]:
         """Ask for every open order of the account, trigger orders too."""
@@ -88,7 +95,7 @@ class Sweep:
         """Cancel our orders one by one: cancel_all would take the foreign ones too."""
         keep = {order.order_id for order in foreign}
         for order in await self.open_orders():
-            if order.order_id in keep:
+            if order.order_id in keep or self.is_dead_man(order):
                 continue
             try:
                 await self.rpc.call(endpoints.CANCEL, {"order_id": order.order_id}, OrderData,

@@ -315,3 +315,30 @@ def test_stress_leaves_the_margin() -> None:
     desk.turn()
     # 0.9 / (0.25 + 2 x 0.02 / 0.8)
     assert desk.engine.risk.limits_btc[1] == pytest.approx(3.0)
+
+
+# ------------------------------------------------------------------ closing by order
+def test_an_order_to_flatten_ends_with_the_resume() -> None:
+    desk = desk_with({"risk.flatten_clip_btc": 0.05, "risk.kill_flatten_cap_bps": 50}, 750)
+    desk.control(ControlKind.CONTROL_FLATTEN, value=1)
+    desk.turn()
+    assert desk.market.take() is not None
+    desk.control(ControlKind.CONTROL_RESUME)
+    desk.wait(300)
+    price(desk, 75_000.0)
+    desk.turn()
+    assert desk.market.take() is None
+    assert all(desk.market.quotes())
+
+
+def test_a_closing_slice_stays_inside_the_collar() -> None:
+    """The mark is 40 bps over the book: 50 bps under it would be within, 150 would not be."""
+    desk = desk_with({"risk.flatten_clip_btc": 0.05, "risk.kill_flatten_cap_bps": 150,
+                      "risk.price_collar_bps": 75}, 750)
+    desk.control(ControlKind.CONTROL_FLATTEN, value=1)
+    price(desk, 75_000.0)
+    desk.turn()
+    taken = desk.market.take()
+    assert taken is not None
+    # 75 bps under the reference of 75,000: 74,437.5
+    assert taken[1] == 148_875

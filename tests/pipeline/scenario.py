@@ -72,6 +72,7 @@ class Scenario(VirtualSession):
         self.worst_btc = self.profit_btc = 0.0
         self.most_btc = 0.0
         self.states: list[str] = []
+        self.reasons: list[str] = []        # of each of them
         super().__init__(seed=7, sets=(*PLAIN, *sets), market=lambda now_ns: scripted_market(
             script, seconds + 60.0, now_ns, print_every_s=print_every_s, taker_side=taker_side))
 
@@ -99,6 +100,7 @@ class Scenario(VirtualSession):
         name = engine.risk.state_name.removeprefix("RISK_").lower()
         if not self.states or self.states[-1] != name:
             self.states.append(name)
+            self.reasons.append(engine.risk.reason_name.removeprefix("REASON_").lower())
 
     def play(self) -> "Scenario":
         """Run it all; return itself."""

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from runner.guard import GuardSettings, authorization
+from runner.rest import GuardSettings, authorization
 from runner.state import shared_path
 
 pytestmark = pytest.mark.slow
@@ -184,6 +184,37 @@ def test_killed_at_random_moments_nothing_is_left(rig: Rig, tmp_path: Path, seed
     for each in shared_path(state).glob("*"):
         each.unlink()
     shared_path(state).rmdir()
+
+
+def test_the_stop_of_a_position_outlives_a_killed_maker(rig: Rig, tmp_path: Path) -> None:
+    def stops() -> list[Any]:
+        found: list[Any] = rig.ask("private/get_open_orders", type="stop_market")
+        return found
+
+    rig.ask("private/buy", instrument_name="BTC-PERPETUAL", amount=5000, type="market")
+    state = tmp_path / "maker"
+    maker = rig.maker(state, "risk.deadman_pct=30")
+    wait_for(lambda: len(stops()) == 1 and rig.open_orders() > 1)
+    maker.kill()
+    maker.wait()
+    wait_for(lambda: rig.open_orders() == len(stops()) == 1)
+    time.sleep(2.0)                 # the guard has had its last word
+    (stop,) = stops()
+    (held,) = (p for p in rig.ask("private/get_positions", currency="BTC") if p["size"])
+    assert stop["reduce_only"]
+    assert stop["amount"] == held["size"]
+    assert rig.open_orders() == 1
+    # another maker takes it over, and leaves it where it is when it leaves with the position
+    maker = rig.maker(state, "risk.deadman_pct=30")
+    wait_for(lambda: rig.open_orders() > 1)
+    maker.send_signal(signal.SIGTERM)
+    maker.communicate(timeout=30)
+    assert maker.returncode == 0
+    (stop,) = stops()
+    (held,) = (p for p in rig.ask("private/get_positions", currency="BTC") if p["size"])
+    assert stop["amount"] == held["size"]
+    for each in shared_path(state).glob("*"):
+        each.unlink()
 
 
 def test_a_dead_guard_is_replaced_and_its_absence_said(rig: Rig, tmp_path: Path) -> None:

@@ -165,7 +165,7 @@ cdef dict trade_view(Exchange exchange, const SimOrder* order, const SimTrade* t
     view["liquidity"] = "T" if taker else "M"
     combo_of(exchange, trade, view)
     if trade.flags & <int>TRADE_LIQUIDATION:
-        view["liquidation"] = "T" if taker else "M"
+        view["liquidation"] = "T"   # a liquidation always takes; both sides are told so
     if known and order.quote:
         view["quote_id"] = order.names.id[:order.names.id_size].decode("utf-8", "replace")
         view["quote_set_id"] = order.names.set_id[:order.names.set_size].decode(
