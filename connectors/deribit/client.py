@@ -223,7 +223,9 @@ class DeribitClient:
         for link in self.links:
             self._spawn(link.login.keep_fresh(), "refresh")
         self._spawn(self._every(self.config.clock_s, self._measure_clock), "clock")
-        self._spawn(self._every(self.config.reconcile_s, self._reconcile), "reconcile")
+        self._spawn(self.reconciler.read_first_margins(), "margins")
+        self._spawn(self._every(self.config.reconcile_s, self.reconciler.compare), "reconcile")
+        self._spawn(self._every(self.config.audit_s, self.reconciler.fills.audit), "audit")
         self._spawn(self._every(self.config.listing_s, self.reconciler.read_listings), "listing")
         await self._closed.wait()
         raise RpcClosedError("the connection was closed")
@@ -312,10 +314,6 @@ class DeribitClient:
 
     async def _measure_clock(self) -> None:
         await self.reconciler.measure_clock(1)
-
-    async def _reconcile(self) -> None:
-        await self.reconciler.read_account()
-        await self.reconciler.compare_positions()
 
     # ---------------------------------------------------------------- tasks
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:

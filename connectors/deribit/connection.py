@@ -43,6 +43,7 @@ class ClientConfig(msgspec.Struct, frozen=True):
     strict_key: bool = False  # refuse a key that may withdraw, or lacks a scope
     wall_ms: Callable[[], int] | None = None  # this machine's clock, compared with the venue's
     reconcile_s: float = 60.0
+    audit_s: float = 300.0  # between two audits of our fills against the venue's trades
     listing_s: float = 60.0  # between two looks at the instruments' definitions
     clock_s: float = 10.0
     dead_after_s: float = 3.0  # a line without a sign of life for so long is given up

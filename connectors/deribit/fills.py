@@ -18,6 +18,7 @@ log = logging.getLogger("mm.deribit")
 TRADES_KIND = 7  # request ids of get_user_trades_by_instrument
 TRADES_PAGE = 500  # own.pxd takes 512 of one message
 PAGES_MAX = 1000
+FRESH_NS = 2_000_000_000  # a trade's word may be on its way for so long
 OVERLAP_NS = 60_000_000_000  # a connection may have been deaf for so long before it was lost
 
 
@@ -32,6 +33,9 @@ class MissedFills:
         self.pages = 0
         self.listened_ns = 0  # since then every fill reaches us, or is asked for
         self._lost_ns = 0  # when fills began to be missed; 0: none are
+        self.audits = 0
+        self.audit_missed = 0
+        self._audited_ns = 0
         self._agreed_ns = 0  # when both sides last counted the same
 
     def listening(self) -> None:
@@ -62,6 +66,30 @@ class MissedFills:
         return all([await self.ask(market, {"start_timestamp": since_ms})
                     for market in range(len(self.specs))])
 
+    async def audit(self) -> int:
+        """Ask for the trades since the last audit; return how many nobody had told us of.
+
+        They are booked. The newest seconds are left to the next audit: their word is on its way.
+        """
+        now_ns = self.session.now_ns()
+        if not self.listened_ns:
+            return 0
+        since_ns = max(self._audited_ns - OVERLAP_NS, self.listened_ns)
+        offset_ns = self.session.engine.wall_offset_ns
+        before = self.session.feed.own.recovered
+        for market in range(len(self.specs)):
+            await self.ask(market, {
+                "start_timestamp": (since_ns + offset_ns) // 1_000_000,
+                "end_timestamp": (now_ns - FRESH_NS + offset_ns) // 1_000_000})
+        self._audited_ns = now_ns
+        self.audits += 1
+        missed = self.session.feed.own.recovered - before
+        if missed:
+            self.audit_missed += missed
+            log.error("fill audit: the venue has %d trades of ours that it never told us of; "
+                      "they are booked now", missed)
+        return missed
+
     async def go_on(self, held: Sequence[Held]) -> bool:
         """Go on where an earlier process was killed: its positions, then the trades since."""
         for market, known in enumerate(held):
@@ -84,7 +112,8 @@ class MissedFills:
             following = self.session.feed.own.trades_next_seq
             if following == 0:
                 return True
-            begin = {"start_seq": following}
+            begin = {**begin, "start_seq": following}
+            begin.pop("start_timestamp", None)
         return False
 
     async def ask_page(self, market: int, begin: dict[str, int]) -> bool:

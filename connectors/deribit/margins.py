@@ -29,7 +29,7 @@ async def read_margins(session: DeribitSession, rpc: Rpc, specs: Sequence[Instru
         amount = max(lot, round(wanted / lot) * lot)
         told = await rpc.call(
             endpoints.GET_MARGINS, {"instrument_name": spec.name, "amount": amount,
-                                    "price": spec.price(spec.ticks_near(price))},
+                                    "price": spec.price(spec.round_down(price))},
             MarginsResult, timeout_s=timeout_s)
         margin_btc = max(told.buy, told.sell) / (1.0 if spec.inverse else price)
         rates[-1] = margin_btc / (amount / price if spec.inverse else amount)

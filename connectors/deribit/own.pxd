@@ -32,6 +32,7 @@ cdef class OwnFeed:
     cdef Engine engine
     cdef readonly Labels labels
     cdef int32_t market_count
+    cdef readonly uint64_t recovered        # trades first heard of by asking for them
     cdef readonly uint64_t liquidations     # messages by which the venue took over our risk
     cdef bint risky                         # the message at hand is one
     cdef readonly uint64_t foreign  # own orders or trades on instruments we do not run

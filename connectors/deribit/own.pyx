@@ -254,7 +254,7 @@ cdef class OwnFeed:
         if not self.take_fills(answer.result.trades, &count):
             return 0
         for i in range(count):
-            self.engine.on_fill(&self.fills[i], now_ns)
+            self.recovered += self.engine.on_fill(&self.fills[i], now_ns) == 1
         trades = answer.result.trades
         if answer.result.has_more and trades:
             self.trades_next_seq = <int64_t>trades[len(trades) - 1].trade_seq + 1

@@ -3,6 +3,7 @@
 All of it is cold: questions over the RPC, answers into the engine as control events.
 """
 
+import asyncio
 import logging
 from collections.abc import Sequence
 
@@ -16,11 +17,13 @@ from connectors.deribit.account_messages import (
     RateData,
     TradingLimits,
 )
+from connectors.deribit.deliveries import book_deliveries
 from connectors.deribit.fills import MissedFills
 from connectors.deribit.instruments import differences
+from connectors.deribit.margins import read_margins
 from connectors.deribit.messages import InstrumentData, PositionData, StatusResult
 from connectors.deribit.profit import ProfitAudit
-from connectors.deribit.rpc import Rpc
+from connectors.deribit.rpc import Rpc, RpcClosedError, RpcError
 from connectors.deribit.session import DeribitSession
 from connectors.deribit.sweep import Sweep
 from mmcore.states import RiskReason
@@ -28,6 +31,7 @@ from mmcore.types import ControlKind, InstrumentSpec
 
 log = logging.getLogger("mm.deribit")
 
+MARGINS_S = 1.0  # after a start, for the first price to come
 ROUND_TRIPS_KEPT = 64
 HALF_MS_NS = 500_000  # the venue prints whole milliseconds: on average half of one is cut off
 
@@ -91,6 +95,7 @@ class Reconciler:
         self.mismatches = 0  # in a row
         self.mismatches_total = 0
         self.account: AccountSummary | None = None  # as the venue last said
+        self.margin_rates: list[float] = []  # by market; 0: not asked for want of a price
         self.difference_usd = 0.0  # largest, at the last comparison
 
     # ---------------------------------------------------------------- clock
@@ -132,6 +137,27 @@ class Reconciler:
         if rate is not None:
             self.session.control(ControlKind.CONTROL_CREDITS, 0, int(rate.burst), rate.rate)
         return summary
+
+    async def read_margins(self) -> None:
+        """Tell the engine what margin the venue asks; a refusal leaves the last answer in force."""
+        try:
+            self.margin_rates = await read_margins(self.session, self.rpc, self.specs,
+                                                   self.timeout_s)
+        except RpcClosedError:
+            raise
+        except RpcError as error:
+            log.warning("margins: %s", error)
+
+    async def read_first_margins(self) -> None:
+        """Read margins as soon as there is a price to ask them for."""
+        await asyncio.sleep(MARGINS_S)
+        await self.read_margins()
+
+    async def compare(self) -> None:
+        """Bring account and margins up to date, and compare positions and profits."""
+        await self.read_account()
+        await self.read_margins()
+        await self.compare_positions()
 
     async def locked(self) -> bool:
         """Ask whether the platform, or the index of one of our instruments, is locked."""
@@ -213,6 +239,9 @@ class Reconciler:
         """
         wrong = await self.differing()
         if wrong and await self.fills.recover(always=True):
+            wrong = await self.differing()
+        if wrong and await book_deliveries(self.session, self.rpc, self.specs, wrong,
+                                           self.timeout_s):
             wrong = await self.differing()
         if not wrong and not self.profit_off:
             self.mismatches = 0
