@@ -290,18 +290,33 @@ VenueOption = Annotated[str | None, typer.Option(help="As given to mm run.")]
 
 
 def send(command: str, config: Path | None, venue: str | None, sets: list[str] | None,
-         reason: str = "") -> NoReturn:
+         reason: str = "", *, changes: tuple[str, ...] = (), confirm: str = "",
+         as_json: bool = True) -> NoReturn:
     """Send one command and leave with its exit code."""
     from runner.ctl import main as control
 
-    raise typer.Exit(control(command, config, venue, tuple(sets or ()), reason))
+    raise typer.Exit(control(command, config, venue, tuple(sets or ()), reason, changes=changes,
+                             confirm=confirm, as_json=as_json))
 
 
 @ctl.command()
-def status(config: ConfigOption = None, venue: VenueOption = None,
-           sets: SetOption = None) -> None:
-    """Print the state of risk, the day's figures and the positions."""
-    send("status", config, venue, sets)
+def status(config: ConfigOption = None, venue: VenueOption = None, sets: SetOption = None,
+           as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> None:
+    """Print the state of risk, the day's figures, what was set, and the positions."""
+    send("status", config, venue, sets, as_json=as_json)
+
+
+@ctl.command("set")
+def set_parameters(
+    changes: Annotated[list[str], typer.Argument(
+        metavar="KEY=VALUE...", help="All of them or none, between two decisions.")],
+    config: ConfigOption = None, venue: VenueOption = None, sets: SetOption = None,
+    reason: ReasonOption = "",
+    confirm: Annotated[str, typer.Option(
+        help="The word the first call answered, for what bounds losses.")] = "",
+) -> None:
+    """Change parameters of a running maker; journalled and audited, gone with a restart."""
+    send("set", config, venue, sets, reason, changes=tuple(changes), confirm=confirm)
 
 
 @ctl.command()

@@ -59,10 +59,11 @@ class Instrument(Section, frozen=True):
     name: Annotated[str, key("", "A venue name, or perpetual, front or next-quarter.")
                     ] = "perpetual"
     limit_btc: Annotated[float | None, key("BTC", "Position limit of this contract; "
-                                           "inventory.limit_btc where absent.", 0.0, 1000.0)
+                                           "inventory.limit_btc where absent.", 0.0, 1000.0,
+                                           running=True)
                          ] = None
     size_btc: Annotated[float | None, key("BTC", "Quote size of this contract; quote.size_btc "
-                                          "where absent.", 0.0001, 100.0)] = None
+                                          "where absent.", 0.0001, 100.0, running=True)] = None
 
 
 class Orders(Section, frozen=True):

@@ -11,21 +11,24 @@ import msgspec
 
 from mmcore.engine import Engine
 from mmcore.types import ControlKind
+from runner.changes import Changes
 from runner.latch import Latch
 
 log = logging.getLogger("mm.control")
 
 SOCKET = "ctl"
 LINE_MAX = 65_536
-COMMANDS = ("status", "pause", "resume", "reduce", "kill", "flatten", "unkill")
+COMMANDS = ("status", "set", "pause", "resume", "reduce", "kill", "flatten", "unkill")
 
 
 class Request(msgspec.Struct):
-    """What is asked, by whom and why."""
+    """What is asked, by whom and why. changes: of set, KEY=VALUE each; confirm: its second step."""
 
     command: str
     reason: str = ""
     who: str = ""
+    changes: list[str] = []
+    confirm: str = ""
 
 
 class ControlSocket:
@@ -35,11 +38,13 @@ class ControlSocket:
     """
 
     def __init__(self, folder: Path, engine: Engine, latch: Latch,
-                 control: Callable[[ControlKind, int, int, float], None]) -> None:
+                 control: Callable[[ControlKind, int, int, float], None],
+                 changes: Changes | None = None) -> None:
         self.path = folder / SOCKET
         self.engine = engine
         self.latch = latch
         self.control = control
+        self.changes = changes
         self.server: asyncio.Server | None = None
 
     async def start(self) -> None:
@@ -83,6 +88,8 @@ class ControlSocket:
             return {"ok": True, **self.status()}
         if request.command == "unkill":
             return {"ok": False, "error": "this maker runs; stop it first, unkill, start it again"}
+        if request.command == "set":
+            return self.set(request)
         self.latch.note(request.command, request.reason, request.who)
         if request.command == "kill":
             self.control(ControlKind.CONTROL_KILL, 0, 0, 0.0)
@@ -104,6 +111,18 @@ class ControlSocket:
             self.control(kind, 0, value, 0.0)
         return {"ok": True, **self.status()}
 
+    def set(self, request: Request) -> dict[str, Any]:
+        """Change parameters; what was changed is in the audit, the log and the journal."""
+        if self.changes is None:
+            return {"ok": False, "error": "this maker's parameters cannot change"}
+        answer = self.changes.ask(request.changes, request.who, request.reason, request.confirm)
+        if answer["ok"]:
+            told = ", ".join("{key} {old} -> {new}".format(**c) for c in answer["changes"])
+            self.latch.note("set", f"{told}: {request.reason}" if request.reason else told,
+                            request.who)
+            log.info("set by %s: %s", request.who or "unknown", told)
+        return answer
+
     def status(self) -> dict[str, Any]:
         """Return state and reason of risk, the day's figures, and each position."""
         risk, limits = self.engine.risk, self.engine.limits.figures()
@@ -112,6 +131,7 @@ class ControlSocket:
             "reason": risk.reason_name.removeprefix("REASON_").lower(),
             "fault": self.engine.faults.code, "flattening": risk.flattening,
             "refused": risk.refusals(), **limits,
+            "changed": self.changes.made if self.changes is not None else {},
             "positions": {m.name: m.spec_object.amount(abs(m.position.contracts))
                           * (1 if m.position.contracts >= 0 else -1)
                           for m in self.engine.markets}}

@@ -11,6 +11,7 @@ import os
 import random
 import sys
 import time
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from mmcore.journal import Journal
 from mmcore.risk import RiskState
 from mmcore.telemetry import PAGE_SIZE
 from runner.assemble import Maker, assemble
+from runner.changes import Changes, burst_of
 from runner.config import Config, ConfigError, Credentials, credentials, load
 from runner.guarding import sight_of
 from runner.latch import Latch, refusal
@@ -193,7 +195,9 @@ async def session(config: Config, secrets: Credentials, options: RunOptions, url
         return Outcome("error", EXIT_USAGE, str(error))
     maker.watch.add(helpers.facts)
     maker.watch.add(writer.facts)
-    oversight = Oversight(folder.path, folder.shared, maker.engine, maker.session.control)
+    changes = Changes(config, maker.engine, maker.session.note,
+                      burst=partial(burst_of, maker.client))
+    oversight = Oversight(folder.path, folder.shared, maker.engine, maker.session.control, changes)
     await oversight.start()
     freeze_garbage()
     maker.watch.watch_garbage()

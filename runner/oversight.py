@@ -10,6 +10,7 @@ from mmcore.faults import FaultCode
 from mmcore.states import RiskState
 from mmcore.types import ControlKind
 from runner.accounts import Accounts, Day
+from runner.changes import Changes
 from runner.control import ControlSocket
 from runner.latch import Latch
 
@@ -21,12 +22,13 @@ Control = Callable[[ControlKind, int, int, float], None]
 class Oversight:
     """Latch, accounts and control socket of one session; step() is called ten times a second."""
 
-    def __init__(self, path: Path, shared: Path, engine: Engine, control: Control) -> None:
+    def __init__(self, path: Path, shared: Path, engine: Engine, control: Control,
+                 changes: Changes | None = None) -> None:
         self.engine = engine
         self.control = control
         self.latch = Latch(path)
         self.accounts = Accounts(path, engine)
-        self.socket = ControlSocket(shared, engine, self.latch, control)
+        self.socket = ControlSocket(shared, engine, self.latch, control, changes)
         self.latched = False
         self.state = RiskState.RISK_ACTIVE
         self.at_cap = False

@@ -15,6 +15,8 @@ from mmcore.journal cimport (
     JOURNAL_TURN)
 from mmcore.types cimport Control
 
+from connectors.replay.changes import WORD, apply_change, read_change
+
 
 class ReplayStoppedError(Exception):
     """The journal cannot be replayed beyond this point."""
@@ -66,6 +68,8 @@ cdef class JournalReplay:
                 self.feed.connected()
             elif payload == b"disconnected":
                 self.sink.connected = False
+            elif payload.startswith(WORD):
+                apply_change(self.engine, read_change(payload))
         elif kind == JOURNAL_GAP:
             raise ReplayStoppedError(f"record {self.records}: the journal lost records here, so "
                                      "what follows cannot be compared")
