@@ -27,8 +27,13 @@ class ChangeRecord(msgspec.Struct, frozen=True):
         return WORD + msgspec.json.encode(self)
 
 
+def is_change(payload: bytes) -> bool:
+    """Return whether the payload of a JOURNAL_SESSION record is a change."""
+    return payload.startswith(WORD)
+
+
 def read_change(payload: bytes) -> ChangeRecord:
-    """Return the change of a payload that begins with WORD. Raises msgspec.DecodeError."""
+    """Return the change of a payload that is one. Raises msgspec.DecodeError."""
     return msgspec.json.decode(payload[len(WORD):], type=ChangeRecord)
 
 

@@ -15,7 +15,7 @@ from mmcore.journal cimport (
     JOURNAL_TURN)
 from mmcore.types cimport Control
 
-from connectors.replay.changes import WORD, apply_change, read_change
+from connectors.replay.changes import apply_change, is_change, read_change
 
 
 class ReplayStoppedError(Exception):
@@ -68,7 +68,7 @@ cdef class JournalReplay:
                 self.feed.connected()
             elif payload == b"disconnected":
                 self.sink.connected = False
-            elif payload.startswith(WORD):
+            elif is_change(payload):
                 apply_change(self.engine, read_change(payload))
         elif kind == JOURNAL_GAP:
             raise ReplayStoppedError(f"record {self.records}: the journal lost records here, so "

@@ -178,6 +178,7 @@ RANKS = {
     "connectors.replay.tables": 84.5,
     "connectors.replay.drive": 86,
     "connectors.replay.gate_trial": 86,
+    "connectors.replay.changes": 86,
     "connectors.replay.replay": 87,
     "connectors.replay.convert": 86,
     "runner": 110,
