@@ -41,19 +41,55 @@ def width_faults(config: Config) -> list[str]:
             f"{at(config, 'quote.resume_vol', 'quote.stand_aside_vol')}: quote.resume_vol = "
             f"{quote.resume_vol:g} exceeds quote.stand_aside_vol = {quote.stand_aside_vol:g}; "
             "lower the first")
+    if quote.stand_aside_vol > 0 and quote.resume_vol <= 0:
+        faults.append(
+            f"{at(config, 'quote.resume_vol', 'quote.stand_aside_vol')}: quote.resume_vol = "
+            f"{quote.resume_vol:g} is never reached, so standing aside at quote.stand_aside_vol "
+            f"= {quote.stand_aside_vol:g} would never end; raise the first")
+    if quote.size_edge_k > 0 and not quote.fee_floor:
+        faults.append(
+            f"{at(config, 'quote.size_edge_k', 'quote.fee_floor')}: quote.size_edge_k = "
+            f"{quote.size_edge_k:g} counts the width over the fee floor, and quote.fee_floor is "
+            "false; turn the floor on or set the first to 0")
     if quote.gamma > 0 and config.origin["quote.skew_usd_at_limit"] not in (
             "default", "sim profile"):
         faults.append(
             f"{at(config, 'quote.gamma')}: quote.gamma and quote.skew_usd_at_limit both state "
             "the skew; keep one of them")
-    short = quote.max_skew_bps < quote.base_half_spread_bps
-    if short and not faults and quote.skew_usd_at_limit > 0:
-        faults.append(
-            f"{at(config, 'quote.max_skew_bps', 'quote.base_half_spread_bps')}: "
-            f"quote.max_skew_bps = {quote.max_skew_bps:g} is under quote.base_half_spread_bps = "
-            f"{quote.base_half_spread_bps:g}, so the reducing quote never reaches the touch; "
-            "raise quote.max_skew_bps")
-    return faults
+    return faults or skew_faults(config)
+
+
+def skew_faults(config: Config, price_usd: float = 0.0) -> list[str]:
+    """At the limit the reducing quote must reach the touch: the skew covers the half-spread.
+
+    price_usd: of the venue or the recording; 0: none is known yet. Then bps are compared with bps
+    and USD with USD; whoever learns a price asks again.
+    """
+    quote = config.quote
+    if quote.skew_usd_at_limit <= 0.0 and quote.gamma <= 0.0:
+        return []                       # no skew at all is a choice
+    bps = 1e-4 * price_usd
+    skews = {"max_skew_bps": quote.max_skew_bps * bps}
+    halves = {"base_half_spread_bps": quote.base_half_spread_bps * bps,
+              "min_half_spread_bps": quote.min_half_spread_bps * bps,
+              "min_half_spread_usd": quote.min_half_spread_usd}
+    if quote.gamma <= 0.0:              # else it goes with volatility and is no number
+        skews["skew_usd_at_limit"] = quote.skew_usd_at_limit
+    for skew in sorted(skews, key=lambda name: skews[name]):
+        for half in sorted(halves, key=lambda name: -halves[name]):
+            same = skew.endswith("_bps") == half.endswith("_bps")
+            if price_usd <= 0.0 and not same:
+                continue
+            short = (getattr(quote, skew) < getattr(quote, half) if same
+                     else skews[skew] < halves[half])
+            if short:
+                where = (f"at {price_usd:,.0f} USD" if price_usd > 0.0
+                         else "compared in their own unit, as no price is known yet")
+                place = at(config, f"quote.{skew}", f"quote.{half}")
+                return [(f"{place}: quote.{skew} = {getattr(quote, skew):g} is under quote.{half} "
+                         f"= {getattr(quote, half):g}, {where}, so the reducing quote never "
+                         f"reaches the touch; raise quote.{skew}")]
+    return []
 
 
 def size_faults(config: Config) -> list[str]:

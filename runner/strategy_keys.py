@@ -13,7 +13,7 @@ class Signals(Section, frozen=True):
     warmup_s: Annotated[float, key("s", "Data needed before the first quote, after a resync too.",
                                    0.0, 3600.0, sim=3.0, running=True)] = 120.0
     imbalance_levels: Annotated[int, key("levels", "Book levels the depth imbalance counts.",
-                                         1, 50, running=True)] = 5
+                                         1, 20, running=True)] = 5
     imbalance_threshold: Annotated[float, key("1",
         "Depth imbalance that with a run of trades the same way removes the side against "
         "it; 0: off.", 0.0, 1.0, running=True)] = 0.3

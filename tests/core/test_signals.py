@@ -1,8 +1,10 @@
 """Mid, micro-price, imbalance, volatility and the reference, by hand, without own orders."""
 
 import pytest
-from desk import Desk
+from desk import Desk, perpetual
 
+from connectors.deribit.feed import DeribitFeed
+from connectors.deribit.labels import Labels
 from mmcore.types import ControlKind
 
 
@@ -109,3 +111,24 @@ def test_ticker_keeps_what_a_message_lacks() -> None:
     assert (found["mark_usd"], found["index_usd"]) == (75_000.0, 75_001.0)
     assert (found["last_usd"], found["current_funding"]) == (74_990.0, 0.0001)
 
+
+
+def test_the_basis_of_a_dated_contract_is_told_a_year() -> None:
+    """75,750 over 75,000 is 1 %; 36.525 days are a tenth of a year: 10 % a year."""
+    expiry_ms, tenth_ms = 1_790_000_000_000, 36_525 * 86_400
+    spec = perpetual("BTC-27JUN25", expiry_ms=expiry_ms)
+    desk = Desk(specs=[spec])
+    feed = DeribitFeed(desk.engine, [spec], Labels("mm", run=1, config=1))
+
+    def basis_year(mark: float, timestamp_ms: int) -> object:
+        data = (f'{{"instrument_name":"BTC-27JUN25","timestamp":{timestamp_ms},"state":"open",'
+                f'"mark_price":{mark},"index_price":75000.0}}')
+        feed.payload(b'{"jsonrpc":"2.0","method":"subscription","params":{"channel":'
+                     b'"ticker.BTC-27JUN25.raw","data":' + data.encode() + b"}}", desk.now_ns)
+        return reading(desk)["basis_year"]
+
+    assert basis_year(75_750.0, expiry_ms - tenth_ms) == pytest.approx(0.1)
+    # half the time left, under the index: -0.5 % in a twentieth of a year
+    assert basis_year(74_625.0, expiry_ms - tenth_ms // 2) == pytest.approx(-0.1)
+    # at its expiry there is no rate any more; the last one stays
+    assert basis_year(80_000.0, expiry_ms) == pytest.approx(-0.1)

@@ -16,6 +16,7 @@ from runner.config import (
     load,
     locate,
 )
+from runner.config_checks import skew_faults
 from runner.config_keys import ENGINE_SECTIONS, KEYS, SECTIONS
 
 pytestmark = pytest.mark.quick
@@ -72,6 +73,12 @@ WRONG = {
     "not TOML": ("[quote]\nlevels = = 2\n", 2, ["not valid TOML"]),
     "resume above stand-aside": ("[quote]\nresume_vol = 40.0\n", 2,
                                  ["quote.resume_vol", "quote.stand_aside_vol"]),
+    "stand-aside without an end": ("[quote]\nresume_vol = 0\n", 2,
+                                   ["quote.resume_vol = 0 is never reached", "raise the first"]),
+    "size by an edge nobody counts": ("[quote]\nfee_floor = false\nsize_edge_k = 1\n", 3,
+                                      ["quote.size_edge_k = 1", "turn the floor on"]),
+    "depth the signals do not look at": ("[signals]\nimbalance_levels = 21\n", 2,
+                                         ["signals.imbalance_levels = 21", "from 1 to 20"]),
     "shrink after pause": ("[inventory]\nfills_in_row_shrink = 9\n", 2,
                            ["inventory.fills_in_row_shrink", "inventory.fills_in_row_pause"]),
     "twice the same key": ("[quote]\nlevels = 1\nlevels = 2\n", 3, ["not valid TOML"]),
@@ -89,6 +96,10 @@ WRONG = {
                           ["quote.gamma and quote.skew_usd_at_limit", "keep one"]),
     "skew too small to reduce": ("[quote]\nbase_half_spread_bps = 9\n", 2,
                                  ["quote.max_skew_bps = 8", "raise quote.max_skew_bps"]),
+    "skew in USD too small to reduce": ("[quote]\nskew_usd_at_limit = 0.4\n", 2,
+                                        ["quote.skew_usd_at_limit = 0.4",
+                                         "quote.min_half_spread_usd = 0.5", "no price is known",
+                                         "raise quote.skew_usd_at_limit"]),
     "size above the limit": ("[quote]\nsize_btc = 0.5\n", 2,
                              ["quote.size_btc = 0.5", "inventory.limit_btc = 0.3",
                               "lower the size"]),
@@ -316,3 +327,27 @@ def test_time_windows_of_a_file_replace_the_shipped_ones(folder: Path) -> None:
     assert len(load(None).windows) == 5
     with pytest.raises(ConfigError, match=r"quote\.window.*at_utc"):
         load(written(folder, text.replace("12:30", "25:00")))
+
+
+@pytest.mark.parametrize(("sets", "price_usd", "said"), [
+    # 2.5 bps are 35 USD at 140,000
+    ((), 139_999.0, ""), ((), 140_001.0, "raise quote.skew_usd_at_limit"),
+    # 8 bps are 2.40 USD at 3,000, under the least half-spread of 2.50 USD
+    ((), 3_000.0, "raise quote.max_skew_bps"), ((), 3_126.0, ""),
+    # a stated risk aversion leaves only the cap to compare
+    (("quote.gamma=0.1",), 1e6, ""), (("quote.gamma=0.1",), 3_000.0, "raise quote.max_skew_bps"),
+    (("quote.skew_usd_at_limit=0",), 1e6, "")])
+def test_the_skew_at_the_limit_is_judged_at_a_price(sets: tuple[str, ...], price_usd: float,
+                                                    said: str) -> None:
+    """Shipped: 35 USD and at most 8 bps of skew; 2.5 bps and at least 2.50 USD of half-spread."""
+    shipped = ("quote.base_half_spread_bps=2.5", "quote.min_half_spread_bps=1.0",
+               "quote.min_half_spread_usd=2.5")
+    found = skew_faults(load(None, (*shipped, *sets)), price_usd)
+    assert len(found) == bool(said)
+    if said:
+        assert said in found[0]
+        assert f"at {price_usd:,.0f} USD" in found[0]
+
+
+def test_standing_aside_that_is_off_needs_no_end() -> None:
+    assert load(None, ("quote.stand_aside_vol=0", "quote.resume_vol=0")).quote.resume_vol == 0.0
