@@ -47,14 +47,15 @@ EXPECTED: tuple[str, ...] = (
     "connectors.sim.wire.broadcast", "connectors.sim.wire.channel", "connectors.sim.wire.desk",
     "connectors.sim.wire.ledger", "connectors.sim.wire.prints", "connectors.sim.wire.quote_desk",
     "connectors.sim.wire.replies", "connectors.sim.wire.views", "connectors.sim.wire.writer",
-    "mmcore.alpha", "mmcore.book", "mmcore.budget", "mmcore.calendar", "mmcore.diff",
-    "mmcore.engine", "mmcore.face", "mmcore.faults", "mmcore.flow", "mmcore.hysteresis",
-    "mmcore.intake", "mmcore.journal", "mmcore.ladder", "mmcore.ledger", "mmcore.limits",
-    "mmcore.market", "mmcore.microprice", "mmcore.observation", "mmcore.orders", "mmcore.pairing",
-    "mmcore.params", "mmcore.planning", "mmcore.position", "mmcore.priority", "mmcore.publish",
-    "mmcore.quote", "mmcore.reaction", "mmcore.reduction", "mmcore.regime", "mmcore.risk",
-    "mmcore.signals", "mmcore.sink", "mmcore.statement", "mmcore.states", "mmcore.stats",
-    "mmcore.telemetry", "mmcore.types", "mmcore.volatility", "mmcore.width", "mmcore.windows",
+    "connectors.sim.witness", "mmcore.alpha", "mmcore.book", "mmcore.budget", "mmcore.calendar",
+    "mmcore.diff", "mmcore.engine", "mmcore.face", "mmcore.faults", "mmcore.flow",
+    "mmcore.hysteresis", "mmcore.intake", "mmcore.journal", "mmcore.ladder", "mmcore.ledger",
+    "mmcore.limits", "mmcore.market", "mmcore.microprice", "mmcore.observation", "mmcore.orders",
+    "mmcore.pairing", "mmcore.params", "mmcore.planning", "mmcore.position", "mmcore.priority",
+    "mmcore.publish", "mmcore.quote", "mmcore.reaction", "mmcore.reduction", "mmcore.regime",
+    "mmcore.risk", "mmcore.signals", "mmcore.sink", "mmcore.statement", "mmcore.states",
+    "mmcore.stats", "mmcore.telemetry", "mmcore.types", "mmcore.volatility", "mmcore.width",
+    "mmcore.windows",
 )
 
 # warn.undeclared is left out: with warnings as errors it refuses every import of a Python name and

@@ -7,6 +7,7 @@ names and threads do not exist here.
 """
 
 import asyncio
+import contextvars
 import selectors
 import socket
 from collections import deque
@@ -29,6 +30,7 @@ class JumpingSelector(selectors.BaseSelector):
     def __init__(self) -> None:
         self.now_ns = START_NS
         self.registered: dict[Any, selectors.SelectorKey] = {}
+        self.between: Callable[[], None] | None = None      # asked whenever all is done for now
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         # Only the loop's own wake-up pipe comes here; nothing else in this loop has a descriptor.
@@ -43,6 +45,8 @@ class JumpingSelector(selectors.BaseSelector):
         return self.registered
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if self.between is not None:
+            self.between()
         if timeout is None:
             raise VirtualDeadlockError("every task waits and no timer is set")
         self.now_ns += max(0, round(timeout * NS_PER_S))
@@ -110,7 +114,7 @@ class MemoryTransport(asyncio.Transport):
 
     def write(self, data: "bytes | bytearray | memoryview[Any]") -> None:
         if not self.closing and self.peer is not None:
-            self.peer.expect(bytes(data))
+            self.loop.carry(self.peer, bytes(data))
 
     def pause_reading(self) -> None:
         self.reading = False
@@ -154,6 +158,8 @@ class MemoryTransport(asyncio.Transport):
                 ended = True
             else:
                 read.append(data)
+        if read and self.loop.arriving is not None:
+            self.loop.arriving(self)
         if read and not self.closing:
             try:
                 self.hand_over(b"".join(read))
@@ -162,6 +168,8 @@ class MemoryTransport(asyncio.Transport):
                     "message": "exception in a protocol's receive callback", "exception": error,
                     "transport": self, "protocol": self.protocol})
                 self.end(error)
+        if read and self.loop.received is not None:
+            self.loop.received(self)
         if ended and not self.closing:
             stay_open = isinstance(self.protocol, asyncio.Protocol | asyncio.BufferedProtocol) \
                 and self.protocol.eof_received()
@@ -192,7 +200,7 @@ class MemoryTransport(asyncio.Transport):
         if self.protocol is not None:
             self.loop.call_soon(self.protocol.connection_lost, error)
         if self.peer is not None and not self.peer.closing:
-            self.peer.expect(None)
+            self.loop.carry(self.peer, None)
 
     def cut(self) -> None:
         """Break the connection as a network does: what is under way is lost, both sides fail."""
@@ -204,6 +212,11 @@ class MemoryTransport(asyncio.Transport):
                 error = ConnectionResetError("the virtual link was cut")
                 if side.protocol is not None:
                     self.loop.call_soon(side.protocol.connection_lost, error)
+
+
+def carry(to: MemoryTransport, data: bytes | None) -> None:
+    """Let data arrive: a network without faults."""
+    to.expect(data)
 
 
 class MemoryServer(asyncio.AbstractServer):
@@ -256,6 +269,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.next_port = FIRST_FREE_PORT
         self.latency_ns: Callable[[], int] = \
             latency_ns if callable(latency_ns) else lambda: latency_ns
+        # What the network does with what is written (None: the end), and who watches arrivals.
+        self.carry: Callable[[MemoryTransport, bytes | None], None] = carry
+        self.arriving: Callable[[MemoryTransport], None] | None = None
+        self.received: Callable[[MemoryTransport], None] | None = None
 
     def time(self) -> float:
         return self.clock.now_ns / NS_PER_S
@@ -295,7 +312,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         far = MemoryTransport(self, server.address, name)
         near.peer, far.peer = far, near
         self.live |= {near, far}
-        far.open(server.factory())
+        # What a server does from now on belongs to nobody's task or context but its own.
+        contextvars.Context().run(lambda: far.open(server.factory()))
         try:
             await asyncio.sleep(self.latency_ns() / NS_PER_S)
         except asyncio.CancelledError:

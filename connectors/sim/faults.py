@@ -107,6 +107,12 @@ class Faults:
         self.later: list[tuple[int, int, object, bytes]] = []
         self.sequence = 0
 
+    def add(self, fault: Fault) -> None:
+        """Let one more thing go wrong."""
+        self.plan = msgspec.structs.replace(self.plan, fault=(*self.plan.fault, fault))
+        self.chances.append(0)
+        self.hits.append(0)
+
     def active(self, fault: Fault, t_ns: int) -> bool:
         at_s = (t_ns - self.start_ns) / 1e9
         return fault.from_s <= at_s and (fault.until_s is None or at_s < fault.until_s)

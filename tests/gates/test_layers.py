@@ -107,6 +107,7 @@ RANKS = {
     "connectors.sim.timers": 87,
     "connectors.sim.exchange": 88,
     "connectors.sim.faults": 88,
+    "connectors.sim.witness": 89,
     "connectors.sim.direct": 90,
     "connectors.sim.direct_sink": 91,
     "connectors.replay.player": 91,

@@ -1,0 +1,1 @@
+"""Fault simulation: the whole maker against the whole exchange, in virtual time, by a seed."""

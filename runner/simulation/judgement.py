@@ -1,0 +1,37 @@
+"""The books at the end: contracts, fees and profit as the exchange's own account has them."""
+
+from connectors.sim.account import Account
+from runner.simulation.life import Life
+
+OFF_E12_MAX = 10_000        # 1e-8 BTC
+E4 = 10_000
+
+
+def judge_books(life: Life, account: Account, venue_markets: list[int]) -> str:
+    """Say what differs between the maker's books and the account's; nothing where all agrees."""
+    maker = life.maker
+    assert maker is not None
+    books = life.books()
+    fees = sum(books.fees_e8)
+    if fees != account.money()[2]:
+        return f"FILLS: fees are {fees} here and {account.money()[2]} at the exchange, in 1e-8 BTC"
+    for number, (market, venue) in enumerate(
+            zip(maker.engine.markets, venue_markets, strict=True)):
+        size, entry, realized_e8, _ = account.position(venue)
+        position = market.position
+        if position.contracts != size:
+            return f"FILLS: {market.name} {position.contracts} contracts here, {size} there"
+        # What is realised and what is still open depends on the order in which late fills are
+        # booked; their sum does not, but for the rounding of each to 1e-8.
+        sign = 1 if size > 0 else -1
+        off_e12 = ((books.realized_e8[number] - realized_e8) * E4
+                   + sign * (position.entry_cost - entry))
+        if abs(off_e12) > OFF_E12_MAX:
+            return f"PROFIT: {market.name} is off by {off_e12 * 1e-12:.12f} BTC"
+        if market.orders.invalid_transitions:
+            return f"TRANSITION: {market.name} met {market.orders.invalid_transitions}"
+    if maker.client.reconciler.mismatches_total:
+        return f"RECONCILE: {maker.client.reconciler.mismatches_total} positions differed"
+    if maker.session.exceptions:
+        return "EXCEPTION: the session caught one"
+    return ""
