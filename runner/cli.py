@@ -188,6 +188,26 @@ def backtest(
 
 
 @app.command()
+def simulate(
+    seed: Annotated[int | None, typer.Option(min=0, help="Run this seed.")] = None,
+    seeds: Annotated[str | None, typer.Option(
+        metavar="A..B", help="Run these seeds, B included, on all cores.")] = None,
+    faults: Annotated[Path | None, typer.Option(
+        metavar="PLAN", help="What may go wrong (TOML); everything where not given.")] = None,
+    trace: Annotated[bool, typer.Option(
+        "--trace", help="Print the session of --seed as it goes.")] = False,
+    workers: Annotated[int | None, typer.Option(
+        min=1, help="Processes; one a core.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Figures as JSON.")] = False,
+) -> None:
+    """Run the maker against the exchange in virtual time under seeded faults."""
+    from runner.simulation.command import SimulateOptions, main
+
+    raise typer.Exit(main(SimulateOptions(
+        seed=seed, seeds=seeds, faults=faults, trace=trace, as_json=as_json, workers=workers)))
+
+
+@app.command()
 def metrics(
     config: ConfigOption = None,
     venue: Annotated[str | None, typer.Option(

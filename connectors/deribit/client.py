@@ -78,7 +78,7 @@ class DeribitClient:
         self._refilling = False
         self._final: StartRefusedError | None = None  # no reconnect will mend it
         self._ticks = 0
-        self._storms = 0
+        self._doubts = 0
         self._work: asyncio.Task[None] | None = None
         self._ticking: asyncio.Task[None] | None = None
         self.feed.on_cold = self.rpc.on_answer
@@ -283,9 +283,9 @@ class DeribitClient:
             self._missing, self._refilling = False, True
             self.session.engine.take_trades()
             self._spawn(self._refill(), "refill")
-        storms = self.session.engine.risk.reject_storms
-        if storms != self._storms:      # perhaps our login is not what it was
-            self._storms = storms
+        doubts = self.session.engine.risk.reject_storms + self.feed.own.unauthorized
+        if doubts != self._doubts:      # perhaps our login is not what it was
+            self._doubts = doubts
             self._spawn(self.orders.login.confirm_cancel_on_disconnect(), "login")
         for market in self.subscriptions.tickers_due():
             self._spawn(self.subscriptions.renew_ticker(market), "ticker")

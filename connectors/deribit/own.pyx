@@ -24,6 +24,7 @@ cdef object NOT_SENT = msgspec.UNSET
 cdef frozenset FORCED = frozenset((
     "autoliquidation", "risk_mitigation", "pme_risk_reduction", "pme_account_locked",
     "position_locked"))
+cdef int64_t UNAUTHORIZED = 13009   # the token expired, or was taken back
 cdef tuple decoders = (
     msgspec.json.Decoder(messages.UserChangesNotification).decode,
     msgspec.json.Decoder(messages.UserOrdersNotification).decode,
@@ -220,6 +221,7 @@ cdef class OwnFeed:
             if answer.error is not NOT_SENT:
                 event.kind = ORDER_EVENT_REFUSED
                 event.error_code = answer.error.code
+                self.unauthorized += answer.error.code == UNAUTHORIZED
                 event.refusal = refusal_of_code(answer.error.code)
             elif answer.result is NOT_SENT:
                 return 0
@@ -273,6 +275,8 @@ cdef class OwnFeed:
         if answer is None or answer.id != request_id:
             return 0
         if answer.result is NOT_SENT:
+            self.unauthorized += answer.error is not NOT_SENT and (
+                answer.error.code == UNAUTHORIZED)
             return 1         # refused: the order stays unknown and is asked for again
         if not self.take_orders(answer.result, &count):
             return 0

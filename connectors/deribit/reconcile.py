@@ -34,6 +34,7 @@ log = logging.getLogger("mm.deribit")
 MARGINS_S = 1.0  # after a start, for the first price to come
 ROUND_TRIPS_KEPT = 64
 HALF_MS_NS = 500_000  # the venue prints whole milliseconds: on average half of one is cut off
+CLOCK_STEP_NS = 20_000_000  # beyond what a trip leaves open, a clock was set
 
 
 class StartRefusedError(Exception):
@@ -107,6 +108,9 @@ class Reconciler:
             trip_ns = self.session.now_ns() - sent_ns
             offset_ns = server_ms * 1_000_000 + HALF_MS_NS - (sent_ns + trip_ns // 2)
             self.round_trips_ns.append(trip_ns)
+            if self.offsets and abs(offset_ns - min(self.offsets)[1]) > (
+                    trip_ns + min(self.offsets)[0]) // 2 + CLOCK_STEP_NS:
+                self.offsets.clear()    # one of the clocks was set: what was before tells nothing
             self.offsets.append((trip_ns, offset_ns))
         del self.round_trips_ns[:-ROUND_TRIPS_KEPT]
         # Old offsets drift away with the clocks, so the best of the last few counts.

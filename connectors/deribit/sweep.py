@@ -138,12 +138,17 @@ class Sweep:
         return len(unknown)
 
     async def resolve_unknown(self, deadline_s: float) -> bool:
-        """Ask until no order is of unknown fate; False at the deadline."""
+        """Ask until no order is of unknown fate; False at the deadline.
+
+        Raises RpcClosedError where the connection goes meanwhile.
+        """
         loop = asyncio.get_running_loop()
         end = loop.time() + deadline_s
         while self.ask_unknown():
             if loop.time() > end:
                 return False
+            if not self.session.sink.is_connected:
+                raise RpcClosedError("the connection went while orders were asked for")
             await asyncio.sleep(0.02)
         return True
 

@@ -1,8 +1,6 @@
 """See witness.pxd. Judges by the exchange's own orders, positions and connections."""
 from libc.string cimport memset
 
-from connectors.sim.marking cimport MarketData
-from connectors.sim.matching cimport MatchBook
 from connectors.sim.orders cimport SLOT_NONE, SimOrder
 from mmcore.faults cimport FAULT_NONE, FAULT_OPERATOR
 from mmcore.market cimport Market
@@ -151,6 +149,7 @@ cdef class Witness:
         """One live order a slot, each known to the maker, each on a protected connection."""
         cdef int32_t live[MARKETS_MAX][SLOTS_MAX]
         cdef int64_t touch[MARKETS_MAX][2]
+        cdef int64_t* best
         cdef const SimOrder* order
         cdef const Order* ours
         cdef Market market
@@ -172,9 +171,9 @@ cdef class Witness:
                     self.exchange.connections[order.connection].cancel_on_disconnect):
                 return self.report(BREACH_UNPROTECTED, place.market, place.slot, order.side,
                                    order.connection, 0)
-            if touch[place.market][order.side] == 0 or (
-                    order.side == SIDE_BID) == (order.price_ticks > touch[place.market][order.side]):
-                touch[place.market][order.side] = order.price_ticks
+            best = &touch[place.market][order.side]
+            if best[0] == 0 or (order.side == SIDE_BID) == (order.price_ticks > best[0]):
+                best[0] = order.price_ticks
             if 0 < touch[place.market][SIDE_ASK] <= touch[place.market][SIDE_BID]:
                 return self.report(BREACH_SELF_CROSS, place.market, place.slot, order.side,
                                    touch[place.market][SIDE_BID], touch[place.market][SIDE_ASK])

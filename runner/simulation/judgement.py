@@ -1,14 +1,17 @@
 """The books at the end: contracts, fees and profit as the exchange's own account has them."""
 
 from connectors.sim.account import Account
+from connectors.sim.exchange import Exchange
 from runner.simulation.life import Life
 
 OFF_E12_MAX = 10_000        # 1e-8 BTC
 E4 = 10_000
 
 
-def judge_books(life: Life, account: Account, venue_markets: list[int]) -> str:
+def judge_books(life: Life, exchange: Exchange, account: Account,
+                venue_markets: list[int]) -> str:
     """Say what differs between the maker's books and the account's; nothing where all agrees."""
+    settled_e8 = settled(exchange, account.number)
     maker = life.maker
     assert maker is not None
     books = life.books()
@@ -18,6 +21,7 @@ def judge_books(life: Life, account: Account, venue_markets: list[int]) -> str:
     for number, (market, venue) in enumerate(
             zip(maker.engine.markets, venue_markets, strict=True)):
         size, entry, realized_e8, _ = account.position(venue)
+        realized_e8 += settled_e8.get(venue, 0)
         position = market.position
         if position.contracts != size:
             return f"FILLS: {market.name} {position.contracts} contracts here, {size} there"
@@ -35,3 +39,15 @@ def judge_books(life: Life, account: Account, venue_markets: list[int]) -> str:
     if maker.session.exceptions:
         return "EXCEPTION: the session caught one"
     return ""
+
+
+def settled(exchange: Exchange, account: int) -> dict[int, int]:
+    """Return what settlements moved to an account's cash by market, 1e-8 BTC, funding apart.
+
+    A settlement's row: time, account, market, delivered, size, price, index, moved, funding …
+    """
+    moved: dict[int, int] = {}
+    for row in exchange.settlements:
+        if row[1] == account:
+            moved[row[2]] = moved.get(row[2], 0) + row[7] - row[8]
+    return moved

@@ -1,4 +1,4 @@
-"""The market of a simulated session: cheap, lively, and with takers who reach through our quotes."""
+"""The market of a simulated session: cheap, lively, with takers who reach through our quotes."""
 
 import random
 

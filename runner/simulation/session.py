@@ -8,24 +8,22 @@ from enum import IntEnum
 from typing import Any
 
 import msgspec
-import picows
 
+from connectors.deribit.session import CONNECT_ERRORS
 from connectors.sim.account import Account
-from connectors.sim.faults import Fault, Faults, FaultPlan
-from connectors.sim.orders import CancelReason
-from connectors.sim.wire.platform import Platform
 from connectors.sim.wire.server import SimConfig, SimServer, serve
 from connectors.sim.witness import Witness
 from mmcore.orders import OrderState
 from mmcore.states import RiskState
-from mmcore.types import ActionKind, ControlKind
+from mmcore.types import ActionKind
 from runner.config import Config, load
+from runner.simulation.happenings import HAPPENINGS
 from runner.simulation.judgement import judge_books
 from runner.simulation.life import URL, Books, Life, own_tasks
 from runner.simulation.market import market_named
 from runner.simulation.plan import MESSAGE_KINDS, Schedule, SessionFault
 from runner.simulation.trace import Trace
-from runner.simulation.wire import VENUE_PORT, Wire, transports_of
+from runner.simulation.wire import VENUE_PORT, Wire
 from runner.virtual import START_NS, MemoryTransport, VirtualLoop
 
 NS = 1_000_000_000
@@ -37,7 +35,7 @@ RECOVERY_S = 5.0                # quotes stand again so long after the last faul
 # What the maker cannot know before its own time-out: an answer that never comes.
 UNTOLD_S = {"drop": 5.0, "delay": 5.0, "garbled": 5.0, "truncated": 5.0, "error": 5.0,
             "error_after_effect": 5.0, "half_open": 3.0, "deaf": 3.0, "clock_jump": 10.0,
-            "oversized": 3.0, "reorder": 5.0}
+            "oversized": 3.0, "reorder": 5.0, "token_expiry": 3.0}
 SECOND_PATH_S = 0.002
 PULLED_S = 3.0
 QUIET_BEFORE_END_S = 9.0        # nothing strikes in the last seconds
@@ -152,6 +150,7 @@ class Session:
 
     async def finish(self) -> None:
         """Leave as an operator would; judge the books when both sides are quiet."""
+        assert self.server is not None
         self.leaving = True
         if self.works:
             await asyncio.wait(self.works, timeout=10.0)
@@ -165,7 +164,8 @@ class Session:
         elif self.account.open_orders:
             self.fail(f"EXIT: {self.account.open_orders} orders are left")
         else:
-            self.fail(judge_books(life, self.account, self.venue_markets(life)))
+            self.fail(judge_books(life, self.server.exchange, self.account,
+                                  self.venue_markets(life)))
 
     def new_life(self) -> None:
         """Start a process."""
@@ -262,7 +262,7 @@ class Session:
             self.fail(self.witness.described)
 
     def on_loop_error(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        if isinstance(context.get("exception"), picows.WSError):
+        if isinstance(context.get("exception"), CONNECT_ERRORS):
             return      # why a connection ended; the listener was told by on_ws_disconnected
         self.fail(f"EXCEPTION: {context.get('message')}: {context.get('exception')!r}")
 
@@ -277,58 +277,7 @@ class Session:
         if self.trace is not None:
             self.trace.note(text)
 
-    # ---------------------------------------------------------------- what goes wrong
-    def arm(self, fault: SessionFault) -> None:
-        """Let a fault happen now, or at its message."""
-        if fault.step:
-            self.wire.expect(fault)
-        else:
-            self.on_strike(fault, b"")
-
-    def on_strike(self, fault: SessionFault, _payload: bytes) -> None:
-        """A fault's moment has come."""
-        self.say(f"FAULT {fault}")
-        self.busy(fault.last_s + UNTOLD_S.get(fault.kind, 0.0))
-        if fault.kind in MESSAGE_KINDS:
-            self.struck[fault.kind] += 1
-        else:
-            self.loop.call_soon(self.happen, fault)
-
-    def busy(self, seconds: float) -> None:
-        self.busy_s = max(self.busy_s, self.now_s() + seconds)
-
-    def happen(self, fault: SessionFault) -> None:
-        """Let the fault of a process, a machine, a venue or a person happen."""
-        if self.leaving or self.breach:
-            return
-        happened = getattr(self, f"on_{fault.kind}")(fault)
-        if happened is not False:
-            self.struck[fault.kind] += 1
-
-    def work(self, work: Any) -> None:
-        """Do something that takes its time."""
-        task = self.loop.create_task(work)
-        self.works.add(task)
-        task.add_done_callback(self.works.discard)
-
-    def second_path(self, name: str) -> None:
-        """Cancel as the guard does over HTTP: a connection of its own, a little later."""
-        def cancel() -> None:
-            if self.server is not None and self.account is not None and not self.server.stopped:
-                now_ns = self.wall_ns()
-                self.server.desk.cancel_many(now_ns, self.account.number)
-                self.server.run_due(now_ns)
-
-        self.say(f"second path: cancel {name or 'everything'}")
-        self.loop.call_later(SECOND_PATH_S, cancel)
-
-    # -- the maker's process
-    def on_crash(self, fault: SessionFault) -> bool:
-        return self.begin_replacing("crash", fault.last_s)
-
-    def on_restart(self, fault: SessionFault) -> bool:
-        return self.begin_replacing("leave", fault.last_s)
-
+    # ---------------------------------------------------------------- the next process
     def begin_replacing(self, how: str, pause_s: float) -> bool:
         if self.changing or self.life is None:
             return False
@@ -355,157 +304,50 @@ class Session:
         if not self.leaving:
             self.new_life()
 
-    # -- this machine
-    def on_stall(self, fault: SessionFault) -> bool:
-        """The process does not run for a while; what comes meanwhile lies in its sockets."""
-        life = self.life
-        if life is None or life.maker is None or life.over or life.maker.reactor.handle is None:
-            return False
-        reactor = life.maker.reactor
-        ends = transports_of(self.loop, maker=True)
-        reactor.handle.cancel()
-        for end in ends:
-            end.pause_reading()
+    # ---------------------------------------------------------------- what goes wrong
+    def arm(self, fault: SessionFault) -> None:
+        """Let a fault happen now, or at its message."""
+        if fault.step:
+            self.wire.expect(fault)
+        else:
+            self.on_strike(fault, b"")
 
-        def go_on() -> None:
-            for end in ends:
-                end.resume_reading()
-            if not life.over:
-                reactor.tick()
+    def on_strike(self, fault: SessionFault, _payload: bytes) -> None:
+        """A fault's moment has come."""
+        self.say(f"FAULT {fault}")
+        self.busy(fault.last_s + UNTOLD_S.get(fault.kind, 0.0))
+        if fault.kind in MESSAGE_KINDS:
+            self.struck[fault.kind] += 1
+        else:
+            self.loop.call_soon(self.happen, fault)
 
-        self.loop.call_later(fault.last_s, go_on)
-        return True
+    def busy(self, seconds: float) -> None:
+        self.busy_s = max(self.busy_s, self.now_s() + seconds)
 
-    def on_clock_jump(self, fault: SessionFault) -> None:
-        self.wall_offset_ns += int(fault.last_s * NS)
-
-    def on_disk_full(self, fault: SessionFault) -> bool:
-        life = self.life
-        if life is None or not life.running:
-            return False
-        life.disk_full = True
-        self.busy(fault.last_s + 5.0)       # the pause it causes
-
-        def end() -> None:
-            life.disk_full = False
-
-        self.loop.call_later(fault.last_s, end)
-        return True
-
-    # -- a person
-    def control(self, kind: ControlKind, value: int = 0) -> None:
-        life = self.life
-        if life is not None and life.maker is not None and not life.over:
-            life.maker.session.control(kind, 0, value)
-
-    def may_command(self) -> bool:
-        life = self.life
-        return (life is not None and life.maker is not None and not life.over
-                and not self.changing and self.witness is not None
-                and life.maker.engine.risk.state < RiskState.RISK_STOPPED)
-
-    def on_pause(self, fault: SessionFault) -> bool:
-        if not self.may_command():
-            return False
-        assert self.witness is not None
-        self.control(ControlKind.CONTROL_PAUSE)
-        self.witness.restrained = True
-        self.loop.call_later(fault.last_s, self.set_free, self.life)
-        return True
-
-    def on_reduce(self, fault: SessionFault) -> bool:
-        if not self.may_command():
-            return False
-        assert self.witness is not None
-        self.control(ControlKind.CONTROL_REDUCE, 1)
-        self.witness.restrained = True
-        self.loop.call_later(fault.last_s, self.set_free, self.life)
-        return True
-
-    def on_flatten(self, fault: SessionFault) -> bool:
-        if not self.on_reduce(fault):
-            return False
-        assert self.witness is not None
-        self.witness.flattening = True
-        self.control(ControlKind.CONTROL_FLATTEN, 1)
-        return True
-
-    def set_free(self, life: Life | None) -> None:
-        """Take a person's word back, as mm ctl resume does."""
-        if life is not self.life or self.witness is None or self.witness.killed:
+    def happen(self, fault: SessionFault) -> None:
+        """Let the fault of a process, a machine, a venue or a person happen."""
+        if self.leaving or self.breach:
             return
-        self.control(ControlKind.CONTROL_FLATTEN, 0)
-        self.control(ControlKind.CONTROL_REDUCE, 0)
-        self.control(ControlKind.CONTROL_RESUME)
-        self.witness.restrained = self.witness.flattening = False
+        happened = HAPPENINGS[fault.kind](self, fault)
+        if happened is not False:
+            self.struck[fault.kind] += 1
 
-    def on_kill(self, fault: SessionFault) -> bool:
-        """Killed by a person; looked at, unlatched, started again."""
-        if not self.may_command():
-            return False
-        assert self.witness is not None
-        self.witness.killed = True
-        self.control(ControlKind.CONTROL_KILL)
-        self.loop.call_later(fault.last_s, self.begin_replacing, "leave", 0.5)
-        self.busy(fault.last_s + 8.0)
-        return True
+    def work(self, work: Any) -> None:
+        """Do something that takes its time."""
+        task = self.loop.create_task(work)
+        self.works.add(task)
+        task.add_done_callback(self.works.discard)
 
-    # -- the venue
-    def on_token_expiry(self, _fault: SessionFault) -> bool:
-        assert self.server is not None
-        self.busy(5.0)
-        for client in self.server.sessions:
-            client.expires_ns = 1
-        return bool(self.server.sessions)
+    def second_path(self, name: str) -> None:
+        """Cancel as the guard does over HTTP: a connection of its own, a little later."""
+        def cancel() -> None:
+            if self.server is not None and self.account is not None and not self.server.stopped:
+                now_ns = self.wall_ns()
+                self.server.desk.cancel_many(now_ns, self.account.number)
+                self.server.run_due(now_ns)
 
-    def platform(self, kind: Any, last_s: float, *, delay_ms: float = 0.0) -> None:
-        """Let the exchange's own fault plan change the platform from now on."""
-        server = self.server
-        assert server is not None
-        now_ns = self.wall_ns()
-        if server.faults is None or server.platform is None:
-            server.faults = Faults(FaultPlan(), now_ns)
-            server.platform = Platform(server.faults, server.exchange, server.subscriptions)
-        from_s = (now_ns - server.faults.start_ns) / NS
-        server.faults.add(Fault(kind=kind, from_s=from_s, until_s=from_s + last_s,
-                                delay_ms=delay_ms))
-        server.run_due(now_ns)
-
-    def on_maintenance(self, fault: SessionFault) -> None:
-        self.platform("maintenance", fault.last_s, delay_ms=self.random.choice((0.0, 1000.0)))
-        self.busy(fault.last_s)
-
-    def on_lock(self, fault: SessionFault) -> None:
-        self.platform("lock", fault.last_s)
-
-    def on_settlement(self, fault: SessionFault) -> None:
-        """Nothing to do: the session's clock was set so that it comes now."""
-
-    def on_refuses_connections(self, fault: SessionFault) -> bool:
-        """Nobody listens for a while, and the connections there are break."""
-        server = self.loop.servers.pop(9000, None)
-        if server is None:
-            return False
-        for end in transports_of(self.loop, maker=True):
-            end.cut()
-
-        def listen() -> None:
-            self.loop.servers[9000] = server
-
-        self.loop.call_later(fault.last_s, listen)
-        return True
-
-    def on_mmp(self, fault: SessionFault) -> bool:
-        """Market maker protection: every order cancelled, and none taken for a while."""
-        server, account = self.server, self.account
-        if server is None or account is None:
-            return False
-        now_ns = self.wall_ns()
-        self.wire.refusing = (self.loop.time() + fault.last_s, 13030)
-        server.exchange.cancel_all(now_ns, account.number, -1, -1, -1, None,
-                                   CancelReason.CANCEL_MMP)
-        server.run_due(now_ns)
-        return True
+        self.say(f"second path: cancel {name or 'everything'}")
+        self.loop.call_later(SECOND_PATH_S, cancel)
 
     # ---------------------------------------------------------------- the end
     def outcome(self) -> Outcome:

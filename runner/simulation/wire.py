@@ -9,8 +9,8 @@ import re
 from collections import Counter, deque
 from collections.abc import Callable
 
-from runner.simulation.frames import (
-    as_frame, error_answer, frames_of, oversized, request_number, step_of)
+from runner.simulation import frames
+from runner.simulation.frames import as_frame, error_answer, frames_of, request_number, step_of
 from runner.simulation.plan import MESSAGE_KINDS, SessionFault
 from runner.virtual import MemoryTransport, carry
 
@@ -175,7 +175,7 @@ class Wire:
             case "truncated":
                 return as_frame(payload[:len(payload) // 2], mask=mask)
             case "oversized":
-                return oversized(payload, mask=mask)
+                return frames.oversized(payload, mask=mask)
             case "error":
                 self.refuse(to, payload, fault.code)
                 return b""
