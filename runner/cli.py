@@ -290,6 +290,22 @@ def import_recording(
 
 
 @app.command()
+def dashboard(
+    config: ConfigOption = None,
+    venue: Annotated[str | None, typer.Option(help="As given to mm run.")] = None,
+    sets: SetOption = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0: a free one.")
+                    ] = 9465,
+    token: Annotated[str, typer.Option(
+        help="Token of the commands, as env:NAME or file:PATH; one is made else.")] = "",
+) -> None:
+    """Show a running maker as a web page on this machine; pause, resume and kill with a token."""
+    from runner.live_page.server import main as serve_page
+
+    raise typer.Exit(serve_page(config, venue, tuple(sets or ()), port, token))
+
+
+@app.command()
 def doctor(
     config: ConfigOption = None,
     venue: Annotated[str | None, typer.Option(
