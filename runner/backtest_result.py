@@ -9,9 +9,11 @@ import msgspec
 
 from connectors.replay.backtest import SAMPLE_FIELDS
 from connectors.sim.direct import FILL_FIELDS, REQUEST_FIELDS
+from mmcore.market import explain_record
 from mmcore.types import InstrumentSpec
 from runner.backtest_session import BacktestError, Session, counted
 from runner.report import session_summary
+from runner.why_table import WHY_FIELDS, takes_by_reason, why_row
 
 Row = dict[str, Any]
 
@@ -34,6 +36,7 @@ def result_of(session: Session, wall_s: float) -> dict[str, Any]:
         "problems": session.recording.integrity.problems(),
         "money": {engine.markets[i].name: part for i, part in enumerate(books)},
         "conservation_error": conservation_error(session, books),
+        "takes": takes_by_reason([take[1:] for take in backtest.sink.takes], session.specs),
         "specs": [{"name": spec.name, "inverse": spec.inverse,
                    "contract_size": spec.contract_size, "tick_usd": spec.tick_usd}
                   for spec in session.specs],
@@ -117,7 +120,9 @@ def tables_of(session: Session) -> dict[str, tuple[tuple[str, ...], list[tuple[A
     backtest = session.backtest
     return {"fills": (FILL_FIELDS, backtest.venue.fills),
             "requests": (REQUEST_FIELDS, backtest.venue.trail),
-            "samples": (SAMPLE_FIELDS, backtest.samples)}
+            "samples": ((*SAMPLE_FIELDS, *WHY_FIELDS), [
+                (*sample, *why_row(explain_record(why)))
+                for sample, why in zip(backtest.samples, backtest.whys, strict=True)])}
 
 
 def write_results(session: Session, result: dict[str, Any], folder: Path) -> None:

@@ -27,6 +27,7 @@ cdef class Backtest:
     cdef int64_t sample_at_ns
     cdef int64_t sample_ns              # 0: none
     cdef readonly list samples          # SAMPLE_FIELDS
+    cdef readonly list whys             # of each sample, as journalled; while venue.keep_trail
     cdef public object on_sample        # called with the virtual time; for progress
     cdef readonly uint64_t ticks
     cdef int64_t asked_ns[MARKETS_MAX][SLOTS_MAX]

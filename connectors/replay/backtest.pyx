@@ -1,4 +1,5 @@
 """See backtest.pxd. Read loop() first."""
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
 from libc.string cimport memset
 
@@ -13,7 +14,7 @@ from connectors.sim.matching cimport MatchBook
 from mmcore.intake cimport FLAG_KILLED, FLAG_RECONCILE
 from mmcore.market cimport Market
 from mmcore.orders cimport ORDER_UNKNOWN, Order
-from mmcore.types cimport ACTION_CANCEL_ALL, SIDE_ASK, SIDE_BID, Action, price_usd
+from mmcore.types cimport ACTION_CANCEL_ALL, SIDE_ASK, SIDE_BID, Action, Why, price_usd
 
 cdef int64_t NEVER_NS = 0x7FFFFFFFFFFFFFFF
 cdef int64_t MS = 1000000
@@ -46,6 +47,7 @@ cdef class Backtest:
         self.origin_ns = origin_ns
         self.sample_ns = sample_ns
         self.samples = []
+        self.whys = []
         self.begin_ns = player.due_ns
         self.tick_at_ns = observer.due_ns + TICK_NS if observer.due_ns != NEVER_NS else NEVER_NS
         self.sample_at_ns = observer.due_ns if sample_ns > 0 else NEVER_NS
@@ -197,6 +199,9 @@ cdef class Backtest:
                 exchange.data[number].mark_usd, market.position.contracts,
                 exchange.equity_of(self.venue.account, market.spec.kind),
                 market.approved.why.regime, self.engine.risk.state))
+            if self.venue.keep_trail:
+                self.whys.append(PyBytes_FromStringAndSize(
+                    <const char*>&market.approved.why, sizeof(Why)))
         if self.on_sample is not None:
             self.on_sample(t_ns)
         return 0

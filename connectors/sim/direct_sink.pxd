@@ -14,3 +14,4 @@ cdef class DirectSink(OrderSink):
     cdef int64_t origin_ns              # the exchange's time less the engine's
     cdef object digest                  # sha256 of all texts
     cdef readonly uint64_t actions
+    cdef readonly list takes            # (t_ns, market, TakeReason, contracts, bought above 0)

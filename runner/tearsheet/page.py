@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 import plotly.io
 from plotly.offline import get_plotlyjs
 
-from runner.tearsheet import plots
+from runner.tearsheet import plots, reasons
 from runner.tearsheet.run_data import MarketRun, Run
 from runner.tearsheet.statistics import (
     Mean,
@@ -28,6 +28,7 @@ STYLE = """
 :root{--ink:#22303c;--quiet:#5c6b78;--line:#dde3e8;--soft:#f5f7f9}
 *{box-sizing:border-box}body{margin:0 auto;max-width:1180px;padding:20px 16px 60px;
 font:15px/1.5 system-ui,sans-serif;color:var(--ink)}h1{font-size:24px;margin:0 0 4px}
+h3{font-size:16px;margin:26px 0 6px}
 h2{font-size:18px;margin:36px 0 10px;border-bottom:1px solid var(--line);padding-bottom:4px}
 p.sub{color:var(--quiet);margin:0 0 18px}.cards{display:grid;gap:10px;
 grid-template-columns:repeat(auto-fit,minmax(150px,1fr))}.card{background:var(--soft);
@@ -111,7 +112,30 @@ def markout_rows(market: MarketRun) -> list[list[str]]:
     return rows
 
 
-def market_part(market: MarketRun, plot: Callable[[go.Figure], str]) -> str:
+def why_part(run: Run, market: MarketRun, plot: Callable[[go.Figure], str]) -> str:
+    """Return what the decisions were made of."""
+    rows = [[group, *(shown(value, form) for value in (t.mean, t.low, t.median, t.high))]
+            for chosen, form in ((reasons.WIDTH_TERMS, ".2f"), (reasons.SHIFT_TERMS, "+.2f"),
+                                 (reasons.FACTOR_TERMS, ".3f"))
+            for group, t in reasons.terms(market, chosen).items()]
+    removed = [[word, f"{bid:.2%}", f"{ask:.2%}"]
+               for word, (bid, ask) in reasons.removed_shares(market).items()]
+    taken = [[word, f"{sums['orders']:,.0f}", f"{sums['bought']:,.4g}", f"{sums['sold']:,.4g}"]
+             for word, sums in reasons.takes(run, market).items()]
+    facts = [["reference price", ", ".join(
+        f"{name} {share:.1%}" for name, share in reasons.reference_shares(market).items())]]
+    return ("<h3>Why</h3>" + plot(plots.removed(market))
+            + "<p>Share of time a side was removed, by reason; several may hold at once.</p>"
+            + table(["reason", "bid", "ask"], removed)
+            + "<p>Terms of the quotes in USD and their factors, over the time with a reference "
+            "price. Width: both sides further out. Shift: both sides up.</p>"
+            + table(["term", "mean", "5 %", "median", "95 %"], rows)
+            + table(["", ""], facts)
+            + (table(["liquidity taken", "orders", "bought", "sold"], taken) if taken
+               else "<p>No liquidity was taken.</p>"))
+
+
+def market_part(run: Run, market: MarketRun, plot: Callable[[go.Figure], str]) -> str:
     head = ["", "fills", "captured", "0.1 s", "1 s", "5 s", "30 s", "300 s"]
     trips = round_trips(market)
     up = uptime(market)
@@ -126,7 +150,8 @@ def market_part(market: MarketRun, plot: Callable[[go.Figure], str]) -> str:
             + "<p>Bps of price, weighted by amount, with 95 % intervals (block bootstrap of 10 "
             "fills). Captured: against the mid at the fill; then against the mid later.</p>"
             + table(head, markout_rows(market)) + plot(plots.markout_by_regime(market))
-            + plot(plots.quote_distance(market)) + table(["", ""], facts))
+            + plot(plots.quote_distance(market)) + table(["", ""], facts)
+            + why_part(run, market, plot))
 
 
 def caveats(run: Run) -> list[str]:
@@ -140,6 +165,10 @@ def caveats(run: Run) -> list[str]:
         found.append(f"{fills} fills: a mean markout is known to about a standard deviation over "
                      "the root of that; see the intervals.")
     found += [str(p) for p in run.summary.get("problems", [])]
+    if run.summary.get("replayed"):
+        found.append("The market and the fills are those of the venue; the embedded exchange is "
+                     "a model of one.")
+        return found
     found += [("Fills are judged by a queue model; `mm backtest` with another "
               "backtest.queue shows how much depends on it."),
               "Own orders do not change what others do in a recording."]
@@ -186,7 +215,7 @@ def page(runs: Sequence[Run]) -> str:
               plot(plots.inventory(run)), plot(plots.time_shares(run))]
     if len(run.latency_ms):
         parts.append(plot(plots.latency(run)))
-    parts += [market_part(market, plot) for market in run.markets]
+    parts += [market_part(run, market, plot) for market in run.markets]
     parts += ["<h2>What this cannot show</h2><ul>",
               *(f"<li>{html.escape(c)}</li>" for c in caveats(run)), "</ul>",
               "<h2>Assumptions and parameters</h2>", assumptions(run)]
@@ -205,5 +234,6 @@ def figures(run: Run) -> dict[str, Any]:
             m.name: {"markouts_bps": {name: msgspec.structs.asdict(mean)
                                       for name, mean in markout_table(m).items()},
                      "round_trips": msgspec.structs.asdict(round_trips(m)),
-                     "uptime": uptime(m), "regimes": shares(m.regime, plots.REGIMES)}
+                     "uptime": uptime(m), "regimes": shares(m.regime, plots.REGIMES),
+                     "why": reasons.figures_of(run, m)}
             for m in run.markets}}

@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from runner.tearsheet.reasons import removed_shares
 from runner.tearsheet.run_data import Floats, MarketRun, Run
 from runner.tearsheet.statistics import (
     HORIZONS_S,
@@ -136,6 +137,8 @@ def decomposition(run: Run) -> go.Figure:
         parts = [("spread captured", money["capture"]), ("drift of inventory", money["drift"]),
                  ("mid to mark", money["mid_to_mark"]), ("funding", money["funding"]),
                  ("fees", 0.0 - money["fees"])]
+        parts += [(word, money[part]) for part, word in (
+            ("hedge", "takes and hedges"), ("carried", "carried in")) if money.get(part)]
         figure.add_trace(go.Waterfall(
             name=name, x=[p[0] for p in parts] + ["profit"],
             y=[p[1] for p in parts] + [0.0], measure=["relative"] * len(parts) + ["total"],
@@ -158,6 +161,19 @@ def quote_distance(market: MarketRun) -> go.Figure:
     figure.update_xaxes(title_text="bps from the mid")
     figure.update_yaxes(title_text="% of samples quoted")
     return laid_out(figure, f"{market.name}: distance of our best quotes")
+
+
+def removed(market: MarketRun) -> go.Figure:
+    """Share of time each side was removed, by reason."""
+    found = removed_shares(market)
+    figure = go.Figure()
+    for side, (name, colour) in enumerate((("bid", BID), ("ask", ASK))):
+        figure.add_trace(go.Bar(y=list(found), x=[100 * both[side] for both in found.values()],
+                                name=name, orientation="h", marker={"color": colour}))
+    figure.update_yaxes(autorange="reversed")
+    figure.update_xaxes(title_text="% of time")
+    return laid_out(figure, f"{market.name}: sides removed, by reason",
+                    height=160 + 34 * len(found))
 
 
 def time_shares(run: Run) -> go.Figure:

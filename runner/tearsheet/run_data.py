@@ -7,11 +7,15 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from connectors.replay.journal import segments
+from runner.why_table import WHY_FIELDS
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-SAMPLES = ("t_ns", "market", "best_bid_usd", "best_ask_usd", "quote_bid_usd", "quote_ask_usd",
+BOOK = ("t_ns", "market", "best_bid_usd", "best_ask_usd", "quote_bid_usd", "quote_ask_usd",
            "mark_usd", "position_contracts", "equity", "regime", "risk_state")
+SAMPLES = (*BOOK, *WHY_FIELDS)
 FILLS = ("t_ns", "market", "slot", "side", "price_ticks", "amount_contracts", "maker", "fee_e8",
          "mid_usd")
 REQUESTS = ("sent_ns", "arrived_ns", "kind", "market", "error")
@@ -37,6 +41,7 @@ class MarketRun(msgspec.Struct, frozen=True):
     equity: Floats                  # of the account in the settlement currency
     regime: Ints
     risk_state: Ints
+    why: dict[str, Floats]          # of the decision in force at each sample, by WHY_FIELDS
     fill_s: Floats
     fill_side: Floats
     fill_usd: Floats
@@ -74,6 +79,11 @@ class Run(msgspec.Struct, frozen=True):
 
 def read_run(folder: Path) -> Run:
     """Read a run's folder; RunError says which file is missing or does not fit."""
+    for place in (folder, folder / "journal"):
+        if segments(place):
+            from runner.tearsheet.journal_run import read_journal_run
+
+            return read_journal_run(place)
     try:
         import polars as pl
     except ImportError:
@@ -94,12 +104,18 @@ def read_run(folder: Path) -> Run:
         specs = summary["specs"]
     except FileNotFoundError:
         raise RunError(f"{path}: not there; a run's folder is what mm backtest --out DIR "
-                       "wrote") from None
+                       "wrote, or the journal of mm run") from None
     except (OSError, msgspec.DecodeError, pl.exceptions.PolarsError) as error:
         raise RunError(f"{path}: {error}; write the run again") from None
     except (KeyError, TypeError):
         raise RunError(f"{path}: does not describe its instruments; write the run again with "
                        "this version") from None
+    return run_of(folder, summary, specs, frames)
+
+
+def run_of(folder: Path, summary: dict[str, Any], specs: list[dict[str, Any]],
+           frames: dict[str, dict[str, Any]]) -> Run:
+    """Put a run together from its tables: samples, fills and requests by column."""
     samples = frames["samples"]
     if not len(samples["t_ns"]):
         raise RunError(f"{folder}: the run has no sample; it ended before its first second")
@@ -135,6 +151,7 @@ def market_run(index: int, spec: dict[str, Any], samples: dict[str, Any], fills:
         equity=samples["equity"][here].astype(float),
         regime=samples["regime"][here].astype(np.int64),
         risk_state=samples["risk_state"][here].astype(np.int64),
+        why={name: samples[name][here].astype(float) for name in WHY_FIELDS},
         fill_s=(fills["t_ns"][own] - started_ns).astype(float) * 1e-9,
         fill_side=np.where(fills["side"][own] == 0, 1.0, -1.0),
         fill_usd=fills["price_ticks"][own] * spec["tick_usd"],

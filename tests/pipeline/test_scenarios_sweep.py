@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 from scripted_market import ASK, BID, Look, Scene, Script, ScriptedMarket
 
-from connectors.replay.journal import Record
+from connectors.replay.journal import SEGMENT_MAGIC, Record, pack_block, pack_record
 from mmcore.journal import JournalKind
 from mmcore.market import explain_record
 from mmcore.types import RemovedReason
 from runner.replay import tell_why
+from runner.tearsheet.reasons import removed_shares, takes
+from runner.tearsheet.run_data import read_run
+from runner.tearsheet.statistics import headline
 
 SETS = ("quote.base_half_spread_bps=0", "quote.min_half_spread_usd=10",
         "signals.sweep_bps=2", "orders.momentum_ms=500", "orders.post_fill_hold_ms=1000",
@@ -149,6 +152,29 @@ def test_what_nobody_sold_is_taken(alone: Scene) -> None:
     assert figures["realized_btc"] == pytest.approx(600 / 30_100 - 600 / SOLD, abs=1.5e-8)
     assert figures["fees_btc"] == pytest.approx(
         0.00015 * 600 / SOLD + 0.00035 * 600 / 30_100, abs=1.5e-8)
+
+
+def test_the_report_of_its_journal_says_so_too(alone: Scene, tmp_path: Path) -> None:
+    """One take of 600 USD, one fill as maker and one as taker; the ask was covered away."""
+    records = b"".join(pack_record(Record(kind, 0, now_ns, payload))
+                       for kind, now_ns, payload in alone.session.records())
+    (tmp_path / "000000.mmj").write_bytes(SEGMENT_MAGIC + pack_block(records, 1, 0))
+    run = read_run(tmp_path)
+    (market,) = run.markets
+    assert run.summary["problems"] == []
+    assert takes(run, market) == {
+        "cover of an adverse fill": {"orders": 1, "bought": 600.0, "sold": 0.0}}
+    assert market.fill_usd.tolist() == [SOLD, 30_100.0]
+    assert market.fill_side.tolist() == [-1.0, 1.0]
+    assert market.fill_maker.tolist() == [True, False]
+    assert headline(run)["profit_btc"] == pytest.approx(
+        alone.summary["realized_btc"] - alone.summary["fees_btc"], abs=1e-12)
+    for side in (BID, ASK):             # the bid goes, too, while what is left is taken
+        covering = sum(bool(removed(look)[side] & RemovedReason.REMOVED_COVER)
+                       for look in alone.looks)
+        assert removed_shares(market)["covering"][side] == pytest.approx(
+            covering / len(alone.looks), abs=0.08)
+    assert removed_shares(market)["covering"][ASK] > 0.5
 
 
 def test_the_journal_says_why_each_decision_came_to_be(covered: Scene) -> None:

@@ -160,6 +160,10 @@ def test_results_are_tables(inverse: Path, tmp_path: Path) -> None:
     samples = pl.read_parquet(tmp_path / "out" / "samples.parquet")
     assert SECONDS / 2 - 2 <= len(samples) <= SECONDS / 2 + 2
     assert samples["equity"][0] == pytest.approx(0.9)
+    assert samples["half_base_usd"][-1] == pytest.approx(
+        0.02e-4 * samples["reference_usd"][-1], rel=1e-6)
+    assert samples["reference_usd"][0] == 0.0       # nothing is decided yet
+    assert samples["removed_bid"].dtype == pl.Int64
     requests = pl.read_parquet(tmp_path / "out" / "requests.parquet")
     assert len(requests) == found["venue"]["requests"]
     assert (requests["arrived_ns"] - requests["sent_ns"]).min() >= 10_000_000

@@ -7,6 +7,15 @@ import msgspec
 import numpy as np
 import pytest
 
+from mmcore.types import RemovedReason
+from runner.tearsheet.reasons import (
+    SHIFT_TERMS,
+    WIDTH_TERMS,
+    reference_shares,
+    removed_shares,
+    takes,
+    terms,
+)
 from runner.tearsheet.run_data import MarketRun, RunError, read_run
 from runner.tearsheet.statistics import (
     at_or_before,
@@ -17,10 +26,17 @@ from runner.tearsheet.statistics import (
     round_trips,
     uptime,
 )
+from runner.why_table import WHY_FIELDS
 
 pl = pytest.importorskip("polars")
 pytestmark = pytest.mark.quick
 NAN = float("nan")
+
+
+def whys(n: int, **columns: list[float]) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
+    """The why columns of n samples: the reference is the mid, and what is named."""
+    plain = dict.fromkeys(WHY_FIELDS, [0.0] * n) | {"reference_usd": [75_000.0] * n}
+    return {name: np.array(values, dtype=float) for name, values in (plain | columns).items()}
 
 
 def market(fills: list[tuple[float, int, float, float]], mids: list[float], *,
@@ -36,7 +52,8 @@ def market(fills: list[tuple[float, int, float, float]], mids: list[float], *,
         quote_bid_usd=np.where(np.arange(n) % 2 == 0, mid - 2, NAN),
         quote_ask_usd=np.where(np.arange(n) < n // 2, mid + 2, NAN), mark_usd=mid,
         position=np.zeros(n), equity=np.zeros(n), regime=np.zeros(n, dtype=np.int64),
-        risk_state=np.zeros(n, dtype=np.int64), fill_s=t_s, fill_side=side, fill_usd=price,
+        risk_state=np.zeros(n, dtype=np.int64), why=whys(n), fill_s=t_s,
+        fill_side=side, fill_usd=price,
         fill_amount=amount, fill_fee=np.zeros(len(t_s)),
         fill_maker=np.ones(len(t_s), dtype=bool),
         fill_mid_usd=np.array([mids[int(t)] for t in t_s], dtype=float))
@@ -101,6 +118,31 @@ def test_the_interval_of_a_mean_covers_the_truth() -> None:
     assert mean_of(np.array([1.0, 3.0]), np.array([3.0, 1.0])).mean == pytest.approx(1.5)
 
 
+def test_time_a_side_was_removed_by_reason() -> None:
+    """Eight samples; the bid: two for momentum, one of them at the limit too; the ask: four."""
+    run = market([], [100.0] * 8)
+    momentum, limit = RemovedReason.REMOVED_MOMENTUM, RemovedReason.REMOVED_INVENTORY
+    why = whys(8, removed_bid=[momentum, momentum | limit, 0, 0, 0, 0, 0, 0],
+               removed_ask=[limit, limit, limit, limit, 0, 0, 0, 0])
+    found = removed_shares(msgspec.structs.replace(run, why=why))
+    assert found == {"any of them": (0.25, 0.5), "at the limit": (0.125, 0.5),
+                     "momentum": (0.25, 0.0)}
+    assert list(found) == ["any of them", "at the limit", "momentum"]
+
+
+def test_terms_count_only_while_there_is_a_reference() -> None:
+    why = whys(6, reference_usd=[0.0] + [75_000.0] * 5, half_base_usd=[99.0, 1, 2, 3, 4, 5],
+               alpha_imbalance_usd=[99.0, -1, -1, 0, 1, 2],
+               reference_source=[4.0, 0, 0, 0, 0, 2])
+    run = msgspec.structs.replace(market([], [100.0] * 6), why=why)
+    base = terms(run, WIDTH_TERMS)["base"]
+    assert (base.mean, base.median) == (3.0, 3.0)
+    assert (base.low, base.high) == pytest.approx((1.2, 4.8))
+    assert terms(run, SHIFT_TERMS)["signal: imbalance"].mean == pytest.approx(0.2)
+    assert reference_shares(run) == pytest.approx(
+        {"mid": 4 / 6, "last trade": 1 / 6, "none": 1 / 6})
+
+
 def write_run(folder: Path) -> None:
     n = 40
     frame = {
@@ -110,7 +152,7 @@ def write_run(folder: Path) -> None:
         "quote_bid_usd": [74_990.0 + i for i in range(n)], "quote_ask_usd": [0.0] * n,
         "mark_usd": [75_000.0 + i for i in range(n)], "position_contracts": [10] * n,
         "equity": [0.9 + 1e-6 * i for i in range(n)], "regime": [i % 2 for i in range(n)],
-        "risk_state": [0] * n}
+        "risk_state": [0] * n, **whys(n, removed_ask=[16.0] * 10 + [0.0] * 30)}
     pl.DataFrame(frame).write_parquet(folder / "samples.parquet")
     pl.DataFrame({"t_ns": [5 * 10**9, 9 * 10**9], "market": [0, 0], "slot": [0, 10],
                   "side": [0, 1], "price_ticks": [150_000, 150_040],
@@ -126,6 +168,7 @@ def write_run(folder: Path) -> None:
         "assumptions": {"queue model": "risk averse"},
         "money": {"BTC-PERPETUAL": {"capture": 2e-6, "drift": -1e-6, "mid_to_mark": 0.0,
                                     "funding": 0.0, "fees": 4e-7}},
+        "takes": {"BTC-PERPETUAL": {"TAKE_CUT": {"orders": 2, "bought": 0.0, "sold": 300.0}}},
         "specs": [{"name": "BTC-PERPETUAL", "inverse": True, "contract_size": 10.0,
                    "tick_usd": 0.5}]}
     (folder / "summary.json").write_bytes(msgspec.json.encode(summary))
@@ -138,7 +181,9 @@ def test_a_page_needs_nothing_else(tmp_path: Path) -> None:
     write_run(tmp_path)
     run = read_run(tmp_path)
     text = page([run, run])
-    assert text.count('class="plotly-graph-div"') == 9
+    assert text.count('class="plotly-graph-div"') == 10
+    assert "<td>at the limit</td><td>0.00%</td><td>25.00%</td>" in text
+    assert "<td>cut: the price runs against the inventory</td><td>2</td><td>0</td><td>300" in text
     assert "src=" not in text.split("</head>")[1]
     assert "<h2>Compared</h2>" in text
     found = figures(run)
@@ -146,6 +191,9 @@ def test_a_page_needs_nothing_else(tmp_path: Path) -> None:
     # 100 USD at 75,000 and at 75,020
     assert found["headline"]["volume_btc"] == pytest.approx(100 / 75_000 + 100 / 75_020)
     assert found["instruments"]["BTC-PERPETUAL"]["uptime"]["one side"] == 1.0
+    assert found["instruments"]["BTC-PERPETUAL"]["why"]["removed"]["at the limit"] == (0.0, 0.25)
+    assert takes(run, run.markets[0]) == {
+        "cut: the price runs against the inventory": {"orders": 2, "bought": 0.0, "sold": 300.0}}
 
 
 @pytest.mark.parametrize(("name", "said"), [("summary.json", "mm backtest --out"),

@@ -1,0 +1,54 @@
+"""`mm report` on the journal of a real, short `mm run`."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from runner.cli import app
+
+pytest.importorskip("plotly")
+
+
+def test_the_report_of_a_run_is_the_run(tmp_path: Path) -> None:
+    """Figures of the summary come out of the journal again, and the page names the reasons."""
+    journal, told = tmp_path / "journal", tmp_path / "summary.json"
+    sets = (f"journal.dir='{journal}'", f"runtime.state_dir='{tmp_path / 'state'}'",
+            "telemetry.prometheus=false", "signals.warmup_s=1")
+    options = [word for text in sets for word in ("--set", text)]
+    subprocess.run([sys.executable, "-P", "-m", "runner", "run", "--headless", "--duration", "8s",
+                    "--summary", str(told), *options], check=True, timeout=120,
+                   capture_output=True)
+    figures = json.loads(told.read_text())
+    done = CliRunner().invoke(app, ["report", str(journal), "--json"])
+    assert done.exit_code == 0, done.output
+    (found,) = json.loads(done.stdout)
+    head = found["headline"]
+    profit = (figures["realized_btc"] + figures["unrealized_btc"] + figures["funding_btc"]
+              - figures["fees_btc"])
+    assert head["profit_btc"] == pytest.approx(profit, abs=1e-12)
+    assert (head["fills"], head["max_abs_delta_btc"]) == (
+        figures["fills"], figures["max_abs_delta_btc"])
+    ((name, part),) = found["instruments"].items()
+    assert name == "BTC-PERPETUAL"
+    why = part["why"]
+    assert 0.0 < why["removed"]["warming up"][0] < 1.0
+    assert why["reference"]["mid"] > 0.5
+    # the embedded exchange's default: 0.3 bps of a price of some ten thousand
+    assert 0.3e-4 * 10_000 < why["width_usd"]["base"]["mean"] < 0.3e-4 * 200_000
+    assert set(why["shift_usd"]) >= {"inventory skew", "signal: imbalance", "carry"}
+    shown = CliRunner().invoke(app, ["report", str(journal), "--out", str(tmp_path / "a.html")])
+    assert shown.exit_code == 0, shown.output
+    page = (tmp_path / "a.html").read_text()
+    assert "sides removed, by reason" in page
+    assert "<td>warming up</td>" in page
+
+
+def test_a_folder_without_a_session_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "000000.mmj").write_bytes(b"nothing")
+    done = CliRunner().invoke(app, ["report", str(tmp_path)])
+    assert done.exit_code == 2
+    assert "no journal header" in done.stderr
