@@ -199,6 +199,10 @@ class Shutdown(Section, frozen=True):
 
     deadline_s: Annotated[float, key("s", "Time to cancel and verify that no order is left.",
                                      0.5, 600.0)] = 10.0
+    flatten: Annotated[bool, key("", "Close the position before leaving; else it stays, and is "
+                                 "said.")] = False
+    flatten_s: Annotated[float, key("s", "Time to close it; what is left then stays.",
+                                    0.5, 3600.0)] = 60.0
 
 
 class Backtest(Section, frozen=True):

@@ -45,7 +45,7 @@ from runner.processes import EXCHANGE_REGIME, HelperError, Helpers
 from runner.proxy import proxy_url
 from runner.reactor import Signals, freeze_garbage, pin
 from runner.report import report_text, session_summary, summary_json
-from runner.shutdown import leave
+from runner.shutdown import flatten, leave, left_open
 from runner.state import StateError, StateFolder, map_file
 
 RING_HEADER_BYTES = 4096
@@ -215,6 +215,9 @@ async def session(config: Config, secrets: Credentials, options: RunOptions, url
         except Exception as error:      # a mistake of ours is a way out like any other
             log.exception("the session ends by an exception")
             ending = Ending("error", f"{type(error).__name__}: {error}; see mm.log")
+        if config.shutdown.flatten and not ending.fault and not await flatten(
+                maker.engine, maker.session.control, config.shutdown.flatten_s, signals.hurry):
+            log.error("shutdown.flatten: the position could not be closed in time")
         if ending.fault and not orders_sent(maker):
             maker.session.close()       # nothing to cancel, and perhaps no login to cancel with
         else:
@@ -225,6 +228,11 @@ async def session(config: Config, secrets: Credentials, options: RunOptions, url
         keeping.cancel()
         await asyncio.wait({keeping})
         await oversight.stop()
+    held = left_open(maker.engine)
+    if held:
+        log.warning("A POSITION IS LEFT OPEN: %s; %s", held, (
+            "its stop order at the venue stays" if config.risk.deadman_pct and config.runtime.guard
+            else "nobody looks after it (shutdown.flatten, risk.deadman_pct)"))
     return closed(maker, ending, verified=verified)
 
 

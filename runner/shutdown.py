@@ -1,7 +1,17 @@
-"""Leaving: no new order, everything cancelled, and the venue's own word that nothing is left."""
+"""Leaving: the position closed where wanted, no new order, everything cancelled, and the venue's
+own word that nothing is left.
+"""
 
 import asyncio
+import logging
+from collections.abc import Callable
 from typing import Any, Protocol
+
+from mmcore.engine import Engine
+from mmcore.types import ControlKind
+
+log = logging.getLogger("mm.shutdown")
+LOOK_S = 0.05
 
 HURRIED_S = 2.0         # what is left of the deadline once somebody asks twice
 
@@ -41,3 +51,33 @@ async def leave(client: Client, wire: Wire, deadline_s: float, hurry: asyncio.Ev
     stopping.cancel()
     await asyncio.wait({stopping})
     return False
+
+
+async def flatten(engine: Engine, control: Callable[[ControlKind, int, int, float], None],
+                  limit_s: float, hurry: asyncio.Event) -> bool:
+    """Close what is held by reduce-only slices; False where some is left after so long.
+
+    A set `hurry` ends it. A killed maker closes by its own policy, and not here.
+    """
+    if is_flat(engine):
+        return True
+    control(ControlKind.CONTROL_REDUCE, 0, 1, 0.0)
+    control(ControlKind.CONTROL_FLATTEN, 0, 1, 0.0)
+    loop = asyncio.get_running_loop()
+    end_s = loop.time() + limit_s
+    while not is_flat(engine) and loop.time() < end_s and not hurry.is_set():
+        await asyncio.sleep(LOOK_S)
+    control(ControlKind.CONTROL_FLATTEN, 0, 0, 0.0)
+    return is_flat(engine)
+
+
+def is_flat(engine: Engine) -> bool:
+    return all(market.position.contracts == 0 for market in engine.markets)
+
+
+def left_open(engine: Engine) -> str:
+    """Say what is still held, or nothing."""
+    held = [f"{m.name} {m.spec_object.amount(abs(m.position.contracts)):g} "
+            f"{'long' if m.position.contracts > 0 else 'short'}"
+            for m in engine.markets if m.position.contracts]
+    return ", ".join(held)

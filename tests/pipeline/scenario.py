@@ -26,13 +26,13 @@ Script = Callable[[float], tuple[float, int]]
 
 
 def scripted_market(script: Script, seconds: float, begin_ns: int, *, print_every_s: float = 0.0,
-                    taker_side: int = 1) -> RecordedMarket:
+                    taker_side: int = 1, step_ns: int = STEP_NS) -> RecordedMarket:
     """Make a market whose book stands round the script's mid, with mark and index at it."""
     rows: list[tuple[float, ...]] = []
-    steps = int(seconds * 1e9 / STEP_NS)
+    steps = int(seconds * 1e9 / step_ns)
     for k in range(steps):
-        t_ns = begin_ns + k * STEP_NS
-        mid, contracts = script(k * STEP_NS / 1e9)
+        t_ns = begin_ns + k * step_ns
+        mid, contracts = script(k * step_ns / 1e9)
         centre = round(2 * mid)
         rows += [(t_ns, t_ns, 0, 0, k, 0, centre / 2, 0,
                   EventFlag.FLAG_FIRST | EventFlag.FLAG_LAST, kind, 0)
@@ -49,7 +49,7 @@ def scripted_market(script: Script, seconds: float, begin_ns: int, *, print_ever
             rows.append((t_ns, t_ns, 0, 0, k + 1, 0, 0.0, 0,
                          EventFlag.FLAG_FIRST | EventFlag.FLAG_LAST | EventFlag.FLAG_SNAPSHOT,
                          EventKind.EVENT_EMPTY, 0))
-        if print_every_s and k and k % round(print_every_s * 1e9 / STEP_NS) == 0:
+        if print_every_s and k and k % round(print_every_s * 1e9 / step_ns) == 0:
             # takers that reach a little beyond the touch: resting orders there are filled
             ticks = centre + (8 if taker_side == 0 else -8)
             rows.append((t_ns + 1, t_ns + 1, ticks, 400, k + 1, k + 1, 0.0, 0,
@@ -66,15 +66,18 @@ class Scenario(VirtualSession):
 
     def __init__(self, script: Script, seconds: float, *, position_usd: float = 0.0,
                  sets: tuple[str, ...] = (), print_every_s: float = 0.0,
-                 taker_side: int = 1) -> None:
+                 taker_side: int = 1, step_ns: int = STEP_NS) -> None:
         self.position_usd = position_usd
         self.seconds = seconds
         self.worst_btc = self.profit_btc = 0.0
         self.most_btc = 0.0
         self.states: list[str] = []
         self.reasons: list[str] = []        # of each of them
+        self.held = self.resting = 0        # contracts and orders, as the exchange has them
+        self.account = -1
         super().__init__(seed=7, sets=(*PLAIN, *sets), market=lambda now_ns: scripted_market(
-            script, seconds + 60.0, now_ns, print_every_s=print_every_s, taker_side=taker_side))
+            script, seconds + 60.0, now_ns, print_every_s=print_every_s, taker_side=taker_side,
+            step_ns=step_ns))
 
     async def before(self) -> None:
         """Trade the position for the maker's own account, before it connects."""
@@ -97,10 +100,21 @@ class Scenario(VirtualSession):
         self.profit_btc = figures["total_btc"]
         self.worst_btc = min(self.worst_btc, self.profit_btc)
         self.most_btc = max(self.most_btc, engine.max_abs_delta_btc)
+        self.at_venue()
         name = engine.risk.state_name.removeprefix("RISK_").lower()
         if not self.states or self.states[-1] != name:
             self.states.append(name)
             self.reasons.append(engine.risk.reason_name.removeprefix("REASON_").lower())
+
+    def at_venue(self) -> None:
+        """Keep what the exchange itself has of the maker: position, orders, liquidations."""
+        assert self.server is not None
+        client_id = self.config.venue.client_id or "maker"
+        for number, account in enumerate(self.server.exchange.accounts):
+            if account.client_id == client_id:
+                self.held = int(account.position(0)[0])
+                self.resting = int(account.open_orders)
+                self.account = number
 
     def play(self) -> "Scenario":
         """Run it all; return itself."""
