@@ -9,7 +9,7 @@ from mmcore.journal cimport JOURNAL_CONTROL, JOURNAL_TIMER, JOURNAL_TURN, JOURNA
 from mmcore.observation cimport observe_markets
 from mmcore.planning cimport Clock, PlanResult
 from mmcore.quote cimport quote_compute
-from mmcore.states cimport REASON_ERROR, REASON_JOURNAL, RISK_KILLED
+from mmcore.states cimport REASON_JOURNAL, RISK_KILLED, reason_of
 from mmcore.types cimport (
     ACTION_CANCEL_ALL, ACTION_EDIT, ACTION_NEW,
     CONTROL_CONNECTED, CONTROL_CREDITS, CONTROL_DISCONNECTED, CONTROL_EQUITY, CONTROL_FUNDING,
@@ -86,7 +86,7 @@ cdef class Engine(Intake):
 
     cdef void kill(self) noexcept:
         """Latch the state; the next batch begins with cancel_all, which has its own credits."""
-        if self.risk.to_state(RISK_KILLED, REASON_ERROR):
+        if self.risk.to_state(RISK_KILLED, reason_of(self.faults.code)):
             self.flags |= FLAG_KILLED
             self.cancel_all_due = True
             if self.faults.code == FAULT_DRAWDOWN and self.params.v.risk.kill_flatten < 0.5:

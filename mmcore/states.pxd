@@ -32,6 +32,9 @@ cpdef enum RiskReason:
     RISK_REASONS = 16
 
 
+cdef int32_t reason_of(int32_t fault) noexcept nogil
+
+
 cdef class RiskStates:
     cdef readonly int32_t state
     cdef readonly int32_t reason        # RiskReason of the state

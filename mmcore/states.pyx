@@ -1,5 +1,7 @@
 """See states.pxd. The table below is every transition there is."""
 
+from mmcore.faults cimport FAULT_DRAWDOWN, FAULT_OPERATOR, FAULT_THROTTLE
+
 # May go from (row) to (column). Killed is left by a restart after `mm ctl unkill`, by nothing
 # else; who is leaving only leaves or is killed.
 cdef bint[RISK_STATES][RISK_STATES] MAY = [
@@ -14,6 +16,17 @@ cdef bint[RISK_STATES][RISK_STATES] MAY = [
 # What these say is that position or orders are not known well enough even to reduce by quotes.
 cdef uint32_t PULLING = (1 << REASON_REJECTS | 1 << REASON_JOURNAL | 1 << REASON_RECONCILE
                          | 1 << REASON_FOREIGN | 1 << REASON_LIQUIDATION | 1 << REASON_ERROR)
+
+
+cdef int32_t reason_of(int32_t fault) noexcept nogil:
+    """The RiskReason of a kill, by the FaultCode it is for."""
+    if fault == FAULT_OPERATOR:
+        return REASON_OPERATOR
+    if fault == FAULT_DRAWDOWN:
+        return REASON_DAY
+    if fault == FAULT_THROTTLE:
+        return REASON_THROTTLE
+    return REASON_ERROR
 
 
 cdef class RiskStates:

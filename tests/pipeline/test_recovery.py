@@ -274,3 +274,31 @@ def test_nothing_is_subscribed_anew_because_it_is_quiet() -> None:
     client = session.maker.client
     assert (client.subscriptions.resyncs, client.subscriptions.tickers_renewed) == (0, 0)
     assert client.connects == 1
+
+
+@pytest.mark.parametrize("what", ["half open", "deaf"])
+def test_a_kill_on_a_line_that_does_not_answer_goes_by_the_second_path(what: str) -> None:
+    """The socket takes the cancel-all and nobody gets it: no order is left 50 ms later."""
+    case = FaultSession(WireFault("book", 3, what), SEED, guarded=True)
+    killed: list[float] = []
+    gone: list[float] = []
+    tick = case.operate
+
+    def operate(session: VirtualSession) -> None:
+        tick(session)
+        account = case.watcher.account
+        assert session.maker is not None
+        assert account is not None
+        if case.wire.struck_s > 0 and not killed and account.open_orders:
+            session.maker.session.control(ControlKind.CONTROL_KILL)
+            killed.append(session.loop.time())
+            session.loop.call_later(0.05, lambda: gone.append(account.open_orders))
+
+    case.operate = operate          # type: ignore[method-assign]
+    found = [text for text in case.run() if "no quotes" not in text]
+    assert found == []
+    assert killed
+    assert gone == [0]
+    assert case.second[0][0] - killed[0] <= 0.0101
+    assert case.session.maker is not None
+    assert case.session.maker.engine.risk.state_name == "RISK_KILLED"
