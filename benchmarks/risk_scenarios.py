@@ -9,8 +9,8 @@ import logging
 import sys
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "tests" / name)
-                for name in ("", "core", "pipeline")]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "pipeline"))
 
 from risk_scenarios import CASES, HEADER, RULES, play, play_trend, unhedged_btc
 

@@ -3,6 +3,7 @@ own word that nothing is left.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -66,7 +67,9 @@ async def flatten(engine: Engine, control: Callable[[ControlKind, int, int, floa
     loop = asyncio.get_running_loop()
     end_s = loop.time() + limit_s
     while not is_flat(engine) and loop.time() < end_s and not hurry.is_set():
-        await asyncio.sleep(LOOK_S)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_S):
+                await hurry.wait()
     control(ControlKind.CONTROL_FLATTEN, 0, 0, 0.0)
     return is_flat(engine)
 

@@ -87,7 +87,7 @@ class GuardedScenario(Scenario):
         return list(venue.desk.open_orders(account))
 
     @property
-    def held(self) -> int:
+    def contracts_held(self) -> int:
         """Contracts of the maker's account, at the exchange."""
         assert self.server is not None
         account = next(a for a in self.server.exchange.accounts
@@ -128,9 +128,9 @@ def test_killed_with_a_position_the_stop_stays_and_closes_it(sign: int) -> None:
             return
         at = played.loop.time() - 1000.0
         if 14.0 < at < 18.0:
-            seen["orders"], seen["held"] = played.orders, played.held
+            seen["orders"], seen["held"] = played.orders, played.contracts_held
         if at > 30.0:
-            seen["end"], seen["left"] = played.held, played.orders
+            seen["end"], seen["left"] = played.contracts_held, played.orders
 
     played.run(40.0, meanwhile=look, every_s=0.5)
     assert abs(seen["held"]) >= 2000
@@ -260,7 +260,7 @@ def test_blind_with_a_position_reduces_to_what_may_be_held(sign: int) -> None:
 
     def look(_: Any) -> None:
         if hasattr(played, "deadman"):
-            seen.append(played.held)
+            seen.append(played.contracts_held)
 
     played.run(25.0, meanwhile=look, every_s=0.5)
     # 0.1 BTC at 75,000 are 7,500 USD: the last clip ends within a lot of it

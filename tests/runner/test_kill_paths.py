@@ -1,4 +1,4 @@
-"""A kill with a part of the process gone: orders away, latched, and no start until it is cleared."""
+"""A kill with a part of the process gone: orders away, latched, no start until it is cleared."""
 
 import os
 import resource
