@@ -199,6 +199,16 @@ cdef void publish_market(Market market, MarketBlock* block, int64_t now_ns) noex
     publish_quotes(market, block)
 
 
+cdef int64_t last_fill_ns(Engine engine, int64_t started_ns, int64_t now_ns) noexcept:
+    """When one of our orders was last filled; the start of the page before the first fill."""
+    cdef Market market
+    cdef int64_t last_ns = started_ns if started_ns > 0 else now_ns
+    for market in engine.markets:
+        if market.fill_rate_ns > last_ns:
+            last_ns = market.fill_rate_ns
+    return last_ns
+
+
 cpdef int publish(Engine engine, TelemetryPage page, int64_t now_ns) except -1:
     """Write everything readers see, inside one sequence-lock section."""
     cdef double* v = page.page.values
@@ -226,6 +236,8 @@ cpdef int publish(Engine engine, TelemetryPage page, int64_t now_ns) except -1:
     v[t.ENGINE_JOURNAL_LOST] = engine.journal.lost
     v[t.ENGINE_JOURNAL_DEPTH_BYTES] = engine.journal.depth
     v[t.ENGINE_LAST_FRAME_AGE_SECONDS] = <double>(now_ns - engine.last_frame_ns) * 1e-9
+    v[t.ENGINE_LAST_FILL_AGE_SECONDS] = <double>(
+        now_ns - last_fill_ns(engine, page.page.started_ns, now_ns)) * 1e-9
     publish_limits(engine, page.page, now_ns)
     publish_measures(engine, page.page)
     for market in engine.markets:

@@ -72,6 +72,7 @@ cdef enum:                      # EngineMetric
     ENGINE_JOURNAL_WRITTEN_BYTES
     ENGINE_JOURNAL_SEGMENTS
     ENGINE_JOURNAL_DELETED_SEGMENTS
+    ENGINE_LAST_FILL_AGE_SECONDS
     ENGINE_BOOK_OFF_GRID
     ENGINE_SLOTS
 
@@ -216,6 +217,7 @@ cdef enum:                      # ProcessMetric
     PROCESS_EXPORTER_PORT
     PROCESS_DRAWDOWN_LIMIT_BTC
     PROCESS_MEMORY_LIMIT_BYTES
+    PROCESS_FILL_SILENCE_LIMIT_SECONDS
     PROCESS_SLOTS
 
 cdef enum:                      # HistogramMetric

@@ -110,6 +110,7 @@ ENGINE_METRICS: tuple[Metric, ...] = (
     counter("journal_written_bytes", "Bytes the recorder wrote"),
     counter("journal_segments", "Segments the recorder began"),
     counter("journal_deleted_segments", "Segments deleted for journal.quota_mib"),
+    gauge("last_fill_age_seconds", "Time since the last own fill; at first since the start"),
     counter("book_off_grid", "Book messages with a price or amount off the grid",
             "off_grid_messages"),
 )
@@ -263,6 +264,7 @@ PROCESS_METRICS: tuple[Metric, ...] = (
     gauge("exporter_port", "Port that serves the metrics; 0 while none"),
     gauge("drawdown_limit_btc", "risk.day_kill_btc; +Inf: off"),
     gauge("memory_limit_bytes", "telemetry.memory_limit_mib"),
+    gauge("fill_silence_limit_seconds", "telemetry.fill_silence_h; +Inf: off"),
 )
 
 HISTOGRAM_METRICS: tuple[Histogram, ...] = (

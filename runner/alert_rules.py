@@ -112,6 +112,15 @@ ALERTS: tuple[Alert, ...] = (
           "Nothing is earned. mm_side_removed names the reason for each side.",
           "Look at the quoting dashboard: warm-up, width over the cap, regime, time window, "
           "inventory, or an invalid book."),
+    Alert("MmNoFills", WARN,
+          when("mm_last_fill_age_seconds", ">", 1, per="mm_fill_silence_limit_seconds"), 0,
+          "No own fill for telemetry.fill_silence_h",
+          "Quotes that nobody meets earn nothing. It is told and never chased: no quote moves for "
+          "it. Before the first fill of a session the time counts from its start.",
+          "See whether there are quotes at all (MmNotQuoting) and how far from the mid "
+          "(mm_quote_distance_ratio), and what makes the half-spread: fee floor, volatility, "
+          "markouts, factors. A quiet market is a cause, too: compare mm_public_trades_total. "
+          "Narrow on purpose or leave it."),
     Alert("MmPositionMismatch", PAGE, when("mm_position_mismatches_total", ">", 0, window_s=600),
           0, "Our position and the venue's differ",
           "A trade was missed, or somebody else trades this account. Two mismatches in a row "

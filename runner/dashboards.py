@@ -58,6 +58,7 @@ OVERVIEW = (
     one("Round trips", COUNT, f"mm_round_trips_total{{{J}}}", "{{instrument}}", width=12),
     one("Position, USD", USD, f"mm_position_usd{{{J}}}", "{{instrument}}"),
     one("Fills a minute", COUNT, "60 * mm:fills:rate1m", "{{instrument}}"),
+    stat("Since the last own fill", SECONDS, f"mm_last_fill_age_seconds{{{J}}}"),
     one("Volume of the session, USD", USD, f"mm_volume_usd_total{{{J}}}", "{{instrument}}"),
     one("Order messages a second", COUNT, "mm:order_messages:rate1m", "{{instrument}} {{action}}"),
     one("Frames and decisions a second", COUNT, f"rate(mm_frames_total{{{J}}}[1m])", "frames"),

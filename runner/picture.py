@@ -9,6 +9,7 @@ from rich.text import Text
 
 from mmcore.alpha import TERM_NAMES
 from mmcore.types import RemovedReason, TakeReason
+from runner.duration import duration
 
 Reading = dict[str, Any]
 
@@ -104,7 +105,8 @@ def line(reading: Reading, rates: Rates, at: str) -> str:
     orders = sum(rates.per_s[name] for name in ("orders_new", "orders_edit", "orders_cancel"))
     parts.append(f"delta {reading['delta_btc']:+.4f} BTC")
     parts.append(f"P&L {profit_btc(reading):+.8f} BTC")
-    parts.append(f"fills {reading['fills']:.0f} (maker {reading['maker_fills']:.0f})")
+    parts.append(f"fills {reading['fills']:.0f} (maker {reading['maker_fills']:.0f}), last "
+                 f"{last_fill(reading)}")
     parts.append(f"book {rates.per_s['book_updates']:.0f}/s orders {orders:.1f}/s")
     parts.append(f"tick to order p50 {microseconds(reading, 'p50')} us")
     return " | ".join(parts)
@@ -223,6 +225,12 @@ def take_word(market: Reading) -> str:
     return TAKE_WORDS.get(TakeReason(int(market["take"])), f"reason {market['take']:.0f}")
 
 
+def last_fill(reading: Reading) -> str:
+    """Say how long ago the last own fill was."""
+    age = duration(reading["last_fill_age_seconds"])
+    return f"{age} ago" if reading["fills"] else f"none in {age}"
+
+
 def figures(reading: Reading, rates: Rates) -> Panel:
     """Return money, rates and latency."""
     grid = Table.grid(padding=(0, 2), expand=True)
@@ -244,6 +252,7 @@ def figures(reading: Reading, rates: Rates) -> Panel:
         pace.add_row(name.replace("_", " "),
                      f"{rates.per_s[name]:.1f}/s {reading[name]:>10,.0f}")
     pace.add_row("fills", f"{reading['fills']:,.0f}, maker {reading['maker_fills']:,.0f}")
+    pace.add_row("last fill", last_fill(reading))
     state = Table.grid(padding=(0, 1))
     state.add_column(style="dim")
     state.add_column(justify="right")

@@ -20,6 +20,8 @@ class Telemetry(Section, frozen=True):
                                         0, 65535)] = 9464
     memory_limit_mib: Annotated[int, key("MiB",
         "Memory of the process that trades beyond which an alert fires.", 32, 1048576)] = 512
+    fill_silence_h: Annotated[float, key("h",
+        "No own fill for this long raises an alert; 0: never.", 0.0, 8760.0)] = 6.0
     webhook_url: Annotated[str, key("URL",
         "Where alerts are posted: env:NAME or file:PATH; empty: nowhere.")] = ""
     webhook_shape: Annotated[Literal["generic", "telegram", "slack"],

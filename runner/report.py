@@ -6,6 +6,7 @@ import msgspec
 
 from mmcore.engine import Engine
 from mmcore.publish import summary
+from runner.duration import duration
 
 Summary = dict[str, Any]
 
@@ -78,11 +79,3 @@ def latency(quantiles_us: dict[str, float]) -> tuple[str, str]:
         return "-", ""
     return (f"{quantiles_us['p50']:,.0f} us",
             f"median; p99 {quantiles_us['p99']:,.0f}, p99.9 {quantiles_us['p999']:,.0f}")
-
-
-def duration(seconds: float) -> str:
-    whole = round(seconds)
-    if whole < 60:
-        return f"{seconds:.1f} s"
-    hours, rest = divmod(whole, 3600)
-    return (f"{hours} h " if hours else "") + f"{rest // 60} min {rest % 60} s"

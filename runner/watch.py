@@ -57,6 +57,7 @@ class Watch:
         self.client = client
         self.session = session
         self.memory_limit_bytes = telemetry.memory_limit_mib << 20
+        self.fill_silence_s = 3600.0 * telemetry.fill_silence_h
         self.garbage = GarbageWatch()
         self.stalls = 0
         self.longest_stall_ns = 0
@@ -99,6 +100,7 @@ class Watch:
             # 0 turns that kill off: then no loss is a share of it
             "drawdown_limit_btc": session.engine.params.get("risk.day_kill_btc") or math.inf,
             "memory_limit_bytes": self.memory_limit_bytes,
+            "fill_silence_limit_seconds": self.fill_silence_s or math.inf,
         }
         account = reconciler.account
         if account is not None:

@@ -7,7 +7,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from desk import BID, Desk
+from desk import BID, Desk, perpetual
 
 from mmcore.alpha import TERM_NAMES
 from mmcore.publish import publish, summary
@@ -168,3 +168,25 @@ def test_a_writer_that_died_inside_a_write_is_reported() -> None:
     memory[16] = 1                      # an odd sequence: the writer is inside
     with pytest.raises(TimeoutError, match="inside a write"):
         reader.read()
+
+
+def test_age_of_the_last_own_fill() -> None:
+    """From the first publishing on while there is none, then from the latest of any instrument."""
+    desk = Desk(specs=[perpetual(), perpetual("BTC-26MAR27", expiry_ms=1_800_000_000_000)])
+    memory = bytearray(PAGE_SIZE)
+    page = TelemetryPage(memory, ["a", "b"], {}, 1)
+
+    def age_s() -> float:
+        publish(desk.engine, page, desk.now_ns)
+        return float(TelemetryReader(memory).read()["last_fill_age_seconds"])
+
+    assert age_s() == 0.0
+    actions = desk.turn()
+    desk.accept(actions)
+    desk.wait(5_000)
+    assert age_s() == pytest.approx(5.0)
+    desk.fill(next(a for a in actions if a["market"] == 1), 10)
+    desk.wait(2_000)
+    assert age_s() == pytest.approx(2.0)
+    desk.fill(next(a for a in actions if a["market"] == 0), 10)
+    assert age_s() == 0.0

@@ -1,5 +1,7 @@
 """A session in virtual time: connects, quotes, fills, leaves nothing, replays byte for byte."""
 
+import math
+
 import pytest
 from virtual_session import LIVELY, VirtualSession
 
@@ -61,3 +63,11 @@ def test_a_changed_parameter_is_noticed(traded: VirtualSession) -> None:
     replay = traded.replay((b'"size_btc":0.005', b'"size_btc":0.004'))
     assert not replay.identical
     assert replay.first_difference is not None
+
+
+@pytest.mark.parametrize(("hours", "limit_s"), [(2, 7_200.0), (0, math.inf)])
+def test_the_limit_of_a_time_without_fills_is_published(hours: int, limit_s: float) -> None:
+    session = VirtualSession(seed=1, sets=(f"telemetry.fill_silence_h={hours}",))
+    session.run(0.5)
+    assert session.maker is not None
+    assert session.maker.watch.facts()["fill_silence_limit_seconds"] == limit_s

@@ -16,7 +16,8 @@ INFO = {"version": "0.1", "config": "abcd1234", "venue": "ws://here", "instance"
 HEALTHY = {
     "ready": 1.0, "connected": 1.0, "cancel_on_disconnect": 1.0, "credits": 20.0,
     "credits_reserve": 6.0, "journal_capacity_bytes": 1000.0, "memory_limit_bytes": 1e12,
-    "drawdown_limit_btc": 0.05, "delta_limit_btc": 0.3, "last_frame_age_seconds": 0.0}
+    "drawdown_limit_btc": 0.05, "delta_limit_btc": 0.3, "last_frame_age_seconds": 0.0,
+    "last_fill_age_seconds": 60.0, "fill_silence_limit_seconds": 21_600.0}
 HEALTHY_MARKET = {"quote_bid_amount": 10.0, "quote_ask_amount": 10.0, "order_to_volume": 0.0,
                   "feed_lag_seconds": 0.0, "book_valid": 1.0}
 
@@ -77,6 +78,7 @@ CAUSES: dict[str, tuple[dict[str, float], dict[str, float]]] = {
     "MmException": ({"exceptions": 1}, {}),
     "MmPaused": ({"risk_state": 2}, {}),
     "MmNotQuoting": ({}, {"quote_bid_amount": 0, "quote_ask_amount": 0}),
+    "MmNoFills": ({"last_fill_age_seconds": 21_601}, {}),
     "MmPositionMismatch": ({"position_mismatches": 1}, {}),
     "MmReconcileDifference": ({"reconcile_difference_usd": 10}, {}),
     "MmForeignFills": ({"foreign_fills": 1}, {}),
