@@ -3,6 +3,7 @@
 Inside the window a level costs one store and one bit; the few levels outside live in a sorted
 list. The window follows the touch by itself and nothing is lost when it moves.
 """
+cimport cython
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from mmcore.types cimport BookDelta, LevelChange
@@ -23,6 +24,7 @@ cpdef enum BookResult:
     BOOK_CROSSED = 4            # best bid >= best ask: invalid until a snapshot
 
 
+@cython.final
 cdef class OrderBook:
     cdef int64_t* amounts[2]    # contracts at window_base + i
     cdef uint64_t* occupied[2]  # one bit per tick of the window

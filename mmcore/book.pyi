@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from enum import IntEnum
 
-from typing_extensions import disjoint_base
+from typing import final
 
 class BookResult(IntEnum):
     BOOK_APPLIED = 0
@@ -12,7 +12,7 @@ class BookResult(IntEnum):
     BOOK_GAP = 3
     BOOK_CROSSED = 4
 
-@disjoint_base
+@final
 class OrderBook:
     @property
     def change_id(self) -> int: ...

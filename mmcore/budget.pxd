@@ -1,4 +1,5 @@
 """Budget: what the venue lets us send. Continuous credit pool, unanswered cap, own rate cap."""
+cimport cython
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
 
@@ -16,6 +17,7 @@ cdef struct RateCap:
     uint64_t count
 
 
+@cython.final
 cdef class Budget:
     cdef double burst               # requests the pool holds when full
     cdef double rate                # requests refilled per second

@@ -1,8 +1,8 @@
 """Python face of the request credits."""
 
-from typing_extensions import disjoint_base
+from typing import final
 
-@disjoint_base
+@final
 class Budget:
     @property
     def in_flight(self) -> int: ...

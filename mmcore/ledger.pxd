@@ -1,4 +1,5 @@
 """Ledger of one instrument: what our fills were worth afterwards, and counts of them."""
+cimport cython
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from mmcore.types cimport HORIZONS, Instrument
@@ -27,6 +28,7 @@ cdef struct EdgeStat:
 cdef int32_t edge_bucket(double distance_bps) noexcept nogil
 
 
+@cython.final
 cdef class Ledger:
     cdef OpenMarkout open_fills[LEDGER_FILLS_MAX]
     cdef uint64_t recorded                  # fills ever recorded

@@ -1,10 +1,10 @@
 """Python face of fills and markouts."""
 
-from typing_extensions import disjoint_base
+from typing import final
 
 HORIZON_NAMES: tuple[str, ...]
 
-@disjoint_base
+@final
 class Ledger:
     @property
     def fills(self) -> int: ...

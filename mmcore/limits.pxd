@@ -1,4 +1,5 @@
 """Limits: what losses, margin, equity and repeated fills lead to. Looked at on every tick."""
+cimport cython
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from mmcore.faults cimport Faults
@@ -20,6 +21,7 @@ cdef struct Day:
     bint armed                  # a further loss counts as another trip
 
 
+@cython.final
 cdef class Limits:
     cdef Day day
     cdef double total_btc               # profit since the start of this process

@@ -2,7 +2,7 @@
 
 from typing import TypedDict, type_check_only
 
-from typing_extensions import disjoint_base
+from typing import final
 
 @type_check_only
 class LimitFigures(TypedDict):
@@ -17,7 +17,7 @@ class LimitFigures(TypedDict):
     stops: int
     at_cap: bool
 
-@disjoint_base
+@final
 class Limits:
     @property
     def throttles(self) -> int: ...

@@ -35,6 +35,9 @@ cdef double exit_price(Market market) noexcept nogil:
         return 0.0
     left = left if left > 0 else -left
     total = <double>left
+    if market.book.level_count[side] and (
+            market.book.amount_at(side, market.book.best[side]) >= left):
+        return price_usd(&market.spec, market.book.best[side])      # mostly the touch takes all
     n = market.book.walk(side, rows, SLOTS_MAX)
     if n == 0:
         return 0.0

@@ -1,4 +1,5 @@
 """Market: what the core knows of one instrument, and what it wants there."""
+cimport cython
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from mmcore.book cimport OrderBook
@@ -27,6 +28,7 @@ cdef enum:
 cdef dict explain(const Why* why)
 
 
+@cython.final
 cdef class Market:
     cdef readonly InstrumentSpec spec_object
     cdef Instrument spec

@@ -2,7 +2,7 @@
 
 from typing import TypedDict, type_check_only
 
-from typing_extensions import disjoint_base
+from typing import final
 
 from mmcore.alpha import TERM_NAMES as TERM_NAMES
 from mmcore.book import OrderBook
@@ -43,7 +43,7 @@ class Explanation(TypedDict):
 
 def explain_record(record: bytes) -> Explanation: ...
 
-@disjoint_base
+@final
 class Market:
     def __init__(self, spec: InstrumentSpec, params: Params, index: int) -> None: ...
     @property

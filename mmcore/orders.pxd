@@ -3,6 +3,7 @@
 Written by the planner (what was sent) and by the venue's words; by nobody else. A slot holds one
 order; it is free again only when the order is closed and its fills are all booked.
 """
+cimport cython
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 from mmcore.types cimport (
@@ -84,6 +85,7 @@ cdef struct Order:
     char order_id[ORDER_ID_MAX]
 
 
+@cython.final
 cdef class OrderTable:
     cdef Order orders[SLOTS_MAX]
     cdef uint32_t used          # a bit per slot that may hold something; a clear bit is a free slot

@@ -3,7 +3,7 @@
 from enum import IntEnum, IntFlag
 from typing import TypedDict, type_check_only
 
-from typing_extensions import disjoint_base
+from typing import final
 
 class OrderState(IntEnum):
     ORDER_CLOSED = 0
@@ -62,7 +62,7 @@ class OrderRow(TypedDict):
     sent_ns: int
     valid_until_ms: int
 
-@disjoint_base
+@final
 class OrderTable:
     @property
     def open_count(self) -> int: ...

@@ -1,4 +1,5 @@
 """Signals of one instrument, on the venue's book minus our own orders."""
+cimport cython
 from libc.stdint cimport int32_t, int64_t
 
 from mmcore.book cimport OrderBook
@@ -57,6 +58,7 @@ cdef struct SignalState:
     int64_t lead_sample_ns
 
 
+@cython.final
 cdef class Signals:
     cdef SignalState s
     cdef FlowState flow

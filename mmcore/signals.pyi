@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import TypedDict, type_check_only
 
-from typing_extensions import disjoint_base
+from typing import final
 
 class ReferenceSource(IntEnum):
     REFERENCE_MID = 0
@@ -46,7 +46,7 @@ class Reading(TypedDict):
     window_vol_usd: float
     drift_z: float
 
-@disjoint_base
+@final
 class Signals:
     def read(self) -> Reading: ...
     def set_micro_table(self, rows: Sequence[Sequence[float]]) -> None: ...

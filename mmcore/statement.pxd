@@ -3,6 +3,7 @@
 Amounts are in the settlement currency (BTC if inverse, USD if linear). realized and entry are
 kept in 1e-18 without the venue's rounding; Position keeps what the venue books.
 """
+cimport cython
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from mmcore.types cimport Instrument
@@ -43,6 +44,7 @@ cdef struct Parts:
     double unexplained          # profit less all parts: rounding
 
 
+@cython.final
 cdef class Statement:
     cdef readonly int64_t contracts         # signed
     cdef mm_e18_t entry_e18                 # cost of |contracts|

@@ -2,7 +2,7 @@
 
 from typing import TypedDict, type_check_only
 
-from typing_extensions import disjoint_base
+from typing import final
 
 from mmcore.types import InstrumentSpec
 
@@ -21,7 +21,7 @@ class PartFigures(TypedDict):
     carried: float
     unexplained: float
 
-@disjoint_base
+@final
 class Statement:
     @property
     def contracts(self) -> int: ...

@@ -69,7 +69,7 @@ cdef int64_t lots_down(const Instrument* spec, double contracts) noexcept nogil:
     if not contracts > 0.0 or contracts > STEPS_LIMIT:
         return 0
     whole = <int64_t>floor(contracts + 1e-9)
-    return whole - whole % spec.lot_contracts
+    return whole if spec.lot_contracts == 1 else whole - whole % spec.lot_contracts
 
 
 cdef tuple scaled(object value, str what):

@@ -50,6 +50,8 @@ cdef class Exchange(Timers):
                                int64_t price_ticks, int64_t amount_contracts) except -1
     cdef int market_levels(self, int64_t t_ns, int32_t market, const Event* events,
                            int64_t count) except -1
+    cdef int set_left(self, int32_t market, const Event* events, const int32_t* left,
+                      int32_t n) except -1
     cdef int set_level(self, int32_t market, int32_t side, int64_t price_ticks,
                        int64_t amount_contracts) except -1
     cpdef int market_clear(self, int64_t t_ns, int32_t market) except -1

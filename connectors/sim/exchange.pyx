@@ -11,6 +11,9 @@ from connectors.sim.waiting cimport (
     WAIT_CANCEL, WAIT_CANCEL_ALL, WAIT_EDIT, WAIT_QUOTE, WAIT_QUOTE_PART, WAIT_SUBMIT,
 )
 
+cdef enum:
+    LEFT_MAX = 256              # levels of a message that wait for its quiet ones
+
 
 cdef class Exchange(Timers):
     """Make an empty exchange; seed decides everything drawn by lot, tier the credits."""
@@ -148,22 +151,38 @@ cdef class Exchange(Timers):
         """
         cdef MatchBook book = self.books[market]
         cdef const Event* event
+        cdef int32_t[LEFT_MAX] left     # events that are not done yet
         cdef int64_t i
+        cdef int32_t n = 0
         self.run_timers(t_ns)
         if events.flags & FLAG_SNAPSHOT:
             self.market_clear(t_ns, market)
         book.fetch_levels(events, count)
-        for i in range(count):
+        # Quiet levels touch nothing else: their order does not matter, and mostly all are quiet.
+        for i in range(count if events.kind == EVENT_LEVEL else 0):
             event = &events[i]
-            if event.kind == EVENT_LEVEL and event.amount_contracts == 0:
-                if not book.set_quiet(event.side, event.price_ticks, 0):
-                    self.set_level(market, event.side, event.price_ticks, 0)
-        for i in range(count):
-            event = &events[i]
-            if event.kind == EVENT_LEVEL and event.amount_contracts > 0:
-                if not book.set_quiet(event.side, event.price_ticks, event.amount_contracts):
-                    self.set_level(market, event.side, event.price_ticks, event.amount_contracts)
+            if not book.set_quiet(event.side, event.price_ticks, event.amount_contracts):
+                if n == LEFT_MAX:
+                    self.set_left(market, events, left, n)
+                    n = 0
+                left[n] = <int32_t>i
+                n += 1
+        if n > 0:
+            self.set_left(market, events, left, n)
         return self.note_change(self.now_ns, market)
+
+    cdef int set_left(self, int32_t market, const Event* events, const int32_t* left,
+                      int32_t n) except -1:
+        """Set levels that touch others, deletes first."""
+        cdef const Event* event
+        cdef int32_t i
+        cdef bint delete
+        for delete in range(1, -1, -1):
+            for i in range(n):
+                event = &events[left[i]]
+                if (event.amount_contracts == 0) == delete:
+                    self.set_level(market, event.side, event.price_ticks, event.amount_contracts)
+        return 0
 
     cdef int set_level(self, int32_t market, int32_t side, int64_t price_ticks,
                        int64_t amount_contracts) except -1:

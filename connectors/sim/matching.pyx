@@ -265,8 +265,8 @@ cdef class MatchBook:
         self.feed.changed = True
         return True
 
-    cdef void fetch_levels(self, const Event* events, int64_t count) noexcept nogil:
-        """Ask for the levels of a message before they are looked at: they lie far apart."""
+    cdef int fetch_levels(self, const Event* events, int64_t count) except -1:
+        """Make the levels of a message and ask for them early: they lie far apart."""
         cdef int64_t i, at
         cdef Level* page
         for i in range(count):
@@ -275,6 +275,9 @@ cdef class MatchBook:
                 page = self.levels.pages[at >> LEVEL_PAGE_BITS]
                 if page != NULL:
                     __builtin_prefetch(&page[at & ((1 << LEVEL_PAGE_BITS) - 1)], 1)
+                elif events[i].amount_contracts > 0:
+                    self.levels.at(events[i].price_ticks)
+        return 0
 
     cdef int clear_crossed(self, int32_t side, int64_t price_ticks) except -1:
         """Drop recorded liquidity a newer recorded level has run over."""
