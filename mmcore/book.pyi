@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 from enum import IntEnum
-
 from typing import final
 
 class BookResult(IntEnum):

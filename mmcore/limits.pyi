@@ -1,8 +1,6 @@
 """Python face of the loss limits."""
 
-from typing import TypedDict, type_check_only
-
-from typing import final
+from typing import TypedDict, final, type_check_only
 
 @type_check_only
 class LimitFigures(TypedDict):

@@ -14,8 +14,6 @@ from mmcore.types cimport (
     SLOTS_MAX, TAKE_FLATTEN, TAKE_STOP, TIF_IOC, LevelChange, contracts_of_btc,
     delta_btc, lots_down, price_usd, ticks_down, ticks_up)
 
-from mmcore.statement cimport Parts
-
 cdef int64_t SECOND = 1_000_000_000
 cdef int64_t DAY_S = 86_400
 cdef int64_t DAY_START_S = 28_800           # 08:00 UTC, the venue's session
@@ -139,8 +137,7 @@ cdef class Limits:
     cdef void add_up(self, list markets) noexcept:
         """Profit of every instrument in BTC, at the mark."""
         cdef Market market
-        cdef Parts parts
-        cdef double mark, factor
+        cdef double mark, factor, unrealized
         self.total_btc = self.unrealized_btc = 0.0
         self.priced = True
         for market in markets:
@@ -149,12 +146,12 @@ cdef class Limits:
                 mark = market.signals.s.reference_usd
             if mark <= 0.0 and (market.position.contracts != 0 or market.ledger.fills > 0):
                 self.priced = False
-            market.statement.parts(&market.spec, mark, 0.0, &parts)
+            unrealized = market.statement.unrealized(&market.spec, mark)
             factor = 1.0
             if market.spec.kind != INSTRUMENT_INVERSE:
                 factor = 1.0 / mark if mark > 0.0 else 0.0
-            self.total_btc += parts.profit * factor
-            self.unrealized_btc += parts.unrealized * factor
+            self.total_btc += market.statement.profit(unrealized) * factor
+            self.unrealized_btc += unrealized * factor
 
     cdef void check_day(self, RiskGate gate, Faults faults, const ParamValues* params,
                         int64_t now_ns, int64_t wall_ns) noexcept nogil:

@@ -1,8 +1,6 @@
 """Python face of one instrument's state."""
 
-from typing import TypedDict, type_check_only
-
-from typing import final
+from typing import TypedDict, final, type_check_only
 
 from mmcore.alpha import TERM_NAMES as TERM_NAMES
 from mmcore.book import OrderBook

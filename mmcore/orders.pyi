@@ -1,9 +1,7 @@
 """Python face of the table of own orders."""
 
 from enum import IntEnum, IntFlag
-from typing import TypedDict, type_check_only
-
-from typing import final
+from typing import TypedDict, final, type_check_only
 
 class OrderState(IntEnum):
     ORDER_CLOSED = 0

@@ -195,10 +195,12 @@ cdef class OrderTable:
 
     cdef int32_t time_out(self, int64_t now_ns, int64_t after_ns) noexcept nogil:
         """Turn requests without an answer into unknown orders; return how many."""
-        cdef int32_t i, count = 0
+        cdef int32_t count = 0
+        cdef uint32_t mask = self.used
         cdef Order* order
-        for i in range(SLOTS_MAX):
-            order = &self.orders[i]
+        while mask:
+            order = &self.orders[mm_low_slot(mask)]
+            mask &= mask - 1
             if order.pull_ns > 0 and now_ns - order.pull_ns > after_ns:
                 order.pull_ns = 0
             if order.request_id != 0 and now_ns - order.sent_ns > after_ns:

@@ -187,11 +187,11 @@ cdef class RiskGate(RiskStates):
 
         Who must get out of a position needs a book to be judged by, not a calm market.
         """
-        cdef int64_t most = self.order_most(spec, params, signal)
-        cdef int64_t held
+        cdef int64_t most, held
         out[0] = take[0]
         if take.why == TAKE_NONE:
             return
+        most = self.order_most(spec, params, signal)
         if take.reduce_only:
             held = lots_down(spec, contracts_of_btc(spec, fabs(exposure.position_btc),
                                                     exposure.at_price_usd))

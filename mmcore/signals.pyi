@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import TypedDict, type_check_only
-
-from typing import final
+from typing import TypedDict, final, type_check_only
 
 class ReferenceSource(IntEnum):
     REFERENCE_MID = 0

@@ -19,6 +19,11 @@ cdef extern from *:
         return (product >= 0 ? product + c / 2 : product - c / 2) / c;
     }
     static inline double mm_e18_double(mm_e18_t a) {
+        long long small = (long long)a;
+        if ((mm_e18_t)small == a) {     /* up to nine BTC: no division of 128 bits */
+            long long billions = small / 1000000000;
+            return (double)billions * 1e-9 + (double)(small - billions * 1000000000) * 1e-18;
+        }
         long long whole = (long long)(a / 1000000000);      /* in 1e-9 */
         return (double)whole * 1e-9 + (double)(long long)(a - (mm_e18_t)whole * 1000000000) * 1e-18;
     }
@@ -79,6 +84,7 @@ cdef class Statement:
     cdef double entry(self) noexcept nogil
     cdef double average_usd(self, const Instrument* spec) noexcept nogil
     cdef double unrealized(self, const Instrument* spec, double mark_usd) noexcept nogil
+    cdef double profit(self, double unrealized) noexcept nogil
     cdef void mark_to(self, const Instrument* spec, double mid_usd) noexcept nogil
     cdef void parts(self, const Instrument* spec, double mark_usd, double adverse,
                     Parts* out) noexcept nogil

@@ -1,8 +1,6 @@
 """Python face of one instrument's profit and its parts."""
 
-from typing import TypedDict, type_check_only
-
-from typing import final
+from typing import TypedDict, final, type_check_only
 
 from mmcore.types import InstrumentSpec
 

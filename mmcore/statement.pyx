@@ -164,9 +164,14 @@ cdef class Statement:
                                else amount * mark_usd)
         return gain if (spec.kind == INSTRUMENT_INVERSE) == (self.contracts > 0) else -gain
 
+    cdef double profit(self, double unrealized) noexcept nogil:
+        """Everything earned after fees, with what is open."""
+        return (mm_e18_double(self.realized_e18) + unrealized + self.funding()
+                - <double>self.fees_e8 * 1e-8)
+
     cdef void mark_to(self, const Instrument* spec, double mid_usd) noexcept nogil:
         """Count the position's drift up to a mid."""
-        if mid_usd <= 0.0:
+        if mid_usd <= 0.0 or mid_usd == self.mid_usd:
             return
         if self.contracts != 0 and self.mid_usd > 0.0:
             self.drift += amount_of(spec, self.contracts) * (
@@ -180,7 +185,7 @@ cdef class Statement:
         out.unrealized = self.unrealized(spec, mark_usd)
         out.fees = <double>self.fees_e8 * 1e-8
         out.funding = self.funding()
-        out.profit = out.realized + out.unrealized + out.funding - out.fees
+        out.profit = self.profit(out.unrealized)
         out.capture, out.hedge, out.drift = self.capture, self.hedge, self.drift
         out.adverse = adverse
         out.carried = self.carried
