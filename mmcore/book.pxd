@@ -34,6 +34,8 @@ cdef class OrderBook:
     cdef int64_t window_base
     cdef int64_t best[2]        # NO_BID / NO_ASK where the side is empty
     cdef int32_t level_count[2]
+    cdef int64_t edge[2]        # set by a reader: a change here or nearer to the touch matters
+    cdef uint64_t near_changes[2]   # such changes so far
     cdef readonly int64_t change_id
     cdef readonly int64_t timestamp_ms
     cdef readonly bint valid

@@ -64,6 +64,7 @@ cdef class OrderBook:
             memset(self.occupied[side], 0, WINDOW_WORDS * sizeof(uint64_t))
             self.outside_count[side] = 0
             self.level_count[side] = 0
+            self.near_changes[side] += 1
         self.best[SIDE_BID] = NO_BID
         self.best[SIDE_ASK] = NO_ASK
 
@@ -106,6 +107,8 @@ cdef class OrderBook:
     cdef void set_level(self, int32_t side, int64_t price_ticks, int64_t amount) noexcept nogil:
         cdef int64_t offset = price_ticks - self.window_base
         cdef int64_t before
+        self.near_changes[side] += (price_ticks >= self.edge[side] if side == SIDE_BID
+                                    else price_ticks <= self.edge[side])
         if offset < 0 or offset >= WINDOW_TICKS:
             self.set_outside(side, price_ticks, amount)
         else:

@@ -1,13 +1,13 @@
 """Signals of one instrument, on the venue's book minus our own orders."""
 cimport cython
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from mmcore.book cimport OrderBook
 from mmcore.flow cimport FlowState
 from mmcore.microprice cimport MicroTable
 from mmcore.orders cimport OrderTable
 from mmcore.params cimport ParamValues, SignalParams
-from mmcore.types cimport Instrument, TickerUpdate, TradePrint
+from mmcore.types cimport SLOTS_MAX, Instrument, LevelChange, TickerUpdate, TradePrint
 from mmcore.volatility cimport VolState
 
 cpdef enum ReferenceSource:
@@ -58,9 +58,19 @@ cdef struct SignalState:
     int64_t lead_sample_ns
 
 
+# What the touch and the depth of a side were computed from; see Signals.top.
+cdef struct Depth:
+    uint64_t near_changes
+    int32_t depth
+    int32_t own_count
+    LevelChange own[SLOTS_MAX]
+    double contracts
+
+
 @cython.final
 cdef class Signals:
     cdef SignalState s
+    cdef Depth sides[2]
     cdef FlowState flow
     cdef VolState windows
     cdef MicroTable micro_table
@@ -76,6 +86,8 @@ cdef class Signals:
     cdef void refer_to_lead(self, const SignalState* lead, const SignalParams* params,
                             int64_t now_ns) noexcept nogil
     cdef void top(self, OrderBook book, OrderTable orders, int32_t depth) noexcept nogil
+    cdef void top_side(self, OrderBook book, OrderTable orders, int32_t side,
+                       int32_t depth) noexcept nogil
     cdef void sample(self, const SignalParams* params, int64_t now_ns) noexcept nogil
     cdef void sample_variance(self, double half_life_s, double dt) noexcept nogil
 

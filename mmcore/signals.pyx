@@ -1,5 +1,6 @@
 """Signals: pure functions of book, tape and their own previous state; formulas cited below."""
 from libc.math cimport exp2, sqrt
+from libc.string cimport memcmp, memcpy
 
 from mmcore.book cimport NO_ASK, NO_BID
 from mmcore.flow cimport (
@@ -174,30 +175,49 @@ cdef class Signals:
     cdef void top(self, OrderBook book, OrderTable orders, int32_t depth) noexcept nogil:
         """Others' touch and depth imbalance I = (Qb - Qa) / (Qb + Qa) over `depth` levels."""
         cdef SignalState* s = &self.s
+        cdef double bids, asks
+        self.top_side(book, orders, SIDE_BID, depth)
+        self.top_side(book, orders, SIDE_ASK, depth)
+        bids, asks = self.sides[SIDE_BID].contracts, self.sides[SIDE_ASK].contracts
+        s.imbalance = 0.0
+        s.depth_contracts = bids + asks
+        if bids + asks > 0.0:
+            s.imbalance = (bids - asks) / (bids + asks)
+
+    cdef void top_side(self, OrderBook book, OrderTable orders, int32_t side,
+                       int32_t depth) noexcept nogil:
+        """Others' touch and amount of one side; what was found stands until something near it,
+        or our own part of it, changes."""
+        cdef SignalState* s = &self.s
+        cdef Depth* seen = &self.sides[side]
         cdef LevelChange[DEPTH_MAX + SLOTS_MAX] levels
         cdef LevelChange[SLOTS_MAX] own
-        cdef int32_t side, own_count, count, i
-        cdef double total[2]
-        for side in range(2):
-            s.best_ticks[side] = book.best[side]
-            own_count = orders.own_levels(side, own) if orders.open_count > 0 else 0
-            count = book.walk(side, levels, depth + own_count)
-            if own_count > 0:
-                count = without_own(levels, count, own, own_count)
-            if count == 0:
-                s.others_ticks[side] = NO_BID if side == SIDE_BID else NO_ASK
-                s.others_contracts[side] = 0
-            else:
-                s.others_ticks[side] = levels[0].price_ticks
-                s.others_contracts[side] = levels[0].amount_contracts
-            total[side] = 0.0
-            for i in range(count if count < depth else depth):
-                total[side] += <double>levels[i].amount_contracts
-        s.imbalance = 0.0
-        s.depth_contracts = total[SIDE_BID] + total[SIDE_ASK]
-        if total[SIDE_BID] + total[SIDE_ASK] > 0.0:
-            s.imbalance = ((total[SIDE_BID] - total[SIDE_ASK])
-                           / (total[SIDE_BID] + total[SIDE_ASK]))
+        cdef int32_t own_count = orders.own_levels(side, own) if orders.open_count > 0 else 0
+        cdef int32_t count, i
+        if (seen.near_changes == book.near_changes[side] and seen.depth == depth
+                and seen.own_count == own_count
+                and memcmp(seen.own, own, <size_t>own_count * sizeof(LevelChange)) == 0):
+            return
+        memcpy(seen.own, own, <size_t>own_count * sizeof(LevelChange))
+        seen.own_count = own_count
+        seen.depth = depth
+        seen.near_changes = book.near_changes[side]
+        s.best_ticks[side] = book.best[side]
+        count = book.walk(side, levels, depth + own_count)
+        book.edge[side] = NO_BID if side == SIDE_BID else NO_ASK
+        if count == depth + own_count:
+            book.edge[side] = levels[count - 1].price_ticks
+        if own_count > 0:
+            count = without_own(levels, count, own, own_count)
+        if count == 0:
+            s.others_ticks[side] = NO_BID if side == SIDE_BID else NO_ASK
+            s.others_contracts[side] = 0
+        else:
+            s.others_ticks[side] = levels[0].price_ticks
+            s.others_contracts[side] = levels[0].amount_contracts
+        seen.contracts = 0.0
+        for i in range(count if count < depth else depth):
+            seen.contracts += <double>levels[i].amount_contracts
 
     cdef void sample_variance(self, double half_life_s, double dt) noexcept nogil:
         """Time-aware EWMA: v <- w v + (1 - w) r^2 / dt with w = 2^(-dt / half life)."""

@@ -306,6 +306,37 @@ def dashboard(
 
 
 @app.command()
+def record(
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder to write into.")],
+    config: ConfigOption = None,
+    venue: Annotated[str | None, typer.Option(
+        help="sim (default), testnet, prod or a ws:// address.")] = None,
+    instrument: Annotated[list[str] | None, typer.Option(
+        help="Name or rule, like BTC-PERPETUAL or front; repeatable; else those configured.")
+    ] = None,
+    duration: Annotated[str | None, typer.Option(help="Stop after this time, like 10m.")] = None,
+    rotate: Annotated[str, typer.Option(help="Begin a new file after this time.")] = "1h",
+    rotate_mib: Annotated[int, typer.Option(
+        "--rotate-mib", min=1, help="Begin a new file after so much text.")] = 1024,
+    sets: SetOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Figures as JSON.")] = False,
+) -> None:
+    """Record a venue's public market data; mm backtest and mm sim --data play it."""
+    from runner.options import parse_duration
+    from runner.record import RecordOptions, main
+
+    try:
+        duration_s = parse_duration(duration) if duration is not None else None
+        rotate_s = parse_duration(rotate)
+    except ValueError as error:
+        fail([str(error)])
+    raise typer.Exit(main(RecordOptions(
+        out=out, config=config, venue=venue, sets=tuple(sets or ()),
+        instruments=tuple(instrument or ()), duration_s=duration_s, rotate_s=rotate_s,
+        rotate_mib=rotate_mib, as_json=as_json)))
+
+
+@app.command()
 def doctor(
     config: ConfigOption = None,
     venue: Annotated[str | None, typer.Option(

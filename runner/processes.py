@@ -30,6 +30,16 @@ class HelperError(Exception):
     """A helper did not start."""
 
 
+def exchange_address(line: bytes) -> tuple[str, str]:
+    """Return the WebSocket and the HTTP address an exchange says it has. Raises HelperError."""
+    try:
+        ports = json.loads(line)
+        return (f"ws://127.0.0.1:{ports['ws']}/ws/api/v2",
+                f"http://127.0.0.1:{ports['http']}/api/v2")
+    except (ValueError, KeyError, TypeError):
+        raise HelperError("the embedded exchange did not start; run mm sim to see why") from None
+
+
 class Helpers:
     """Starts helpers and ends them: the view first, then the recorder, the exchange last."""
 
@@ -52,15 +62,8 @@ class Helpers:
         """Start `mm sim` on a free port; return its WebSocket address."""
         self.exchange = Child("runner", "sim", "--port", "0", "--child", "--regime",
                               EXCHANGE_REGIME, capture=True, cpu=self.config.runtime.helper_cpu)
-        line = self.exchange.read_line(EXCHANGE_START_S)
-        try:
-            ports = json.loads(line)
-            port = ports["ws"]
-            self.guard.rest_url = f"http://127.0.0.1:{ports['http']}/api/v2"
-        except (ValueError, KeyError, TypeError):
-            raise HelperError("the embedded exchange did not start; run mm sim to see why"
-                              ) from None
-        return f"ws://127.0.0.1:{port}/ws/api/v2"
+        url, self.guard.rest_url = exchange_address(self.exchange.read_line(EXCHANGE_START_S))
+        return url
 
     def start_recorder(self, ring: Path) -> None:
         """Start the journal's helper."""

@@ -67,6 +67,7 @@ RANKS = {
     "connectors.deribit.instruments": 100,
     "connectors.deribit.rpc": 101,
     "connectors.deribit.connection": 102,
+    "connectors.deribit.public": 103,
     "connectors.deribit.sweep": 102,
     "connectors.deribit.fills": 102.5,
     "connectors.deribit.profit": 102,
