@@ -40,6 +40,7 @@ from runner.options import (
     EXIT_USAGE,
     RunOptions,
 )
+from runner.outlet import keep_no_core, write_out
 from runner.oversight import Oversight
 from runner.processes import EXCHANGE_REGIME, HelperError, Helpers
 from runner.proxy import proxy_url
@@ -74,6 +75,7 @@ class Outcome(msgspec.Struct):
 
 def main(options: RunOptions) -> int:
     """Trade as told; return the exit code."""
+    keep_no_core()
     path = Path(options.config) if options.config else None
     try:
         config = load(path, options.sets, options.venue)
@@ -128,18 +130,13 @@ def main(options: RunOptions) -> int:
 
 def refuse(lines: list[str], code: int) -> int:
     """Say what went wrong, one line each."""
-    for line in lines:
-        sys.stderr.write(f"mm: {line}\n")
+    write_out(sys.stderr, "".join(f"mm: {line}\n" for line in lines))
     return code
 
 
 def tell(text: str) -> None:
-    """Write to whoever listens; a reader that has gone must not end the session's way out."""
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Write to whoever listens."""
+    write_out(sys.stdout, text)
 
 
 def title(config: Config) -> str:

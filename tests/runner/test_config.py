@@ -18,6 +18,8 @@ from runner.config import (
 )
 from runner.config_checks import skew_faults
 from runner.config_keys import ENGINE_SECTIONS, KEYS, SECTIONS
+from runner.live import main as live_main
+from runner.options import RunOptions
 
 pytestmark = pytest.mark.quick
 
@@ -165,6 +167,17 @@ def test_wrong_config_is_one_line_with_place_and_remedy(case: str, folder: Path)
     for word in words:
         assert word in said
     assert "hunter2" not in said
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_mm_run_refuses_every_wrong_config_with_2(
+        case: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = written(folder, WRONG[case][0])
+    assert live_main(RunOptions(config=str(path), headless=True)) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("mm: ")
+    assert err.count("\n") == 1
 
 
 def test_the_process_says_it_in_one_line_and_leaves_with_2(folder: Path) -> None:
