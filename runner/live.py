@@ -40,7 +40,7 @@ from runner.options import (
     EXIT_USAGE,
     RunOptions,
 )
-from runner.outlet import keep_no_core, write_out
+from runner.outlet import keep_private, write_out
 from runner.oversight import Oversight
 from runner.processes import EXCHANGE_REGIME, HelperError, Helpers
 from runner.proxy import proxy_url
@@ -75,7 +75,7 @@ class Outcome(msgspec.Struct):
 
 def main(options: RunOptions) -> int:
     """Trade as told; return the exit code."""
-    keep_no_core()
+    keep_private()
     path = Path(options.config) if options.config else None
     try:
         config = load(path, options.sets, options.venue)

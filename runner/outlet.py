@@ -34,11 +34,12 @@ def write_out(stream: TextIO, text: str) -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), handle)
 
 
-def keep_no_core() -> None:
-    """See to it that no core dump of this process or its children holds a secret.
+def keep_private() -> None:
+    """Make files of this process and its children its user's alone, and core dumps empty.
 
     1 is the limit at which the kernel also spares a dump that is piped to a program.
     """
+    os.umask(0o077)
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_CORE, (1, 1))
     with contextlib.suppress(OSError):

@@ -248,7 +248,7 @@ def test_a_refused_login_does_not_repeat_the_secret(place: Place, tmp_path: Path
 
 
 def test_no_core_dump_holds_anything() -> None:
-    script = ("import resource, runner.outlet as o; o.keep_no_core(); "
+    script = ("import resource, runner.outlet as o; o.keep_private(); "
               "print(resource.getrlimit(resource.RLIMIT_CORE), o.CORE_FILTER.read_text().strip())")
     child = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True,
                            check=True, timeout=30)
