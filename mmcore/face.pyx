@@ -350,14 +350,15 @@ cdef class GateFace:
 
     def admit(self, int32_t kind, int32_t slot, int32_t side, int64_t price_ticks,
               int64_t amount_contracts, *, double other_net_btc=0.0, bint post_only=False,
-              bint reduce_only=False):
-        """Judge one create or edit; returns the GateReason's name."""
+              bint reduce_only=False, bint again=False):
+        """Judge one create or edit; the GateReason's name. again: in the turn of the one before."""
         cdef Action action
         memset(&action, 0, sizeof(action))
         action.kind, action.slot, action.side = kind, slot, side
         action.price_ticks, action.amount_contracts = price_ticks, amount_contracts
         action.post_only, action.reduce_only = post_only, reduce_only
-        self.begin(other_net_btc)
+        if not again:
+            self.begin(other_net_btc)
         return GateReason(self.gate.admit(
             &action, &self.market.spec, self.market.orders, &self.market.signals.s,
             &self.market.params.v, &self.market.exposure)).name

@@ -42,6 +42,22 @@ class Day(msgspec.Struct):
     instruments: dict[str, dict[str, float]]
 
 
+class NextTier(msgspec.Struct, frozen=True):
+    """The fee tier after ours: volume of 30 days it takes, and its fees, as the venue publishes."""
+
+    volume_usd: float
+    maker_bps: float
+    taker_bps: float
+
+    def figures(self, volume_usd: float, maker_usd: float, maker_bps: float, taker_bps: float,
+                price_usd: float) -> dict[str, float]:
+        """Return how far it is, and what it would save in 30 days of our volume, in BTC."""
+        saved_usd = 1e-4 * (maker_usd * (maker_bps - self.maker_bps)
+                            + (volume_usd - maker_usd) * (taker_bps - self.taker_bps))
+        return {"next_tier_left_usd": max(0.0, self.volume_usd - volume_usd),
+                "next_tier_worth_btc": saved_usd / price_usd if price_usd > 0.0 else 0.0}
+
+
 def day_of(wall_s: float) -> tuple[int, str]:
     """Return number and date of the session a moment belongs to."""
     start = datetime.fromtimestamp(wall_s, UTC) - DAY_STARTS
@@ -58,6 +74,7 @@ class Accounts:
         self.wall_s = wall_s
         self.started_s = self.since_s = wall_s()
         self.number, self.date = day_of(self.started_s)
+        self.tier: NextTier | None = None
         self.before: dict[str, dict[str, float]] = {}   # of the day, from earlier runs
         self.start: dict[str, dict[str, float]] = {}    # of this run, as the day began
         self.hours_before = 0.0
@@ -108,7 +125,13 @@ class Accounts:
         net["net_bps"] = 1e4 * net["profit_usd"] / net["volume_usd"] if net["volume_usd"] else 0.0
         net["maker_share"] = net["maker_fills"] / net["fills"] if net["fills"] else 0.0
         net["btc_per_day"] = net["profit"] * 24 / hours if hours > 0 else 0.0
-        net["volume_30d_usd"] = net["volume_usd"] + self.volume_before()
+        before = self.volume_before()
+        net["volume_30d_usd"] = net["volume_usd"] + before[0]
+        if self.tier is not None:
+            spec = self.engine.markets[0].spec_object
+            net |= self.tier.figures(
+                net["volume_30d_usd"], net["maker_volume_usd"] + before[1],
+                1e4 * spec.maker_fee, 1e4 * spec.taker_fee, price)
         for row in rows.values():
             row["profit_usd"] = row["profit"] * price
         return Day(date=self.date, number=self.number, saved=datetime.fromtimestamp(
@@ -117,12 +140,14 @@ class Accounts:
             settled_btc=limits["day_settled_btc"], trips=limits["day_trips"], hours=hours,
             net=net, instruments=rows)
 
-    def volume_before(self) -> float:
-        """Volume of the 29 days before this one, from their files."""
+    def volume_before(self) -> tuple[float, float]:
+        """Volume of the 29 days before this one, from their files, and of it as maker."""
         today = datetime.strptime(self.date, "%Y-%m-%d").replace(tzinfo=UTC)
         days = [self.read((today - timedelta(days=k)).strftime("%Y-%m-%d"))
                 for k in range(1, VOLUME_DAYS)]
-        return sum(day.net.get("volume_usd", 0.0) for day in days if day is not None)
+        kept = [day.net for day in days if day is not None]
+        return (sum(net.get("volume_usd", 0.0) for net in kept),
+                sum(net.get("maker_volume_usd", 0.0) for net in kept))
 
     def step(self) -> Day | None:
         """Return the figures to write when they are due; begin a new day where one began."""
@@ -187,3 +212,12 @@ def statement_rows(engine: Engine) -> list[tuple[str, dict[str, float], float]]:
             round_trips_won=float(market.statement.round_trips_won))
         rows.append((market.name, row, mark))
     return rows
+
+
+def volume_text(net: dict[str, float]) -> str:
+    """Say the volume of 30 days, and what the next fee tier is worth where it is known."""
+    text = f"volume of 30 days: {net['volume_30d_usd']:,.0f} USD"
+    if "next_tier_left_usd" not in net:
+        return text
+    return (f"{text}; the next fee tier is {net['next_tier_left_usd']:,.0f} USD away and would save "
+            f"{net['next_tier_worth_btc']:+.6f} BTC on it")

@@ -25,6 +25,7 @@ from connectors.deribit.session import CONNECT_ERRORS
 from mmcore.journal import Journal
 from mmcore.risk import RiskState
 from mmcore.telemetry import PAGE_SIZE
+from runner.accounts import NextTier, volume_text
 from runner.assemble import Maker, assemble
 from runner.changes import Changes, burst_of
 from runner.config import Config, ConfigError, Credentials, credentials, load
@@ -196,6 +197,10 @@ async def session(config: Config, secrets: Credentials, options: RunOptions, url
     changes = Changes(config, maker.engine, maker.session.note,
                       burst=partial(burst_of, maker.client))
     oversight = Oversight(folder.path, folder.shared, maker.engine, maker.session.control, changes)
+    if config.venue.next_tier_usd > 0.0:
+        oversight.accounts.tier = NextTier(
+            config.venue.next_tier_usd, config.venue.next_tier_maker_bps,
+            config.venue.next_tier_taker_bps)
     await oversight.start()
     freeze_garbage()
     maker.watch.watch_garbage()
@@ -224,7 +229,7 @@ async def session(config: Config, secrets: Credentials, options: RunOptions, url
         maker.reactor.stop()
         keeping.cancel()
         await asyncio.wait({keeping})
-        await oversight.stop()
+        log.info("%s", volume_text((await oversight.stop()).net))
     held = left_open(maker.engine)
     if held:
         log.warning("A POSITION IS LEFT OPEN: %s; %s", held, (

@@ -231,6 +231,15 @@ def test_reducing_passes_towards_zero_and_never_through_it(state: str) -> None:
     assert face.admit(NEW, 11, ASK, 150_040, 10, other_net_btc=-0.2) == "GATE_STATE"
 
 
+def test_a_batch_holds_no_more_than_it_can() -> None:
+    face = gate({"risk.max_open_orders": 1000, "inventory.limit_btc": 100})
+    said = [face.admit(NEW, 0, BID, 149_900, 1, again=k > 0) for k in range(65)]
+    assert set(said[:64]) == {"GATE_OK"}
+    assert said[64] == "GATE_BATCH"
+    assert face.gate.refusals() == {"GATE_BATCH": 1}
+    assert face.admit(NEW, 0, BID, 149_900, 1) == "GATE_OK"     # the next turn
+
+
 def test_every_gate_reason_is_counted_by_name() -> None:
     face = gate()
     face.admit(NEW, 0, BID, 148_000, 150)

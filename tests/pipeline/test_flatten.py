@@ -128,3 +128,35 @@ def test_a_loss_closes_the_position_for_good(sets: tuple[str, ...], reason: str,
     assert played.held == 0
     print(f"{reason}: {played.profit_btc:+.5f} BTC, states {played.states} {played.reasons}")
     assert -0.0066 < played.profit_btc < -0.0045
+
+
+# ------------------------------------------------------------------ starting with one
+def test_a_start_with_a_position_is_refused_where_that_is_the_policy() -> None:
+    """Nothing is sent, the position is as it was, and the sentence says what to do."""
+    played = Scenario(still, 6.0, position_usd=FULL_USD, sets=("start.position=refuse",))
+    orders: list[int] = []
+
+    def look(_: Any) -> None:
+        played.at_venue()
+        orders.append(played.resting)
+
+    played.run(6.0, meanwhile=look, every_s=0.2)
+    assert played.maker is not None
+    said = str(played.maker.client.error)
+    assert "the account holds 2250 contracts" in said
+    assert 'start.position = "adopt"' in said
+    assert set(orders) == {0}
+    assert played.held == 2250
+
+
+def test_a_start_adopts_a_position_at_the_venues_entry_and_works_it_off() -> None:
+    played = Scenario(still, 6.0, position_usd=FULL_USD,
+                      sets=("start.position=adopt", "inventory.limit_btc=0.3")).play()
+    assert played.maker is not None
+    market = played.maker.engine.markets[0]
+    assert market.position.average(market.spec_object) == pytest.approx(75_000.5, abs=2.0)
+    assert played.contracts == played.held
+    bids, asks = market.quotes()
+    assert bids == []                           # at its limit: the reducing side alone
+    assert played.states[0] in ("active", "reducing")
+    assert asks

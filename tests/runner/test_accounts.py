@@ -9,7 +9,7 @@ import pytest
 from desk import ASK, BID, Desk
 
 from mmcore.types import ControlKind
-from runner.accounts import Accounts, day_of
+from runner.accounts import Accounts, NextTier, day_of, volume_text
 from runner.control import ControlSocket
 from runner.latch import Latch
 
@@ -151,3 +151,25 @@ def test_the_socket_answers_its_user_alone(tmp_path: Path) -> None:
         assert not server.path.exists()
 
     asyncio.run(talk())
+
+
+def test_the_next_fee_tier_is_so_far_and_worth_so_much(tmp_path: Path) -> None:
+    """By hand: 10,000 USD as maker and 5,000 as taker, from 1.5 / 3.5 to 0 / 3 bps."""
+    tier = NextTier(1_000_000.0, 0.0, 3.0)
+    found = tier.figures(15_000.0, 10_000.0, 1.5, 3.5, 75_000.0)
+    assert found["next_tier_left_usd"] == 985_000.0
+    assert found["next_tier_worth_btc"] == pytest.approx((1.5 + 0.25) / 75_000)
+    desk, clock = Desk(), Clock()
+    accounts = Accounts(tmp_path, desk.engine, clock)
+    accounts.open(control(desk))
+    trade(desk, BID, 74_990.0, 150)
+    assert "away" not in volume_text(accounts.figures().net)
+    accounts.tier = tier
+    earlier = accounts.figures()
+    earlier.date = "2024-09-20"             # two weeks before
+    assert accounts.write(earlier)
+    net = accounts.figures().net
+    assert net["volume_30d_usd"] == 3_000.0
+    assert net["next_tier_left_usd"] == 997_000.0
+    assert volume_text(net).startswith(
+        "volume of 30 days: 3,000 USD; the next fee tier is 997,000 USD away")
