@@ -125,12 +125,12 @@ class Accounts:
         net["net_bps"] = 1e4 * net["profit_usd"] / net["volume_usd"] if net["volume_usd"] else 0.0
         net["maker_share"] = net["maker_fills"] / net["fills"] if net["fills"] else 0.0
         net["btc_per_day"] = net["profit"] * 24 / hours if hours > 0 else 0.0
-        before = self.volume_before()
-        net["volume_30d_usd"] = net["volume_usd"] + before[0]
+        earlier_usd, earlier_maker_usd = self.volume_before()
+        net["volume_30d_usd"] = net["volume_usd"] + earlier_usd
         if self.tier is not None:
             spec = self.engine.markets[0].spec_object
             net |= self.tier.figures(
-                net["volume_30d_usd"], net["maker_volume_usd"] + before[1],
+                net["volume_30d_usd"], net["maker_volume_usd"] + earlier_maker_usd,
                 1e4 * spec.maker_fee, 1e4 * spec.taker_fee, price)
         for row in rows.values():
             row["profit_usd"] = row["profit"] * price
@@ -219,5 +219,5 @@ def volume_text(net: dict[str, float]) -> str:
     text = f"volume of 30 days: {net['volume_30d_usd']:,.0f} USD"
     if "next_tier_left_usd" not in net:
         return text
-    return (f"{text}; the next fee tier is {net['next_tier_left_usd']:,.0f} USD away and would save "
-            f"{net['next_tier_worth_btc']:+.6f} BTC on it")
+    return (f"{text}; the next fee tier is {net['next_tier_left_usd']:,.0f} USD away and would "
+            f"save {net['next_tier_worth_btc']:+.6f} BTC on it")

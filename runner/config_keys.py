@@ -52,8 +52,8 @@ class Venue(Section, frozen=True):
     taker_fee_bps: Annotated[float | None, key("bps",
         "Taker fee of a backtest; absent: 3.5.", -10.0, 100.0)] = None
     next_tier_usd: Annotated[float, key("USD",
-        "Volume of 30 days that the next fee tier takes, as the venue publishes it; 0: not told. The "
-        "accounts then say how far it is and what it is worth.", 0.0, 1e13)] = 0.0
+        "Volume of 30 days that the next fee tier takes, as the venue publishes it; the accounts "
+        "then say how far it is and what it is worth; 0: not told.", 0.0, 1e13)] = 0.0
     next_tier_maker_bps: Annotated[float, key("bps", "Maker fee of the next tier.",
                                               -10.0, 100.0)] = 0.0
     next_tier_taker_bps: Annotated[float, key("bps", "Taker fee of the next tier.",

@@ -151,12 +151,20 @@ def test_a_start_with_a_position_is_refused_where_that_is_the_policy() -> None:
 
 def test_a_start_adopts_a_position_at_the_venues_entry_and_works_it_off() -> None:
     played = Scenario(still, 6.0, position_usd=FULL_USD,
-                      sets=("start.position=adopt", "inventory.limit_btc=0.3")).play()
+                      sets=("start.position=adopt", "inventory.limit_btc=0.3"))
+    quotes: list[Any] = []
+
+    def look(session: Any) -> None:
+        played.look(session)
+        assert played.maker is not None
+        quotes.append(played.maker.engine.markets[0].quotes())
+
+    played.run(6.0, meanwhile=look, every_s=0.2)
     assert played.maker is not None
     market = played.maker.engine.markets[0]
     assert market.position.average(market.spec_object) == pytest.approx(75_000.5, abs=2.0)
-    assert played.contracts == played.held
-    bids, asks = market.quotes()
+    assert played.contracts == played.held == 2250
+    bids, asks = quotes[-1]
     assert bids == []                           # at its limit: the reducing side alone
-    assert played.states[0] in ("active", "reducing")
     assert asks
+    assert played.states[0] in ("active", "reducing")
