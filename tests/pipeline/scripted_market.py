@@ -11,7 +11,9 @@ from typing import Any
 from virtual_session import VirtualSession
 
 from connectors.sim.exchange import Exchange
+from connectors.sim.faults import FaultPlan
 from connectors.sim.market import Listing
+from mmcore.market import Market
 from mmcore.publish import summary
 from mmcore.types import InstrumentSpec
 
@@ -183,15 +185,29 @@ class Look:
     contracts: float
 
 
+def look_at(market: Market, at_s: float) -> Look:
+    """Return what a market of the maker looks like now."""
+    spec = market.spec_object
+    sides = [[(spec.price(ticks), amount) for ticks, amount in side] for side in market.quotes()]
+    resting = [sorted(spec.price(row["price_ticks"]) for row in market.orders.rows()
+                      if row["side"] == side) for side in (BID, ASK)]
+    reading = market.signals.read()
+    return Look(at_s, reading["mid_usd"], sides[0], sides[1], (resting[0], resting[1]),
+                market.why(), reading, market.position.contracts)
+
+
 class Scene:
     """One script played to its end, and what the maker looked like meanwhile."""
 
     def __init__(self, script: Script, *sets: str, seconds: float, mid: float = 75_000.0,
-                 width: int = 1) -> None:
-        self.market = ScriptedMarket(script, mid, width)
+                 width: int = 1, market: ScriptedMarket | None = None,
+                 faults: FaultPlan | None = None) -> None:
+        """market: instead of the plain one of mid and width. faults: of the exchange's wire."""
+        self.market = market or ScriptedMarket(script, mid, width)
         self.looks: list[Look] = []
+        self.dated: list[Look] = []         # of the second instrument, where there is one
         self.session = VirtualSession(seed=1, sets=(*QUIET, *sets), ring_mib=16,
-                                      market=lambda _: self.market)
+                                      market=lambda _: self.market, faults=faults)
         self.session.run(seconds + 0.2, meanwhile=self.look, every_s=EVERY_S)
         assert self.session.verified
         assert self.session.maker is not None
@@ -201,21 +217,18 @@ class Scene:
     def look(self, session: VirtualSession) -> None:
         if session.maker is None or self.market.started_ns == 0:
             return
-        market, spec = session.maker.engine.markets[0], self.market.spec
-        sides = [[(spec.price(ticks), amount) for ticks, amount in side]
-                 for side in market.quotes()]
-        rows = market.orders.rows()
-        resting = tuple(sorted(spec.price(row["price_ticks"]) for row in rows
-                               if row["side"] == side) for side in (BID, ASK))
-        self.looks.append(Look(
-            (session.wall_ns() - self.market.started_ns) / SECOND_NS,
-            market.signals.read()["mid_usd"], sides[0], sides[1],
-            (resting[0], resting[1]), market.why(), market.signals.read(),
-            market.position.contracts))
+        at_s = (session.wall_ns() - self.market.started_ns) / SECOND_NS
+        for market, looks in zip(session.maker.engine.markets, (self.looks, self.dated),
+                                 strict=False):
+            looks.append(look_at(market, at_s))
 
     def at(self, at_s: float) -> Look:
         """Return the last look at or before a moment of the script."""
         return [look for look in self.looks if look.at_s <= at_s][-1]
+
+    def dated_at(self, at_s: float) -> Look:
+        """Return the second instrument's last look at or before a moment of the script."""
+        return [look for look in self.dated if look.at_s <= at_s][-1]
 
     def between(self, start_s: float, end_s: float) -> list[Look]:
         return [look for look in self.looks if start_s <= look.at_s <= end_s]

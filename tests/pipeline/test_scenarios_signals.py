@@ -59,8 +59,8 @@ def test_taker_flow_shifts_where_its_weight_is_set() -> None:
     buys = [(2.0 + 0.1 * i, lambda m: m.trade(BID, 5)) for i in range(3)]
     scene = Scene(buys, "quote.flow_shift_bps=1", "signals.flow_half_life_s=5", seconds=3)
     assert scene.at(2.4).why["alpha_terms_usd"]["flow"] == pytest.approx(7.5, rel=0.05)
-    assert scene.at(2.4).resting == ([74_992.0], [75_022.0]) or (
-        scene.at(2.4).resting == ([74_992.5], [75_022.5]))
+    # nobody sold: the whole of it, 15 USD round 75,007.5
+    assert scene.at(2.4).resting == ([74_992.5], [75_022.5])
 
 
 def run_up(market: ScriptedMarket) -> None:
@@ -109,8 +109,8 @@ def test_a_sweep_pulls_both_sides_and_they_return_when_it_is_calm() -> None:
     scene = Scene([(2.0, swept)], "signals.sweep_bps=0.2", "orders.momentum_ms=500", seconds=3.5)
     assert removed(scene.at(2.1)) == (RemovedReason.REMOVED_SWEEP,) * 2
     assert scene.at(2.1).resting == ([], [])
-    assert scene.at(3.2).resting == ([74_988.0], [75_018.5]) or (
-        len(scene.at(3.2).resting[BID]) == len(scene.at(3.2).resting[ASK]) == 1)
+    # 2 bps of 75,003 are 15.0006 USD, outwards to the tick
+    assert scene.at(3.2).resting == ([74_987.5], [75_018.5])
     assert removed(scene.at(3.2)) == (0, 0)
 
 
