@@ -10,6 +10,7 @@ from mmcore.journal import Journal
 from mmcore.market import Market
 from mmcore.params import Params
 from mmcore.types import ActionKind, ControlKind, InstrumentSpec, OrderEventKind, VenueOrderState
+from runner.config_keys import ENGINE_SECTIONS, KEYS, engine_numbers
 
 Sent = dict[str, Any]           # an action as ListSink keeps it
 
@@ -18,31 +19,26 @@ MS = 1_000_000
 SECOND = 1_000_000_000
 START_NS = 1_000 * SECOND
 
-# The shipped defaults; warm-up 0, so that a test starts quoting at once. A rule that is not named
-# here is off: a test of it turns it on.
-DEFAULTS = {
-    "signals.vol_half_life_s": 60, "signals.warmup_s": 0, "signals.imbalance_levels": 5,
-    "quote.size_btc": 0.02, "quote.levels": 1, "quote.level_spacing_bps": 4,
-    "quote.min_half_spread_bps": 1.0, "quote.min_half_spread_usd": 2.5,
-    "quote.min_edge_bps": 1.0, "quote.base_half_spread_bps": 2.5, "quote.vol_k": 1.0,
-    "quote.horizon_s": 10, "quote.max_half_spread_bps": 30, "quote.gamma": 0,
-    "quote.skew_usd_at_limit": 35, "quote.skew_reference_vol_bps": 0.7,
-    "quote.max_skew_bps": 8, "quote.imbalance_shift_bps": 0.3, "quote.fee_floor": 1,
-    "quote.micro_price": 0, "quote.max_reference_spread_bps": 20,
-    "orders.requote_bps": 2, "orders.retreat_bps": 1, "orders.off_center_bps": 10,
-    "orders.keep_ticks": 0, "orders.refresh_s": 1, "orders.max_updates_per_s": 8,
-    "orders.reserve_requests": 6, "orders.valid_for_ms": 1000, "orders.unknown_ms": 1000,
-    "orders.max_unanswered": 8, "inventory.limit_btc": 0.3, "inventory.target_btc": 0,
-    "risk.stale_ms": 1000, "risk.book_silence_ms": 10000, "risk.ticker_stale_ms": 6000,
-    "risk.max_feed_lag_ms": 250, "risk.max_mark_deviation_bps": 50,
-    "risk.price_collar_bps": 75, "risk.max_order_usd": 10000, "risk.max_open_orders": 20,
-    "risk.reject_storm_count": 5, "risk.reject_storm_s": 10,
-    "signals.flow_half_life_s": 5, "signals.ofi_half_life_s": 1, "signals.vol_window_s": 120,
-    "signals.basis_half_life_s": 600, "signals.run_trades": 5, "quote.max_alpha_bps": 100,
-    "quote.max_carry_bps": 1, "quote.level_size_factor": 1, "quote.intensity_a": 1,
-    "quote.intensity_k": 0.1, "orders.momentum_ms": 500, "cover.max_s": 60,
-    "orders.take_limit_bps": 5,
-}
+# A desk has the shipped defaults but for these rules, which are off: a test of one turns it on.
+OFF = (
+    "signals.warmup_s",                 # quoting starts at once
+    "signals.imbalance_threshold", "signals.sweep_bps", "signals.top_rate_max", "signals.regime",
+    "quote.funding_hold_s", "quote.market_spread_share", "quote.drought_depth_share",
+    "quote.latency_z", "quote.markout_widen", "orders.momentum_bps", "orders.pull_trade_usd",
+    "orders.post_fill_hold_ms", "orders.stale_s", "orders.stale_trades", "orders.otv_brake",
+    "inventory.fills_in_row_shrink", "inventory.fills_in_row_pause", "inventory.cut_above_btc",
+    "inventory.gross_limit_btc", "risk.max_index_deviation_bps", "risk.max_leverage",
+    "risk.margin_use_max", "risk.fat_finger_bps", "risk.max_messages_per_s",
+    "risk.throttle_fills", "risk.stop_loss_btc", "risk.stop_move_pct", "risk.day_soft_btc",
+    "risk.day_kill_btc", "risk.stress_kill_pct", "risk.stress_margin_pct", "risk.edge_gate",
+    "cover.trigger_bps",
+    "settlement.pull_before_s", "settlement.resume_after_s", "expiry.wind_down_h",
+    "expiry.out_before_h",
+)
+SHIPPED = engine_numbers({
+    section: {name.partition(".")[2]: spec.default for name, spec in KEYS.items()
+              if name.startswith(f"{section}.")} for section in ENGINE_SECTIONS})
+DEFAULTS = {**SHIPPED, **dict.fromkeys(OFF, 0.0)}
 
 
 def perpetual(name: str = "BTC-PERPETUAL", **changes: object) -> InstrumentSpec:

@@ -138,7 +138,8 @@ def test_reducing_quote_stops_one_tick_ahead_of_the_touch() -> None:
 
 
 def test_adding_quote_never_stands_through_mid() -> None:
-    pushed = {"quote.imbalance_shift_bps": 10.0, "quote.fee_floor": 0.0}
+    pushed = {"quote.imbalance_shift_bps": 10.0, "quote.max_alpha_bps": 10.0,
+              "quote.fee_floor": 0.0}
     quotes = compute_quotes(perpetual(), params(pushed), reference=REFERENCE, imbalance=1.0,
                             bid_ticks=149_999, ask_ticks=160_000)
     assert quotes["bids"][0][0] == 150_000      # 75,075 - 18.75 would be above the reference

@@ -387,7 +387,7 @@ def test_removed_reasons_of_a_market() -> None:
     desk.ticker(state=1)
     assert blocked(desk) == RemovedReason.REMOVED_STATE | RemovedReason.REMOVED_CALENDAR
     desk = Desk()
-    desk.ticker(mark=75_400.0)      # 53 bps from the mid, 50 allowed
+    desk.ticker(mark=75_800.0)      # 105 bps from the mid, 100 allowed
     assert blocked(desk) == RemovedReason.REMOVED_REFERENCE
     desk = Desk(ready=False)
     desk.ticker()

@@ -29,7 +29,8 @@ TERMS: dict[str, tuple[dict[str, float], dict[str, Any], str, float]] = {
         {"quote.funding_hold_s": 28800.0, "quote.max_carry_bps": 1.0},
         {"current_funding": 0.003}, "carry_usd", -7.5),
     "taker flow at 2 bps": ({"quote.flow_shift_bps": 2.0}, {"flow": -0.5}, "alpha_usd", -7.5),
-    "order-flow imbalance at 2 bps": ({"quote.ofi_shift_bps": 2.0}, {"ofi": 1.0}, "alpha_usd", 15),
+    "order-flow imbalance at 2 bps": (
+        {"quote.ofi_shift_bps": 2.0, "quote.max_alpha_bps": 2.0}, {"ofi": 1.0}, "alpha_usd", 15),
     "alpha is capped at 1 bp": (
         {"quote.flow_shift_bps": 2.0, "quote.max_alpha_bps": 1.0}, {"flow": 1.0}, "alpha_usd", 7.5),
     "half of a prevailing half-spread of 60 USD": (
