@@ -222,7 +222,7 @@ def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write into.")],
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
 ) -> None:
-    """Write a commented configuration, dashboards, alert rules and the runbook."""
+    """Write a commented configuration, dashboards, alert rules, units and the runbook."""
     from runner.init import main as write_files
 
     raise typer.Exit(write_files(folder, force=force))

@@ -1,4 +1,4 @@
-"""`mm init DIR`: a commented configuration, dashboards, alert rules and the runbook."""
+"""`mm init DIR`: a commented configuration, dashboards, rules, service units and the runbook."""
 
 import json
 import sys
@@ -62,6 +62,14 @@ def shipped(folder: Traversable, prefix: Path = Path()) -> dict[Path, bytes]:
     return found
 
 
+def placed(unit: bytes, folder: Path) -> bytes:
+    """Return a service unit with the paths of this installation."""
+    program = Path(sys.executable).with_name("mm")
+    command = str(program) if program.exists() else f"{sys.executable} -P -m runner"
+    return unit.replace(b"@MM@", command.encode()).replace(
+        b"@DIR@", str(folder.resolve()).encode())
+
+
 def main(folder: Path, *, force: bool) -> int:
     """Write every file; return the exit code. A file that is there is kept, unless forced."""
     texts = {Path(CONFIG_NAME): config_text().encode(),
@@ -75,7 +83,7 @@ def main(folder: Path, *, force: bool) -> int:
         for path, text in sorted(texts.items()):
             target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(text)
+            target.write_bytes(placed(text, folder) if path.suffix == ".service" else text)
             sys.stdout.write(f"{target}\n")
     except OSError as error:
         sys.stderr.write(f"mm: cannot write {error.filename}: {error.strerror}\n")

@@ -17,7 +17,7 @@ def main(path: Path | None, venue: str | None, sets: tuple[str, ...], page: Path
          once: bool, test_alert: bool) -> int:
     """Do as told; return the exit code."""
     try:
-        config = load(path, sets, venue)
+        config = load(path, sets, venue, connects=False)     # it reaches no venue
         if test_alert:
             return send_test(config)
         latch = state_folder(config)
@@ -37,7 +37,9 @@ def main(path: Path | None, venue: str | None, sets: tuple[str, ...], page: Path
 
 def state_folder(config: Config) -> Path | None:
     """Return the state folder of the maker of a configuration; a temporary one is not known."""
-    if config.embedded and not config.runtime.state_dir:
+    if config.runtime.state_dir:
+        return Path(config.runtime.state_dir).expanduser()
+    if config.embedded:
         return None
     return state_path(config, credentials(config).client_id)
 

@@ -169,7 +169,7 @@ def main(config: Path | None, venue: str | None, sets: tuple[str, ...], port: in
          token: str) -> int:
     """Serve until told to leave. token: a reference to the secret; empty: one is made."""
     try:
-        loaded = load(config, sets, venue)
+        loaded = load(config, sets, venue, connects=False)
         state = state_folder(loaded)
         shared = find_page(state).parent
         word = read_secret(token, literal_allowed=False) if token else secrets.token_urlsafe(18)

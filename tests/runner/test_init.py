@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -13,7 +15,9 @@ from runner.config import load, value_fault
 from runner.config_keys import KEYS, SECTIONS
 from runner.dashboards import DASHBOARDS, queries
 from runner.init import CONFIG_NAME, config_text, main
+from runner.options import EXIT_KILLED, EXIT_NOT_FLAT, EXIT_USAGE
 
+UNITS = ("mm", "mm-metrics", "mm-dashboard")
 METRIC = re.compile(r"\bmm[_:][a-z0-9_:]+")
 SUFFIX = re.compile(r"_(bucket|count|sum)$")
 
@@ -42,13 +46,48 @@ def test_everything_is_written_and_nothing_is_overwritten(
     there = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
     assert there >= {
         "mm.toml", "runbook.md", "prometheus/alerts.yml", "prometheus/recording.yml",
-        "prometheus/prometheus.yml", *(f"grafana/{key}.json" for key in DASHBOARDS)}
+        "prometheus/prometheus.yml", *(f"systemd/{name}.service" for name in UNITS),
+        *(f"grafana/{key}.json" for key in DASHBOARDS)}
     (folder / "mm.toml").write_text("mine")
     assert main(folder, force=False) == 2
     assert "mm.toml" in capsys.readouterr().err
     assert (folder / "mm.toml").read_text() == "mine"
     assert main(folder, force=True) == 0
     assert (folder / "mm.toml").read_text() == config_text()
+
+
+HARDENED = {
+    "NoNewPrivileges": "yes", "ProtectSystem": "strict", "ProtectHome": "yes", "User": "mm",
+    "PrivateTmp": "yes", "PrivateDevices": "yes", "CapabilityBoundingSet": "", "LimitCORE": "0",
+    "RestrictAddressFamilies": "AF_UNIX AF_INET AF_INET6", "UMask": "0077",
+    "SystemCallFilter": "@system-service", "RemoveIPC": "no"}
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_units_are_hardened_and_start_what_there_is(name: str, tmp_path: Path) -> None:
+    main(tmp_path / "d", force=False)
+    unit = tmp_path / "d" / "systemd" / f"{name}.service"
+    text = unit.read_text()
+    assert "@" not in text.replace("@system-service", "")
+    stated = dict(line.split("=", 1) for line in text.splitlines()
+                  if "=" in line and not line.startswith("#"))
+    assert {key: stated.get(key) for key in HARDENED} == HARDENED
+    command = stated["ExecStart"].replace("%d", str(tmp_path))
+    program, _, rest = command.partition(" run " if name == "mm" else f" {name[3:]} ")
+    assert rest
+    done = subprocess.run([*program.split(), name[3:] or "run", "--help"], capture_output=True,
+                          text=True, timeout=60, check=True)
+    for option in re.findall(r"(?<= )--?[a-z]+", f" {rest}"):
+        assert option in done.stdout, option
+    if name == "mm":
+        assert stated["RestartPreventExitStatus"] == (
+            f"{EXIT_USAGE} {EXIT_KILLED} {EXIT_NOT_FLAT}")
+        assert stated["KillMode"] == "mixed"
+    verify = shutil.which("systemd-analyze")
+    if verify is not None:      # where there is no systemd, the text is what can be checked
+        told = subprocess.run([verify, "verify", "--recursive-errors=no", str(unit)],
+                              capture_output=True, text=True, timeout=60, check=False)
+        assert not [line for line in told.stderr.splitlines() if unit.name in line], told.stderr
 
 
 def test_dashboards_and_recordings_name_only_what_exists() -> None:
