@@ -250,12 +250,22 @@ def doctor(
     venue: Annotated[str | None, typer.Option(
         help="Also reach this venue: testnet, prod or a ws:// address.")] = None,
     sets: SetOption = None,
+    drill: Annotated[bool, typer.Option(
+        "--drill", help="Also place an order and cut its connection (sim and testnet only).")
+    ] = False,
+    probe: Annotated[str, typer.Option(help="How long to measure the way to the venue.")] = "10s",
     as_json: Annotated[bool, typer.Option("--json", help="Findings as JSON.")] = False,
 ) -> None:
     """Check machine, installation, configuration and venue; each finding with its remedy."""
     from runner.doctor import main as examine
+    from runner.options import parse_duration
 
-    raise typer.Exit(examine(config, venue, tuple(sets or ()), as_json=as_json))
+    try:
+        probe_s = parse_duration(probe)
+    except ValueError as error:
+        fail([f"--probe: {error}"])
+    raise typer.Exit(examine(config, venue, tuple(sets or ()), as_json=as_json, probe_s=probe_s,
+                             drill=drill))
 
 
 ctl = typer.Typer(no_args_is_help=True, help="Control a running maker over its local socket.")

@@ -14,11 +14,12 @@ import urllib.request
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
 
-from msgspec import Struct, to_builtins
+from msgspec import to_builtins
 
+from runner import doctor_venue
 from runner.config import Config, ConfigError, credentials, http_address, load
+from runner.doctor_venue import Finding
 from runner.options import EXIT_CLEAN, EXIT_FAILURE
 from runner.state import SHARED_MEMORY, StateError, StateFolder
 
@@ -29,23 +30,17 @@ PICOWS = "2.3.1"
 LEAST = {"uvloop": (0, 22), "msgspec": (0, 21)}
 OPEN_FILES_LEAST = 1024
 SHARED_FREE_LEAST_MIB = 64
+DISK_LEAST_MIB = 512
+PROBE_S = 10.0
 CLOCK_OFFSET_MAX_MS = 500.0
 CLOCK_UNSYNCHRONISED = 5    # TIME_ERROR of adjtimex(2)
 COMPILED = ("mmcore.engine", "connectors.deribit.session")
 
 
-class Finding(Struct, frozen=True):
-    """One thing looked at. remedy is empty where nothing needs doing."""
-
-    name: str
-    state: Literal["ok", "warn", "fail"]
-    found: str
-    remedy: str = ""
-
-
-def main(config: Path | None, venue: str | None, sets: tuple[str, ...], *, as_json: bool) -> int:
+def main(config: Path | None, venue: str | None, sets: tuple[str, ...], *, as_json: bool,
+         probe_s: float = PROBE_S, drill: bool = False) -> int:
     """Print every finding; 0 where none is a failure, else 1."""
-    findings = list(examine(config, venue, sets))
+    findings = list(examine(config, venue, sets, probe_s=probe_s, drill=drill))
     if as_json:
         sys.stdout.write(json.dumps([to_builtins(f) for f in findings], indent=1) + "\n")
     else:
@@ -57,7 +52,8 @@ def main(config: Path | None, venue: str | None, sets: tuple[str, ...], *, as_js
     return EXIT_FAILURE if failed else EXIT_CLEAN
 
 
-def examine(path: Path | None, venue: str | None, sets: tuple[str, ...]) -> Iterator[Finding]:
+def examine(path: Path | None, venue: str | None, sets: tuple[str, ...], *,
+            probe_s: float = PROBE_S, drill: bool = False) -> Iterator[Finding]:
     """Yield the findings in the order a person would ask for them."""
     yield python_version()
     yield from libraries()
@@ -80,8 +76,14 @@ def examine(path: Path | None, venue: str | None, sets: tuple[str, ...]) -> Iter
     yield Finding("configuration", "ok", f"{name}, {config.profile} profile, fingerprint "
                   f"{config.fingerprint()}")
     yield state_folder(config)
+    yield disk(config)
+    reached = True
     if not config.embedded:
-        yield venue_clock(config)
+        clock = venue_clock(config)
+        yield clock
+        reached = clock.state != "fail"
+    if reached and (drill or not config.embedded):
+        yield from doctor_venue.findings(config, probe_s=probe_s, drill=drill)
 
 
 def python_version() -> Finding:
@@ -197,6 +199,23 @@ def shared_memory() -> Finding:
         return Finding("shared memory", "fail", f"{free_mib} MiB free in {SHARED_MEMORY}",
                        f"give it {SHARED_FREE_LEAST_MIB} MiB, or lower journal.ring_mib")
     return Finding("shared memory", "ok", f"{free_mib} MiB free")
+
+
+def disk(config: Config) -> Finding:
+    """Room for what the journal may take."""
+    place = Path(config.journal.dir or config.runtime.state_dir or "~").expanduser()
+    while not place.exists():
+        place = place.parent
+    free_mib = shutil.disk_usage(place).free >> 20
+    found = f"{free_mib / 1024:.1f} GiB free at {place}"
+    wanted_mib = config.journal.quota_mib if config.journal.enabled else 0
+    if free_mib < DISK_LEAST_MIB:
+        return Finding("disk", "fail", found, f"free {DISK_LEAST_MIB} MiB at least: quoting pauses "
+                       "where the journal cannot be written")
+    if free_mib < wanted_mib:
+        return Finding("disk", "warn", f"{found}, journal.quota_mib is {wanted_mib}",
+                       "lower journal.quota_mib under what is free, or free more")
+    return Finding("disk", "ok", found)
 
 
 def state_folder(config: Config) -> Finding:

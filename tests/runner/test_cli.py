@@ -1,14 +1,20 @@
 """The command line as a shell sees it."""
 
+import asyncio
 import json
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
+import msgspec
 import pytest
 
-from runner import doctor
+from connectors.deribit.connection import ClientConfig
+from connectors.deribit.rpc import Rpc
+from runner import doctor, doctor_venue
+from runner.config import load
 from runner.options import parse_duration
 
 pytestmark = pytest.mark.quick
@@ -27,7 +33,7 @@ def test_help_names_every_option_of_the_contract(command: str) -> None:
         "run": ["-c", "--venue", "--duration", "--set", "--headless", "--summary"],
         "sim": ["--port", "--http-port", "--seed", "--data", "--speed", "--once", "--client-id",
                 "--client-secret", "--tls-cert", "--tls-key"],
-        "doctor": ["-c", "--venue", "--set", "--json"],
+        "doctor": ["-c", "--venue", "--set", "--json", "--drill", "--probe"],
     }[command]
     for option in wanted:
         assert option in done.stdout
@@ -57,14 +63,19 @@ def test_version() -> None:
 
 
 def test_doctor_reports_every_check_with_a_remedy() -> None:
-    done = mm("doctor", "--json")
+    done = mm("doctor", "--json", "--drill", "--probe", "500ms")
     findings = {f["name"]: f for f in json.loads(done.stdout)}
     for name in ("python", "picows", "uvloop", "msgspec", "openssl", "packages", "compiled core",
                  "clock source", "clock sync", "processors", "cpu governor", "open files",
-                 "shared memory", "configuration", "state folder"):
+                 "shared memory", "configuration", "state folder", "disk", "key", "account",
+                 "latency", "cancel drill"):
         assert name in findings, name
     for finding in findings.values():
         assert (finding["state"] == "ok") == (finding["remedy"] == ""), finding
+    for name in ("key", "account", "cancel drill"):
+        assert findings[name]["state"] == "ok", findings[name]
+    assert "round trips in 0.5 s" in findings["latency"]["found"]
+    assert "gone" in findings["cancel drill"]["found"]
     failed = any(f["state"] == "fail" for f in findings.values())
     assert done.returncode == (1 if failed else 0)
 
@@ -79,6 +90,30 @@ def test_doctor_fails_on_a_bad_config_and_an_absent_venue(tmp_path: Path) -> Non
               "--set", f"runtime.state_dir='{tmp_path}'")
     assert done.returncode == 1
     assert "venue.url" in done.stdout
+
+
+@pytest.mark.parametrize(("scope", "state", "said"), [
+    ("session:mm account:read_write trade:read_write", "ok", "trade:read_write"),
+    ("account:read_write trade:read", "fail", "lacks trade:read_write"),
+    ("account:read_write trade:read_write wallet:read_write", "fail", "may withdraw")])
+def test_doctor_judges_a_key(scope: str, state: str, said: str) -> None:
+    found = doctor_venue.key_scopes(scope, strict=True)
+    assert (found.state, bool(found.remedy)) == (state, state != "ok")
+    assert said in found.found
+
+
+def test_doctor_drills_no_live_venue() -> None:
+    config = msgspec.structs.replace(load(None), profile="live")
+    settings = ClientConfig(url="wss://www.example.org/ws/api/v2", client_id="x", client_secret="y")
+    found = asyncio.run(doctor_venue.disconnect_drill(Rpc(lambda *_: False), config, settings))
+    assert (found.state, "left out" in found.found) == ("warn", True)
+
+
+def test_doctor_tells_a_disk_that_is_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    for free_mib, state in ((100, "fail"), (5000, "warn"), (50_000, "ok")):
+        monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _, n=free_mib: SimpleNamespace(
+            free=n << 20))
+        assert doctor.disk(load(None)).state == state
 
 
 def test_doctor_knows_the_pins_of_the_project() -> None:
