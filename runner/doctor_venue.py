@@ -92,7 +92,8 @@ async def ask(config: Config, settings: ClientConfig, probe_s: float, *,
               drill: bool) -> list[Finding]:
     async with connected(settings) as (rpc, _):
         granted = await log_in(rpc, settings, "doctor")
-        found = [key_scopes(granted.scope, strict=settings.strict_key), await account(rpc, config), await latency(rpc, probe_s)]
+        found = [key_scopes(granted.scope, strict=settings.strict_key),
+                 await account(rpc, config), await latency(rpc, probe_s)]
         if drill:
             found.append(await disconnect_drill(rpc, config, settings))
     return found
