@@ -16,7 +16,7 @@ from mmcore.journal import JournalKind
 from mmcore.market import explain_record
 from runner.live_page.tail import JournalTail
 from runner.metric_source import PageSource, Reading
-from runner.picture import REGIMES, RISK_STATES, profit_btc, removed_words
+from runner.picture import REGIMES, RISK_STATES, profit_btc, removed_words, take_word
 
 HISTORY = 3600              # samples, one a second
 FILLS = 200
@@ -209,6 +209,7 @@ def market_facts(market: Reading) -> dict[str, Any]:
     return {
         **market,
         "regime_word": REGIMES[regime] if 0 <= regime < len(REGIMES) else str(regime),
+        "take_word": take_word(market) if market["take"] else "",
         "no_bid": removed_words(market["removed_bid"]),
         "no_ask": removed_words(market["removed_ask"]),
         "parts_btc": {name: market[f"part_{name}_btc"] for name in PARTS},

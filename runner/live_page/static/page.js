@@ -153,6 +153,15 @@ function showQuote(market) {
       + `${market.quote_ask_usd ? number(market.quote_ask_usd, 1) : "–"}`],
     ["reference", number(market.reference_usd, 2)], ["mark", number(market.mark_usd, 2)],
     ["half-spread", `${number(market.half_spread_usd, 2)} USD`],
+    ["of it base / volatility",
+      `${number(market.half_base_usd, 2)} / ${number(market.half_vol_usd, 2)}`],
+    ["market share / drought",
+      `${number(market.half_market_usd, 2)} / ${number(market.drought_usd, 2)}`],
+    ["factor / fee floor",
+      `${number(market.spread_factor, 2)} / ${number(market.fee_floor_usd, 2)}`],
+    ["further out: pad", number(market.pad_usd, 2)],
+    ["markout bid / ask",
+      `${number(market.markout_add_bid_usd, 2)} / ${number(market.markout_add_ask_usd, 2)}`],
     ["inventory shift", `${signed(market.skew_usd, 2)} USD`],
     ["signal shift", `${signed(market.alpha_usd, 2)} USD`],
     ["carry", `${signed(market.carry_usd, 2)} USD`],
@@ -160,6 +169,7 @@ function showQuote(market) {
     ["volatility", `${number(market.vol_usd, 2)} USD/√s`],
     ["open orders", number(market.open_orders, 0)],
   ];
+  if (market.take) rows.push(["take", `${signed(market.take_amount, 0)}: ${market.take_word}`, "warn"]);
   if (market.no_bid) rows.push(["no bid", market.no_bid, "warn"]);
   if (market.no_ask) rows.push(["no ask", market.no_ask, "warn"]);
   pairs($("quote"), rows);
