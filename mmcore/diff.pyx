@@ -129,6 +129,8 @@ cdef void pair_side(Planning* p, OrderTable orders, int32_t side) noexcept nogil
 cdef void set_patience(Planning* p, int32_t side, Patience* out) noexcept nogil:
     cdef double soft = p.params.orders.otv_soft, hard = p.params.orders.otv_hard
     out.spec, out.signal, out.params = p.spec, p.signal, &p.params.orders
+    out.fair_usd = (p.wanted.why.reference_usd + p.wanted.why.carry_usd
+                    + p.wanted.why.alpha_usd)
     out.floor_usd = p.wanted.why.half_floor_usd
     out.reducing = p.wanted.reducing[side]
     out.limited = (p.wanted.why.removed[side] & REMOVED_INVENTORY) != 0

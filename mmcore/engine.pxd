@@ -17,6 +17,7 @@ cdef class Engine(Intake):
     cdef void plan_market(self, Market market, int64_t now_ns) noexcept
     cdef void count_actions(self, Market market, int32_t first) noexcept
     cdef void disconnected(self) noexcept
+    cdef int32_t blocked_of(self, int32_t i, int64_t now_ns) noexcept
     cdef int send(self, int64_t now_ns) except -1
     cdef void kill(self) noexcept
     cdef void begin_batch(self) noexcept

@@ -11,7 +11,7 @@ from mmcore.planning cimport Clock, PlanResult
 from mmcore.quote cimport quote_compute
 from mmcore.states cimport REASON_JOURNAL, RISK_KILLED, reason_of
 from mmcore.types cimport (
-    ACTION_CANCEL_ALL, ACTION_EDIT, ACTION_NEW,
+    ACTION_CANCEL_ALL, ACTION_EDIT, ACTION_NEW, REMOVED_REFERENCE,
     CONTROL_CONNECTED, CONTROL_CREDITS, CONTROL_DISCONNECTED, CONTROL_EQUITY, CONTROL_FUNDING,
     CONTROL_KILL, CONTROL_MARGIN_RATE, CONTROL_MARKET_STATE, CONTROL_POSITION, CONTROL_RECONCILED,
     CONTROL_ROUND_TRIP, CONTROL_SETTLED, CONTROL_SUBSCRIBED, CONTROL_UNKNOWN_RESOLVED,
@@ -55,8 +55,7 @@ cdef class Engine(Intake):
         for i in range(self.market_count):                      # risk, in sequence
             market = <Market>self.markets[i]
             if market.dirty:
-                market.blocked = self.risk.assess(&market.health, &market.signals.s, market.book,
-                                                  &market.params.v, now_ns)
+                market.blocked = self.blocked_of(i, now_ns)
                 self.risk.approve(&market.target, market.blocked, &market.spec,
                                   &market.signals.s, &market.params.v, &market.exposure,
                                   &market.approved)
@@ -69,6 +68,19 @@ cdef class Engine(Intake):
         if fabs(net_btc) > self.max_abs_delta_btc:
             self.max_abs_delta_btc = fabs(net_btc)
         return self.send(now_ns)
+
+    cdef int32_t blocked_of(self, int32_t i, int64_t now_ns) noexcept:
+        """What forbids adding on a market; one priced from the lead adds nothing without it."""
+        cdef Market market = <Market>self.markets[i]
+        cdef Market lead
+        cdef int32_t bits = self.risk.assess(&market.health, &market.signals.s, market.book,
+                                             &market.params.v, now_ns)
+        if market.spec.expiry_ms > 0 and self.lead >= 0:
+            lead = <Market>self.markets[self.lead]
+            if lead.signals.s.mid_usd <= 0.0 or self.risk.assess(
+                    &lead.health, &lead.signals.s, lead.book, &lead.params.v, now_ns):
+                bits |= REMOVED_REFERENCE
+        return bits
 
     cdef int send(self, int64_t now_ns) except -1:
         """Hand the batch over as the gate releases it; what it did not see kills and stays."""
@@ -164,8 +176,7 @@ cdef class Engine(Intake):
                     market.dirty = True
                 if market.orders.unknown_count > 0:
                     self.flags |= FLAG_RECONCILE
-            blocked = self.risk.assess(&market.health, &market.signals.s, market.book,
-                                       &market.params.v, now_ns)
+            blocked = self.blocked_of(i, now_ns)
             if blocked != market.blocked or market.waiting or now_ns >= market.refresh_ns:
                 market.dirty = True
             if market.book.valid and market.signals.s.mid_usd > 0.0:

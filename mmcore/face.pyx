@@ -175,7 +175,7 @@ cdef class EngineFace:
         cdef Market m = self.engine.markets[market]
         return {"connected": m.health.connected, "reconciled": m.health.reconciled,
                 "state": m.health.state, "synced_ns": m.health.synced_ns,
-                "lag_ns": m.health.lag_ns, "blocked": m.blocked,
+                "lag_ns": m.health.newest_lag_ns, "blocked": m.blocked,
                 "worst_bid_btc": m.exposure.worst_btc[0],
                 "worst_ask_btc": m.exposure.worst_btc[1],
                 "position_btc": m.exposure.position_btc, "limit_btc": m.exposure.limit_btc}

@@ -11,7 +11,8 @@ cdef struct Patience:
     const Instrument* spec
     const SignalState* signal
     const OrderParams* params
-    double floor_usd            # an adding quote nearer than this must go at once
+    double fair_usd             # what the floor is counted from, as in the ladder
+    double floor_usd            # an adding quote nearer to it than this must go at once
     bint reducing
     bint limited                # cut to a limit: not a contract more may rest
     double chase_factor         # of orders.requote_bps: above 1 where messages are scarce

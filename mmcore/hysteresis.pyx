@@ -31,7 +31,8 @@ cdef bint price_due(const Patience* p, const Order* order, int64_t price_ticks) 
         return True
     patience = FRONT_PATIENCE if far_up(order) else 1.0
     if away > 0:                # wanted further from the market: the market came nearer
-        if not p.reducing and distance < p.floor_usd:
+        if not p.reducing and fabs(
+                price_usd(p.spec, order.price_ticks) - p.fair_usd) < p.floor_usd:
             return True
         return moved_bps > p.params.retreat_bps * patience
     if distance > p.params.off_center_bps * 1e-4 * reference + fabs(

@@ -104,12 +104,14 @@ cdef class Market:
         self.health.book_ns = now_ns
         if delta.snapshot:
             self.health.synced_ns = now_ns
-            self.health.lag_ns = 0
+            self.health.lag_ns = self.health.newest_lag_ns = 0
             self.signals.restart()
+            self.reaction.moved_mid_usd = 0.0
             return
         self.book_updates += 1
         if wall_offset_ns != 0 and delta.timestamp_ms > 0:
             lag_ns = now_ns + wall_offset_ns - delta.timestamp_ms * 1_000_000
+            self.health.newest_lag_ns = lag_ns
             self.health.lag_ns += (lag_ns - self.health.lag_ns) // LAG_SHARE
 
     cdef void observe(self, int64_t now_ns) noexcept nogil:

@@ -4,8 +4,14 @@ from cpython.list cimport PyList_GET_SIZE
 from mmcore.calendar cimport calendar_update
 from mmcore.flow cimport FLOW_SWEEP
 from mmcore.reaction cimport react_to_lead, react_to_trade
-from mmcore.types cimport INSTRUMENT_INVERSE
+from mmcore.signals cimport SignalState
+from mmcore.types cimport (
+    INSTRUMENT_INVERSE, REMOVED_MOMENTUM, REMOVED_REFERENCE, REMOVED_REGIME, REMOVED_SIGNAL,
+    REMOVED_SWEEP, REMOVED_TOP_RATE, REMOVED_VOL)
 from mmcore.windows cimport windows_update
+
+cdef int32_t FOLLOWED = (REMOVED_MOMENTUM | REMOVED_SWEEP | REMOVED_TOP_RATE | REMOVED_SIGNAL
+                         | REMOVED_REGIME | REMOVED_VOL)
 
 
 cdef int32_t lead_of(list markets) noexcept:
@@ -24,12 +30,13 @@ cdef int32_t lead_of(list markets) noexcept:
 
 cdef void observe_markets(list markets, int32_t lead_index, TimeWindows windows, int64_t wall_ns,
                           int64_t now_ns) noexcept:
-    """Bring every dirty market up to date; a move of the lead makes all others dirty.
+    """Bring every dirty market up to date; a move or a pull of the lead makes all others dirty.
 
     wall_ns is 0 while the offset of the wall clock is not known: no time window is open then.
     """
     cdef int32_t i, count = <int32_t>PyList_GET_SIZE(markets)
-    cdef Market market, lead
+    cdef int32_t pulled[2]
+    cdef Market market, lead = None
     cdef double micro_usd
     if wall_ns != 0:
         windows_update(&windows.table, wall_ns)
@@ -37,27 +44,57 @@ cdef void observe_markets(list markets, int32_t lead_index, TimeWindows windows,
         lead = <Market>markets[lead_index]
         if lead.dirty:
             micro_usd = lead.signals.s.micro_usd
+            pulls_of(lead, pulled)
             lead.observe(now_ns)
-            if lead.signals.s.micro_usd != micro_usd:
+            stand(lead, windows, wall_ns, now_ns)
+            if lead.signals.s.micro_usd != micro_usd or pulls_differ(lead, pulled):
                 for i in range(count):
                     (<Market>markets[i]).dirty = True
     for i in range(count):
         market = <Market>markets[i]
-        if not market.dirty:
+        if not market.dirty or market is lead:
             continue
-        if i != lead_index or count == 1:
-            market.observe(now_ns)
-            if lead_index >= 0 and count > 1:
-                follow(market, <Market>markets[lead_index], now_ns)
-        calendar_update(&market.calendar, market.spec.expiry_ms, market.health.state,
-                        &market.params.v, wall_ns, now_ns)
-        market.take_stance(&windows.table, now_ns)
+        market.observe(now_ns)
+        if lead is None:
+            stand(market, windows, wall_ns, now_ns)
+            continue
+        follow(market, lead, now_ns)
+        stand(market, windows, wall_ns, now_ns)
+        pulls_of(lead, pulled)
+        market.stance.removed_adding[0] |= pulled[0]
+        market.stance.removed_adding[1] |= pulled[1]
+
+
+cdef void stand(Market market, TimeWindows windows, int64_t wall_ns, int64_t now_ns) noexcept:
+    """Say what may be quoted by the hour, the calendar and what just happened."""
+    calendar_update(&market.calendar, market.spec.expiry_ms, market.health.state,
+                    &market.params.v, wall_ns, now_ns)
+    market.take_stance(&windows.table, now_ns)
+
+
+cdef void pulls_of(Market lead, int32_t* out) noexcept:
+    """What the lead's market, not its position, takes from its sides: nobody should add there."""
+    cdef int32_t side
+    for side in range(2):
+        out[side] = FOLLOWED & (lead.stance.removed[side] | lead.stance.removed_adding[side])
+        if lead.signals.s.mid_usd <= 0.0:
+            out[side] |= REMOVED_REFERENCE
+
+
+cdef bint pulls_differ(Market lead, const int32_t* before) noexcept:
+    cdef int32_t pulled[2]
+    pulls_of(lead, pulled)
+    return pulled[0] != before[0] or pulled[1] != before[1]
 
 
 cdef void follow(Market market, Market lead, int64_t now_ns) noexcept:
     """Price a dated contract from the lead, and pull with it."""
+    cdef const SignalState* own = &market.signals.s
+    cdef bint fit           # to learn the basis from
     if market.spec.expiry_ms > 0 and lead.book.valid:
-        market.signals.refer_to_lead(&lead.signals.s, &market.params.v.signals, now_ns)
+        fit = market.book.valid and own.two_sided and own.spread_usd * 1e4 <= (
+            market.params.v.quote.max_reference_spread_bps * own.mid_usd)
+        market.signals.refer_to_lead(&lead.signals.s, &market.params.v.signals, fit, now_ns)
     react_to_lead(&market.reaction, &lead.reaction)
 
 

@@ -1,5 +1,6 @@
 """Fair value, width, ladder and sizes; each term is kept in TargetQuotes.why."""
 from libc.math cimport fabs, sqrt
+from libc.string cimport memset
 
 from mmcore.alpha cimport set_alpha
 from mmcore.book cimport NO_ASK, NO_BID
@@ -24,6 +25,7 @@ cdef struct Sizing:
     double share                # of the limit in use
     int64_t held                # contracts of this instrument, unsigned
     bint tiny                   # an adding quote has quote.tiny_size_btc
+    bint restores               # this side brings the net delta towards its target
 
 
 cdef double clamped(double value, double cap) noexcept nogil:
@@ -147,8 +149,9 @@ cdef int64_t rung_contracts(const Instrument* spec, const QuoteParams* params,
         level -= 1
     if not reducing:
         size *= sizing.adding_factor * row_factor
-    amount = lots_down(spec, contracts_of_btc(
-        spec, size * size_factor(sizing.share, reducing), why.reference_usd))
+    if reducing or not sizing.restores:     # what brings the net back is not shrunk for it
+        size *= size_factor(sizing.share, reducing)
+    amount = lots_down(spec, contracts_of_btc(spec, size, why.reference_usd))
     if reducing:
         most = lots_down(spec, <double>sizing.held + contracts_of_btc(
             spec, sizing.base_btc, why.reference_usd))
@@ -234,6 +237,8 @@ cdef void quote_compute(const Instrument* spec, const SignalState* signal,
     cdef SideInput at
     cdef int32_t side
     cdef bint wide
+    if signal.reference_usd <= 0.0:
+        memset(why, 0, sizeof(Why))         # nothing of an earlier decision stays in the record
     begin_why(spec, signal, params, inventory, stance, out)
     if signal.reference_usd <= 0.0:
         why.removed[0] = why.removed[1] = REMOVED_REFERENCE
@@ -262,6 +267,7 @@ cdef void quote_compute(const Instrument* spec, const SignalState* signal,
         at.reducing = (inventory.contracts < 0 and inventory.net_btc < 0.0) if side == SIDE_BID \
             else (inventory.contracts > 0 and inventory.net_btc > 0.0)
         at.side = side
+        sizing.restores = inventory.net_btc < 0.0 if side == SIDE_BID else inventory.net_btc > 0.0
         out.reducing[side] = at.reducing
         why.removed[side] = removed_bits(stance, side, at.reducing, sizing.share)
         if wide and not at.reducing and not sizing.tiny:
@@ -271,5 +277,8 @@ cdef void quote_compute(const Instrument* spec, const SignalState* signal,
             placement.last_ticks[side] = placement.stepped_ticks[side] = 0
             continue
         at.distance_usd = why.half_usd + why.pad_usd + why.markout_usd[side]
+        if at.reducing:         # what pays for adding must not keep us in a position
+            at.distance_usd = (why.half_base_usd + why.half_vol_usd) * (
+                1.0 - sizing.share if sizing.share < 1.0 else 0.0)
         at.cover_usd = stance.cover_bps[side] * 1e-4 * why.reference_usd
         quote_side(spec, signal, params, stance, &sizing, &at, placement, out)

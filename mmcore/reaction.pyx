@@ -22,20 +22,22 @@ cdef void react_to_mid(Reaction* state, double mid_usd, const OrderParams* param
                        int64_t now_ns) noexcept nogil:
     """Pull the side the mid has moved towards by more than momentum_bps within momentum_ms."""
     cdef int64_t width = ns_of_ms(params.momentum_ms) // (MOVE_BUCKETS - 1)
-    cdef int64_t bucket, i
-    cdef double high, low, limit
+    cdef int64_t bucket, gap, i
+    cdef double high, low, limit, old = state.moved_mid_usd
     if params.momentum_bps <= 0.0 or mid_usd <= 0.0 or width <= 0:
         return
     bucket = now_ns // width
-    if bucket == state.move_bucket and mid_usd == state.moved_mid_usd:
+    if bucket == state.move_bucket and mid_usd == old:
         return
     state.moved_mid_usd = mid_usd
-    if bucket - state.move_bucket >= MOVE_BUCKETS or bucket < state.move_bucket:
-        for i in range(MOVE_BUCKETS):
-            state.high_usd[i] = state.low_usd[i] = mid_usd
-    else:
-        for i in range(state.move_bucket + 1, bucket + 1):
-            state.high_usd[i % MOVE_BUCKETS] = state.low_usd[i % MOVE_BUCKETS] = mid_usd
+    gap = bucket - state.move_bucket
+    if old <= 0.0 or gap < 0:           # nothing is known of the time before
+        old, gap = mid_usd, MOVE_BUCKETS
+    if gap > MOVE_BUCKETS:
+        gap = MOVE_BUCKETS
+    for i in range(gap):                # until now the mid stood where it was
+        state.high_usd[(bucket + MOVE_BUCKETS - i) % MOVE_BUCKETS] = old
+        state.low_usd[(bucket + MOVE_BUCKETS - i) % MOVE_BUCKETS] = old
     state.move_bucket = bucket
     if mid_usd > state.high_usd[bucket % MOVE_BUCKETS]:
         state.high_usd[bucket % MOVE_BUCKETS] = mid_usd

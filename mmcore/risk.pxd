@@ -43,7 +43,8 @@ cdef struct Health:
     int64_t synced_ns           # snapshot applied; 0 while the book is not valid
     int64_t book_ns             # last book message
     int64_t frame_ns            # last frame of the connection
-    int64_t lag_ns              # newest book message: arrival minus venue time
+    int64_t newest_lag_ns       # newest book message: arrival minus venue time
+    int64_t lag_ns              # the same averaged over some messages, to be looked at
 
 cdef struct Exposure:
     double position_btc         # of this instrument, signed

@@ -72,7 +72,7 @@ cdef class RiskGate(RiskStates):
                 or now_ns - health.book_ns > <int64_t>(params.risk.book_silence_ms * 1e6)
                 or now_ns - signal.ticker_ns > <int64_t>(params.risk.ticker_stale_ms * 1e6)):
             bits |= REMOVED_STALE
-        if health.lag_ns > <int64_t>(params.risk.max_feed_lag_ms * 1e6):
+        if health.newest_lag_ns > <int64_t>(params.risk.max_feed_lag_ms * 1e6):
             bits |= REMOVED_LAG
         if signal.mark_usd > 0.0 and fabs(signal.reference_usd - signal.mark_usd) > (
                 params.risk.max_mark_deviation_bps * 1e-4 * signal.mark_usd):
@@ -136,8 +136,8 @@ cdef class RiskGate(RiskStates):
             out.first[side] = target.first[side]
             out.reducing[side] = target.reducing[side]
             out.why.removed[side] |= blocked
-            if blocked:
-                continue
+            if blocked & ~REMOVED_REFERENCE or (blocked and not target.reducing[side]):
+                continue        # a strange reference keeps nobody in a position
             if not target.reducing[side] and (
                     self.state != RISK_ACTIVE or exposure.barred[side]):
                 out.why.removed[side] |= (

@@ -84,7 +84,7 @@ cdef class Signals:
                      const ParamValues* params, int64_t now_ns) noexcept nogil
     cdef void refer(self, const ParamValues* params) noexcept nogil
     cdef void refer_to_lead(self, const SignalState* lead, const SignalParams* params,
-                            int64_t now_ns) noexcept nogil
+                            bint fit, int64_t now_ns) noexcept nogil
     cdef void top(self, OrderBook book, OrderTable orders, int32_t depth) noexcept nogil
     cdef void top_side(self, OrderBook book, OrderTable orders, int32_t side,
                        int32_t depth) noexcept nogil

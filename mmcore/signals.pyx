@@ -82,6 +82,8 @@ cdef class Signals:
         self.top(book, orders, depth if 1 <= depth <= DEPTH_MAX else 5)
         s.two_sided = s.others_ticks[SIDE_BID] > NO_BID and s.others_ticks[SIDE_ASK] < NO_ASK
         s.mid_usd = 0.0
+        if not s.two_sided:
+            flow_restart(&self.flow)    # the touch before the gap is none to compare with
         if s.two_sided:
             bid = price_usd(spec, s.others_ticks[SIDE_BID])
             ask = price_usd(spec, s.others_ticks[SIDE_ASK])
@@ -126,17 +128,17 @@ cdef class Signals:
             s.reference_usd, s.reference_source = 0.0, REFERENCE_NONE
 
     cdef void refer_to_lead(self, const SignalState* lead, const SignalParams* params,
-                            int64_t now_ns) noexcept nogil:
+                            bint fit, int64_t now_ns) noexcept nogil:
         """Price a dated contract from the perpetual: its micro-price plus the EWMA basis to it.
 
         The own mid of a thin contract is slow; who quotes round it is picked off by everybody who
-        sees the perpetual.
+        sees the perpetual. fit: it is good enough to learn the basis from.
         """
         cdef SignalState* s = &self.s
         cdef double dt, weight
         if lead.mid_usd <= 0.0:
             return
-        if s.mid_usd > 0.0 and (not s.has_lead_basis or now_ns - s.lead_sample_ns >= SAMPLE_NS):
+        if fit and (not s.has_lead_basis or now_ns - s.lead_sample_ns >= SAMPLE_NS):
             dt = <double>(now_ns - s.lead_sample_ns) * 1e-9
             weight = 0.0
             if s.has_lead_basis and params.basis_half_life_s > 0.0:

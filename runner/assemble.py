@@ -33,6 +33,8 @@ from runner.reactor import Reactor
 from runner.time_windows import TimeWindow
 from runner.watch import Watch
 
+# A dated contract's book rests for up to half a minute without anything being wrong.
+DATED_SILENCE_MS = 30_000.0
 AUTH: dict[str, Literal["client_credentials", "client_signature"]] = {
     "credentials": "client_credentials", "signature": "client_signature"}
 
@@ -112,7 +114,11 @@ def make_engine(values: dict[str, float], entries: Sequence[Instrument],
     for market in engine.markets:
         market.signals.set_micro_table(micro_table)
     for market, entry in zip(engine.markets, entries, strict=True):
-        own = {"inventory.limit_btc": entry.limit_btc, "quote.size_btc": entry.size_btc}
+        silence_ms = entry.book_silence_ms
+        if silence_ms is None and market.spec_object.expiry_ms:
+            silence_ms = max(DATED_SILENCE_MS, values["risk.book_silence_ms"])
+        own = {"inventory.limit_btc": entry.limit_btc, "quote.size_btc": entry.size_btc,
+               "risk.book_silence_ms": silence_ms}
         for key, stated in own.items():
             if stated is not None:
                 market.params.set(key, stated)

@@ -71,6 +71,9 @@ class Instrument(Section, frozen=True):
                          ] = None
     size_btc: Annotated[float | None, key("BTC", "Quote size of this contract; quote.size_btc "
                                           "where absent.", 0.0001, 100.0, running=True)] = None
+    book_silence_ms: Annotated[float | None, key(
+        "ms", "A book quiet for longer is stale; absent: risk.book_silence_ms, of a dated "
+        "contract 30000 at least.", 100.0, 600000.0, running=True)] = None
 
 
 class Orders(Section, frozen=True):

@@ -300,8 +300,6 @@ def test_stress_shrinks_what_may_be_held() -> None:
     assert desk.engine.risk.limits_btc[0] == pytest.approx(0.45)
     desk = desk_with({**DAY, "risk.stress_kill_pct": 10}, ONE_FULL_LIMIT)
     price(desk, usd_at_loss(0.03))
-    limit_of(desk)
-    desk.timer()
     assert desk.engine.risk.limits_btc[0] == pytest.approx(0.18, abs=1e-6)
     assert desk.engine.risk.state_name == "RISK_REDUCING"
 

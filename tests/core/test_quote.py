@@ -43,7 +43,7 @@ def test_fee_floor_binds_the_adding_side_only() -> None:
                             contracts=750, **TOUCH)
     assert quotes["reducing"] == (False, True)
     assert quotes["bids"][0][0] == 149_970                      # 15 USD away: the floor
-    assert quotes["asks"][0][0] == 150_015                      # 7.5 USD: the minimum alone
+    assert quotes["asks"][0][0] == 150_000                      # no floor, no minimum
     rebate = perpetual(maker_fee=-0.00005)
     quotes = compute_quotes(rebate, params(thin), reference=REFERENCE, **TOUCH)
     assert quotes["half_floor_usd"] == pytest.approx(0.0)       # -3.75 + 3.75
