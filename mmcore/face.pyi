@@ -70,6 +70,7 @@ class QuoteSituation(TypedDict, total=False):
     mean_depth_contracts: float
     flow: float
     ofi: float
+    run: int
     current_funding: float
     index_usd: float
     fair_basis_usd: float

@@ -5,6 +5,7 @@ For tests, notebooks and replays of decisions; the venue edge calls the engine d
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
+from mmcore.alpha cimport update_terms
 from mmcore.book cimport NO_ASK, NO_BID
 from mmcore.budget cimport Budget, RateCap, rate_allows, rate_spend
 from mmcore.engine cimport Engine
@@ -15,12 +16,12 @@ from mmcore.params cimport Params
 from mmcore.quote cimport Inventory, quote_compute
 from mmcore.reaction cimport Stance
 from mmcore.risk cimport RiskGate
-from mmcore.signals cimport SignalState
+from mmcore.signals cimport SignalState, TermMemory
 from mmcore.sink cimport OrderSink
 from mmcore.states cimport REASON_OPERATOR
 from mmcore.types cimport (
-    ORDER_ID_MAX, Action, ActionBatch, ApprovedBatch, BookDelta, Fill, InstrumentSpec, LevelChange,
-    OrderEvent, TargetQuotes, TickerUpdate, TradePrint)
+    ALPHA_TERMS_MAX, ORDER_ID_MAX, Action, ActionBatch, ApprovedBatch, BookDelta, Fill,
+    InstrumentSpec, LevelChange, OrderEvent, TargetQuotes, TickerUpdate, TradePrint)
 
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 
@@ -31,8 +32,8 @@ from mmcore.types import ActionKind
 
 EVENT_FIELDS = frozenset((
     "kind", "market", "slot", "generation", "request", "request_id", "error_code", "refusal",
-    "order_state",
-    "price_ticks", "amount_contracts", "filled_contracts", "last_update_ms", "order_id"))
+    "order_state", "price_ticks", "amount_contracts", "filled_contracts", "last_update_ms",
+    "order_id"))
 
 
 cdef int fill_event(OrderEvent* event, dict fields) except -1:
@@ -198,7 +199,7 @@ SITUATION_FIELDS = frozenset((
     "spread_usd", "depth_contracts", "mean_depth_contracts", "flow", "ofi", "current_funding",
     "index_usd", "fair_basis_usd", "round_trip_ns", "taker_share", "markout_bps", "markout_fills",
     "spread_factor", "size_factor", "tiny", "regime", "first", "removed_adding",
-    "removed_held", "cover_bps", "take"))
+    "removed_held", "cover_bps", "take", "run"))
 
 
 cdef int fill_situation(dict f, SignalState* signal, Inventory* inventory,
@@ -207,32 +208,31 @@ cdef int fill_situation(dict f, SignalState* signal, Inventory* inventory,
     unknown = set(f) - SITUATION_FIELDS
     if unknown:
         raise TypeError(f"a situation has no field {sorted(unknown)}")
-    signal.spread_usd = f.get("spread_usd", 0.0)
+    get = f.get
+    signal.spread_usd = get("spread_usd", 0.0)
     signal.two_sided = "spread_usd" in f
-    signal.depth_contracts = f.get("depth_contracts", 0.0)
-    signal.mean_depth_contracts = f.get("mean_depth_contracts", 0.0)
-    signal.flow, signal.ofi = f.get("flow", 0.0), f.get("ofi", 0.0)
-    signal.current_funding = f.get("current_funding", 0.0)
-    signal.index_usd, signal.fair_basis_usd = f.get("index_usd", 0.0), f.get("fair_basis_usd", 0.0)
+    signal.depth_contracts = get("depth_contracts", 0.0)
+    signal.mean_depth_contracts = get("mean_depth_contracts", 0.0)
+    signal.flow, signal.ofi, signal.run = get("flow", 0.0), get("ofi", 0.0), get("run", 0)
+    signal.current_funding = get("current_funding", 0.0)
+    signal.index_usd, signal.fair_basis_usd = get("index_usd", 0.0), get("fair_basis_usd", 0.0)
     signal.has_basis = "fair_basis_usd" in f
-    inventory.round_trip_ns = f.get("round_trip_ns", 0)
-    inventory.taker_share = f.get("taker_share", 0.0)
-    inventory.markout_bps = f.get("markout_bps", (0.0, 0.0))
-    inventory.markout_fills = f.get("markout_fills", (0, 0))
-    stance.spread_factor, stance.size_factor = f.get("spread_factor", 1.0), f.get("size_factor", 1)
+    inventory.round_trip_ns, inventory.taker_share = get("round_trip_ns", 0), get("taker_share", 0)
+    inventory.markout_bps = get("markout_bps", (0.0, 0.0))
+    inventory.markout_fills = get("markout_fills", (0, 0))
+    stance.spread_factor, stance.size_factor = get("spread_factor", 1.0), get("size_factor", 1)
     stance.row_factor = (1.0, 1.0)
-    stance.tiny, stance.regime = f.get("tiny", False), f.get("regime", 0)
-    stance.first = f.get("first", (0, 0))
-    stance.removed_adding = f.get("removed_adding", (0, 0))
-    stance.removed_held = f.get("removed_held", (0, 0))
-    stance.cover_bps = f.get("cover_bps", (0.0, 0.0))
-    stance.take, stance.take_side, stance.take_contracts = f.get("take", (0, 0, 0))
+    stance.tiny, stance.regime = get("tiny", False), get("regime", 0)
+    stance.first, stance.removed_adding = get("first", (0, 0)), get("removed_adding", (0, 0))
+    stance.removed_held, stance.cover_bps = get("removed_held", (0, 0)), get("cover_bps", (0, 0))
+    stance.take, stance.take_side, stance.take_contracts = get("take", (0, 0, 0))
     return 0
 
 
 cdef class Quoter:
     """The quoting model by hand; it remembers only the placement of its quotes."""
     cdef Placement placement
+    cdef TermMemory[ALPHA_TERMS_MAX] memory
 
     def quotes(self, InstrumentSpec spec not None, Params params not None, *, double reference,
                bid_ticks=None, ask_ticks=None, double vol_usd=0.0, double imbalance=0.0,
@@ -251,6 +251,7 @@ cdef class Quoter:
         signal.others_ticks[1] = NO_ASK if ask_ticks is None else <int64_t>ask_ticks
         inventory.net_btc, inventory.contracts = net_btc, contracts
         inventory.limit_btc = params.v.inventory.limit_btc
+        update_terms(&signal, self.memory, &params.v.quote, now_ns)
         quote_compute(&spec.c, &signal, &params.v, &inventory, &stance, &self.placement, now_ns,
                       &out)
         rungs = [[(out.rungs[<int>side][<int>i].price_ticks,

@@ -65,6 +65,7 @@ cdef class Market:
     cdef bint waiting                   # wanted more than it could send; look again
     cdef readonly int32_t blocked       # RemovedReason bits of the last decision
     cdef int64_t refresh_ns             # when it is looked at even if nothing happens
+    cdef uint64_t refresh_lot           # drawn from anew at each decision
     # counters of this instrument, as in the session summary
     cdef readonly uint64_t book_updates
     cdef readonly uint64_t book_gaps

@@ -18,6 +18,7 @@ class Explanation(TypedDict):
     carry_usd: float
     alpha_usd: float
     alpha_terms_usd: dict[str, float]
+    signal_usd: tuple[float, float]
     skew_usd: float
     half_floor_usd: float
     half_base_usd: float

@@ -1,9 +1,10 @@
 """See market.pxd."""
 from libc.math cimport exp2
-from libc.stdint cimport uint32_t
+from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from mmcore.alpha import TERM_NAMES
+from mmcore.alpha cimport update_terms
+from mmcore.alpha import TERM_NAMES  # no-cython-lint; found where it is registered
 from mmcore.priority cimport queue_update
 from mmcore.reaction cimport react_to_fill, react_to_mid, stance_of
 from mmcore.reduction cimport count_moves, reduce_stance, reduction_taken
@@ -36,6 +37,7 @@ cdef dict explain(const Why* why):
             "half_vol_usd": why.half_vol_usd, "half_market_usd": why.half_market_usd,
             "drought_usd": why.drought_usd, "pad_usd": why.pad_usd,
             "markout_usd": (why.markout_usd[0], why.markout_usd[1]),
+            "signal_usd": (why.signal_usd[0], why.signal_usd[1]),
             "half_usd": why.half_usd, "spread_factor": why.spread_factor,
             "size_factor": why.size_factor, "position_btc": why.position_btc,
             "sigma_usd": why.sigma_usd, "vol_year": why.vol_year,
@@ -73,6 +75,7 @@ cdef class Market:
         self.calendar.size_factor = self.calendar.delta_share = 1.0
         self.calendar.state = MARKET_OPEN
         self.risk_spread_factor = self.risk_size_factor = 1.0
+        self.refresh_lot = <uint64_t>index
         self.dirty = True
 
     cdef double price_for_limits(self) noexcept nogil:
@@ -121,6 +124,7 @@ cdef class Market:
         if self.book.valid:
             react_to_mid(&self.reaction, self.signals.s.mid_usd, &self.params.v.orders, now_ns)
             count_moves(&self.reaction, self.signals.s.mid_usd, &self.params.v.inventory, now_ns)
+        update_terms(&self.signals.s, self.signals.memory, &self.params.v.quote, now_ns)
         regime_update(&self.regime, &self.signals.windows, &self.params.v)
 
     cdef void take_stance(self, const WindowTable* windows, int64_t now_ns) noexcept nogil:
@@ -212,8 +216,12 @@ cdef class Market:
 
     cdef void decided(self, int64_t now_ns) noexcept nogil:
         """Nothing is new any more; look again at the next deadline or refresh."""
+        # a fifth sooner or later, drawn by lot: nobody can tell when we will look again
+        self.refresh_lot = self.refresh_lot * <uint64_t>6364136223846793005 + (
+            <uint64_t>1442695040888963407)
         self.dirty = False
-        self.refresh_ns = now_ns + <int64_t>(self.params.v.orders.refresh_s * 1e9)
+        self.refresh_ns = now_ns + <int64_t>(self.params.v.orders.refresh_s * 1e9 * (
+            0.8 + 0.4 * <double>(self.refresh_lot >> 33) / 2147483648.0))
         if 0 < self.stance.wake_ns < self.refresh_ns:
             self.refresh_ns = self.stance.wake_ns
 

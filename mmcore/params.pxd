@@ -4,6 +4,8 @@ All doubles: uniform to set while running; switches are 0 or 1, a choice is its 
 key's list. Units are in the names. What is not set is 0, which turns a rule off.
 """
 
+from mmcore.types cimport ALPHA_TERMS_MAX
+
 cdef struct SignalParams:
     double vol_half_life_s
     double warmup_s
@@ -45,7 +47,10 @@ cdef struct QuoteParams:
     double skew_usd_at_limit
     double skew_reference_vol_bps
     double max_skew_bps
-    double imbalance_shift_bps
+    double shift_bps[ALPHA_TERMS_MAX]   # by term: three of the core, then own ones
+    double imbalance_widen_bps
+    double flow_widen_bps
+    double run_widen_bps
     double fee_floor
     double micro_price
     double max_reference_spread_bps
@@ -58,8 +63,6 @@ cdef struct QuoteParams:
     double tiny_size_btc
     double funding_hold_s
     double max_carry_bps
-    double flow_shift_bps
-    double ofi_shift_bps
     double max_alpha_bps
     double market_spread_share
     double drought_depth_share

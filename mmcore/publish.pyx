@@ -77,6 +77,8 @@ cdef void publish_strategy(Market market, double* v, int64_t now_ns) noexcept no
     v[t.MARKET_PAD_USD] = market.approved.why.pad_usd
     v[t.MARKET_MARKOUT_ADD_BID_USD] = market.approved.why.markout_usd[0]
     v[t.MARKET_MARKOUT_ADD_ASK_USD] = market.approved.why.markout_usd[1]
+    v[t.MARKET_SIGNAL_ADD_BID_USD] = market.approved.why.signal_usd[0]
+    v[t.MARKET_SIGNAL_ADD_ASK_USD] = market.approved.why.signal_usd[1]
     v[t.MARKET_TAKE] = market.approved.why.take
     v[t.MARKET_TAKE_AMOUNT] = amount_of(&market.spec, market.approved.why.take_contracts)
     v[t.MARKET_REFERENCE_SOURCE] = market.approved.why.reference_source

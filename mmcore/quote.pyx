@@ -2,7 +2,7 @@
 from libc.math cimport fabs, sqrt
 from libc.string cimport memset
 
-from mmcore.alpha cimport set_alpha
+from mmcore.alpha cimport set_alpha, set_sides
 from mmcore.book cimport NO_ASK, NO_BID
 from mmcore.ladder cimport SideInput, on_step, rung_ticks, size_factor
 from mmcore.params cimport QuoteParams
@@ -78,7 +78,7 @@ cdef void set_width(const Instrument* spec, const SignalState* signal, const Par
     cdef Width width
     at.reference_usd, at.sigma_usd, at.tau_s = why.reference_usd, signal.vol_usd, quote.horizon_s
     at.net_btc, at.limit_btc, at.size_btc = inventory.net_btc, inventory.limit_btc, size_btc
-    at.gamma = gamma_of(quote, why.reference_usd, inventory.limit_btc)
+    at.gamma = gamma_of(quote, why.reference_usd, inventory.limit_btc, size_btc)
     width_of(&at, quote, &width)
     why.skew_usd = clamped(width.skew_usd, quote.max_skew_bps * bps)
     why.half_base_usd, why.half_vol_usd = width.base_usd, width.risk_usd
@@ -245,6 +245,7 @@ cdef void quote_compute(const Instrument* spec, const SignalState* signal,
         return
     why.carry_usd = carry_usd(spec, signal, params)
     set_alpha(signal, quote, why)
+    set_sides(signal, quote, params.signals.run_trades, why)
     sizing.base_btc = base_size_btc(params, inventory)
     set_width(spec, signal, params, inventory, stance, sizing.base_btc, why)
     sizing.adding_factor = why.size_factor = adding_factor(quote, stance, why)
@@ -276,7 +277,8 @@ cdef void quote_compute(const Instrument* spec, const SignalState* signal,
         if why.removed[side]:
             placement.last_ticks[side] = placement.stepped_ticks[side] = 0
             continue
-        at.distance_usd = why.half_usd + why.pad_usd + why.markout_usd[side]
+        at.distance_usd = (why.half_usd + why.pad_usd + why.markout_usd[side]
+                           + why.signal_usd[side])
         if at.reducing:         # what pays for adding must not keep us in a position
             at.distance_usd = (why.half_base_usd + why.half_vol_usd) * (
                 1.0 - sizing.share if sizing.share < 1.0 else 0.0)

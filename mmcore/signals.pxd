@@ -7,7 +7,8 @@ from mmcore.flow cimport FlowState
 from mmcore.microprice cimport MicroTable
 from mmcore.orders cimport OrderTable
 from mmcore.params cimport ParamValues, SignalParams
-from mmcore.types cimport SLOTS_MAX, Instrument, LevelChange, TickerUpdate, TradePrint
+from mmcore.types cimport (
+    ALPHA_TERMS_MAX, SLOTS_MAX, Instrument, LevelChange, TickerUpdate, TradePrint)
 from mmcore.volatility cimport VolState
 
 cpdef enum ReferenceSource:
@@ -17,6 +18,11 @@ cpdef enum ReferenceSource:
     REFERENCE_MARK = 3
     REFERENCE_NONE = 4
     REFERENCE_LEAD = 5          # the perpetual's micro-price plus the fair basis to it
+
+# What a term of one's own may keep from one decision to the next; zero after a gap in the data.
+cdef struct TermMemory:
+    double values[4]
+    int64_t at_ns
 
 cdef struct SignalState:
     int64_t best_ticks[2]       # venue's touch, own orders included; NO_BID / NO_ASK
@@ -47,6 +53,7 @@ cdef struct SignalState:
     double mean_depth_contracts     # its EWMA; 0 until seeded
     double flow                 # signed over whole taker volume, in [-1, 1]
     double ofi                  # order-flow imbalance in mean touch sizes, in [-1, 1]
+    double terms[ALPHA_TERMS_MAX]   # of mmcore.alpha, in [-1, 1], up above 0
     int32_t run                 # taker orders in a row with an up-tick (> 0) or down-tick
     double top_rate             # changes of the best prices in the last second
     double top_rise             # of them rises minus falls
@@ -74,6 +81,7 @@ cdef class Signals:
     cdef FlowState flow
     cdef VolState windows
     cdef MicroTable micro_table
+    cdef TermMemory[ALPHA_TERMS_MAX] memory
 
     cdef void restart(self) noexcept nogil
     cdef int32_t on_trade(self, const Instrument* spec, const TradePrint* trade,

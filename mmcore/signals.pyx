@@ -1,6 +1,6 @@
 """Signals: pure functions of book, tape and their own previous state; formulas cited below."""
 from libc.math cimport exp2, sqrt
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcmp, memcpy, memset
 
 from mmcore.book cimport NO_ASK, NO_BID
 from mmcore.flow cimport (
@@ -41,6 +41,7 @@ cdef class Signals:
         self.s.sample_ns = 0
         flow_restart(&self.flow)
         vol_restart(&self.windows)
+        memset(self.memory, 0, sizeof(self.memory))
 
     cdef int32_t on_trade(self, const Instrument* spec, const TradePrint* trade,
                           const ParamValues* params, int64_t now_ns) noexcept nogil:
@@ -104,9 +105,9 @@ cdef class Signals:
                     self.sample(p, now_ns)
         s.vol_year = self.windows.minute_year
         s.run = flow_run(&self.flow, p.flow_half_life_s, now_ns)
-        if params.quote.flow_shift_bps != 0.0:
+        if params.quote.shift_bps[1] != 0.0 or params.quote.flow_widen_bps != 0.0:
             s.flow = flow_imbalance(&self.flow, p.flow_half_life_s, now_ns)
-        if params.quote.ofi_shift_bps != 0.0:
+        if params.quote.shift_bps[2] != 0.0:
             s.ofi = flow_ofi(&self.flow, p.ofi_half_life_s, now_ns)
         s.top_rate = flow_top_rate(&self.flow, now_ns, &s.top_rise)
         self.refer(params)

@@ -51,7 +51,7 @@ def gauge(slot: str, text: str, family: str | None = None, scale: float = 1.0, *
 
 SUM = ""        # the family of an engine metric that is the sum over the markets
 NAMED = ""      # the family of a market metric the exporter names by the code's own list
-ALPHA_TERMS = 8     # ALPHA_TERMS_MAX of mmcore.types
+ALPHA_TERMS = 7     # ALPHA_TERMS_MAX of mmcore.types
 
 # Written by mmcore.publish from the engine.
 ENGINE_METRICS: tuple[Metric, ...] = (
@@ -171,6 +171,10 @@ MARKET_METRICS: tuple[Metric, ...] = (
           side="bid"),
     gauge("markout_add_ask_usd", "Added to a side whose fills turned out bad", "markout_added_usd",
           side="ask"),
+    gauge("signal_add_bid_usd", "Added to the side that signals speak against",
+          "signal_added_usd", side="bid"),
+    gauge("signal_add_ask_usd", "Added to the side that signals speak against",
+          "signal_added_usd", side="ask"),
     gauge("take", "TakeReason of the liquidity wanted, 0: none", "take_reason"),
     gauge("take_amount", "Liquidity wanted, USD (BTC where linear); above 0 it buys"),
     gauge("reference_source", "ReferenceSource of the last decision"),

@@ -17,7 +17,7 @@ cdef enum:
     NAME_MAX = 48               # bytes of an instrument name
     TICK_STEPS_MAX = 4          # price-dependent tick sizes
     HORIZONS = 5                # markouts at 0.1, 1, 5, 30 and 300 s
-    ALPHA_TERMS_MAX = 8
+    ALPHA_TERMS_MAX = 7         # three of the core and four own ones
     SIDE_BID = 0
     SIDE_ASK = 1
     SLOT_FOREIGN = -1           # of a fill: somebody else's order on this account
@@ -253,6 +253,7 @@ cdef struct Why:
     double drought_usd          # added for a thin book
     double pad_usd              # added for the round trip
     double markout_usd[2]       # added to a side whose fills turned out bad
+    double signal_usd[2]        # added to the side that signals speak against
     double half_usd             # what was used, without pad and markout
     double spread_factor        # regime, time window and touch rate, multiplied
     double size_factor

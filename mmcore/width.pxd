@@ -11,7 +11,8 @@ cpdef enum WidthModel:
     MODEL_LINEAR = 0
     MODEL_AVELLANEDA_STOIKOV = 1
     MODEL_GLFT = 2
-    MODELS = 3
+    MODEL_OWN = 3               # of who carries this on
+    MODELS = 4
 
 cdef struct WidthInput:
     double reference_usd
@@ -29,8 +30,8 @@ cdef struct Width:
 
 ctypedef void (*WidthFunction)(const WidthInput*, const QuoteParams*, Width*) noexcept nogil
 
-cdef double gamma_of(const QuoteParams* params, double reference_usd,
-                     double limit_btc) noexcept nogil
+cdef double gamma_of(const QuoteParams* params, double reference_usd, double limit_btc,
+                     double size_btc) noexcept nogil
 cdef void width_of(const WidthInput* at, const QuoteParams* params, Width* out) noexcept nogil
 
 cpdef double as_reservation(double mid, double q, double gamma, double sigma,

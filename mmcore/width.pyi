@@ -6,7 +6,10 @@ class WidthModel(IntEnum):
     MODEL_LINEAR = 0
     MODEL_AVELLANEDA_STOIKOV = 1
     MODEL_GLFT = 2
-    MODELS = 3
+    MODEL_OWN = 3
+    MODELS = 4
+
+def has_own_model() -> bool: ...
 
 def as_reservation(mid: float, q: float, gamma: float, sigma: float, tau: float) -> float: ...
 def as_half_spread(gamma: float, sigma: float, tau: float, k: float) -> float: ...

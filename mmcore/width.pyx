@@ -4,7 +4,7 @@ Avellaneda and Stoikov 2008, Quantitative Finance 8(3): equations for r and the 
 Gueant, Lehalle and Fernandez-Tapia 2013, Math. Financ. Econ. 7: closed form; Gueant 2017
 (arXiv 1605.01862), equations 4.6 and 4.7.
 """
-from libc.math cimport exp, log1p, sqrt
+from libc.math cimport exp, log, log1p, sqrt
 
 cdef double TINY = 1e-12        # below it a risk aversion counts as the limit 0
 
@@ -37,30 +37,55 @@ cpdef double glft_c2(double gamma, double a, double delta, double k, double xi) 
     return sqrt(gamma / (2.0 * a * delta * k) * power)
 
 
-cdef double gamma_of(const QuoteParams* params, double reference_usd,
-                     double limit_btc) noexcept nogil:
+cdef double glft_gamma(double c2, double a, double delta, double k) noexcept nogil:
+    """The gamma, with xi = gamma, that has a given c2: Newton on the logarithm of c2^2.
+
+    2 ln c2 = ln(gamma / (2 A delta k)) + (1 + 1/x) ln(1 + x), x = gamma delta / k; its derivative
+    by ln gamma lies between 1 and 2, so a few steps are plenty.
+    """
+    cdef double wanted = 2.0 * log(c2) + log(2.0 * a * delta * k)
+    cdef double u = wanted - 1.0, x, rate
+    cdef int32_t left = 6
+    while left > 0:
+        left -= 1
+        x = exp(u) * delta / k
+        rate = log1p(x) / x if x > TINY else 1.0
+        u -= (u + log1p(x) + rate - wanted) / (2.0 - rate)
+    return exp(u)
+
+
+cdef double gamma_of(const QuoteParams* params, double reference_usd, double limit_btc,
+                     double size_btc) noexcept nogil:
     """Stated, or from the shift wanted at the limit at a reference volatility.
 
-    gamma = shift / (limit sigma_ref^2 tau); 0 where that cannot be said.
+    gamma = shift / (limit sigma_ref^2 tau), for glft the one whose shift limit sigma_ref c2 is as
+    stated; 0 where that cannot be said.
     """
     cdef double sigma = params.skew_reference_vol_bps * 1e-4 * reference_usd
     if params.gamma > 0.0:
         return params.gamma
     if sigma <= 0.0 or limit_btc <= 0.0 or params.horizon_s <= 0.0:
         return 0.0
+    if <int32_t>params.model == MODEL_GLFT:
+        if params.skew_usd_at_limit <= 0.0 or size_btc <= 0.0:
+            return 0.0
+        return glft_gamma(params.skew_usd_at_limit / (limit_btc * sigma), params.intensity_a,
+                          size_btc, params.intensity_k)
     return params.skew_usd_at_limit / (limit_btc * sigma * sigma * params.horizon_s)
 
 
 cdef double skew_of(const WidthInput* at, const QuoteParams* params) noexcept nogil:
-    """-q gamma sigma^2 tau; a derived gamma counts sigma no lower than its reference.
+    """-q gamma sigma^2 tau."""
+    return as_reservation(0.0, at.net_btc, at.gamma, skew_sigma(at, params), at.tau_s)
+
+
+cdef double skew_sigma(const WidthInput* at, const QuoteParams* params) noexcept nogil:
+    """Volatility the shift counts; where gamma is derived, no lower than its reference.
 
     Else a quiet market would switch the inventory control off.
     """
-    cdef double sigma = at.sigma_usd
     cdef double least = params.skew_reference_vol_bps * 1e-4 * at.reference_usd
-    if params.gamma <= 0.0 and sigma < least:
-        sigma = least
-    return as_reservation(0.0, at.net_btc, at.gamma, sigma, at.tau_s)
+    return least if params.gamma <= 0.0 and at.sigma_usd < least else at.sigma_usd
 
 
 cdef void linear(const WidthInput* at, const QuoteParams* params, Width* out) noexcept nogil:
@@ -81,11 +106,11 @@ cdef void avellaneda_stoikov(const WidthInput* at, const QuoteParams* params,
 
 cdef void glft(const WidthInput* at, const QuoteParams* params, Width* out) noexcept nogil:
     """half = c1 + (delta / 2) sigma c2, shift = -q sigma c2, with xi = gamma."""
-    cdef double slope = at.sigma_usd * glft_c2(at.gamma, params.intensity_a, at.size_btc,
-                                               params.intensity_k, at.gamma)
+    cdef double c2 = glft_c2(at.gamma, params.intensity_a, at.size_btc, params.intensity_k,
+                             at.gamma)
     out.base_usd = glft_c1(at.gamma, at.size_btc, params.intensity_k)
-    out.risk_usd = 0.5 * at.size_btc * slope
-    out.skew_usd = -at.net_btc * slope
+    out.risk_usd = 0.5 * at.size_btc * at.sigma_usd * c2
+    out.skew_usd = -at.net_btc * skew_sigma(at, params) * c2
 
 
 # The registration: one line per model, in the order of the config's choices.
@@ -93,11 +118,17 @@ cdef WidthFunction[<int>MODELS] FUNCTIONS
 FUNCTIONS[<int>MODEL_LINEAR] = linear
 FUNCTIONS[<int>MODEL_AVELLANEDA_STOIKOV] = avellaneda_stoikov
 FUNCTIONS[<int>MODEL_GLFT] = glft
+FUNCTIONS[<int>MODEL_OWN] = NULL
+
+
+def has_own_model():
+    """Whether quote.model = "own" names anything."""
+    return FUNCTIONS[<int>MODEL_OWN] != NULL
 
 
 cdef void width_of(const WidthInput* at, const QuoteParams* params, Width* out) noexcept nogil:
-    """Run the model the config chose; one without a number here counts as linear."""
+    """Run the model the config chose; one that is not there counts as linear."""
     cdef int32_t model = <int32_t>params.model
-    if not 0 <= model < <int32_t>MODELS:
+    if not 0 <= model < <int32_t>MODELS or FUNCTIONS[model] == NULL:
         model = 0
     FUNCTIONS[model](at, params, out)

@@ -26,7 +26,6 @@ from mmcore.engine import Engine
 from mmcore.types import ControlKind, InstrumentSpec
 from runner.assemble import make_engine
 from runner.config import Config
-from runner.config_checks import skew_faults
 
 START_NOW_NS = 1_000 * 1_000_000_000    # the engine's clock at the first event; 0 means never
 QUEUE_MODELS = ("risk_averse", "proportional", "power", "log")      # sim.queue.QueueKind
@@ -88,9 +87,6 @@ def assemble(recording: Recording, config: Config, began: float) -> Session:
     for book in exchange.books:
         book.set_queue_model(QUEUE_MODELS.index(settings.queue), settings.queue_power)
     first_ns = int(events["exch_ns"][rows[0]])
-    unfit = skew_faults(config, first_price_usd(recording, markets[0], specs[0]))
-    if unfit:
-        raise BacktestError(unfit[0])
     start_e8 = opening_balance(config, recording)
     account = exchange.open_account("maker", first_ns, *start_e8, False)
     entry, response = latencies(config)

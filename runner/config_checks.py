@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import typing
 
+from mmcore.alpha import own_terms
+from mmcore.width import has_own_model
+
 if typing.TYPE_CHECKING:
     from runner.config import Config
 
+OWN_TERMS = 4               # keys quote.own_N_shift_bps
 RING_MIB_STEPS = tuple(2 ** n for n in range(11))
 
 
@@ -56,40 +60,38 @@ def width_faults(config: Config) -> list[str]:
         faults.append(
             f"{at(config, 'quote.gamma')}: quote.gamma and quote.skew_usd_at_limit both state "
             "the skew; keep one of them")
+    faults += own_faults(config)
     return faults or skew_faults(config)
 
 
-def skew_faults(config: Config, price_usd: float = 0.0) -> list[str]:
-    """At the limit the reducing quote must reach the touch: the skew covers the half-spread.
-
-    price_usd: of the venue or the recording; 0: none is known yet. Then bps are compared with bps
-    and USD with USD; whoever learns a price asks again.
-    """
+def skew_faults(config: Config) -> list[str]:
+    """At the limit the skew must cover the base half-spread, as far as no price is needed."""
     quote = config.quote
     if quote.skew_usd_at_limit <= 0.0 and quote.gamma <= 0.0:
         return []                       # no skew at all is a choice
-    bps = 1e-4 * price_usd
-    skews = {"max_skew_bps": quote.max_skew_bps * bps}
-    halves = {"base_half_spread_bps": quote.base_half_spread_bps * bps,
-              "min_half_spread_bps": quote.min_half_spread_bps * bps,
-              "min_half_spread_usd": quote.min_half_spread_usd}
-    if quote.gamma <= 0.0:              # else it goes with volatility and is no number
-        skews["skew_usd_at_limit"] = quote.skew_usd_at_limit
-    for skew in sorted(skews, key=lambda name: skews[name]):
-        for half in sorted(halves, key=lambda name: -halves[name]):
-            same = skew.endswith("_bps") == half.endswith("_bps")
-            if price_usd <= 0.0 and not same:
-                continue
-            short = (getattr(quote, skew) < getattr(quote, half) if same
-                     else skews[skew] < halves[half])
-            if short:
-                where = (f"at {price_usd:,.0f} USD" if price_usd > 0.0
-                         else "compared in their own unit, as no price is known yet")
-                place = at(config, f"quote.{skew}", f"quote.{half}")
-                return [(f"{place}: quote.{skew} = {getattr(quote, skew):g} is under quote.{half} "
-                         f"= {getattr(quote, half):g}, {where}, so the reducing quote never "
-                         f"reaches the touch; raise quote.{skew}")]
-    return []
+    if quote.max_skew_bps >= quote.base_half_spread_bps:
+        return []
+    place = at(config, "quote.max_skew_bps", "quote.base_half_spread_bps")
+    return [f"{place}: quote.max_skew_bps = {quote.max_skew_bps:g} is under "
+            f"quote.base_half_spread_bps = {quote.base_half_spread_bps:g}, so inventory cannot "
+            "shift the quotes by their width; raise quote.max_skew_bps"]
+
+
+def own_faults(config: Config) -> list[str]:
+    """What names a signal or a width model of one's own must find one."""
+    faults = []
+    names = own_terms()
+    for place in range(1, OWN_TERMS + 1):
+        name = f"own_{place}_shift_bps"
+        if getattr(config.quote, name) > 0 and place > len(names):
+            there = ", ".join(names) or "none"
+            faults.append(f"{at(config, f'quote.{name}')}: quote.{name} weighs signal number "
+                          f"{place} of your own; registered in mmcore/alpha.pyx: {there}; "
+                          "register one or set it to 0")
+    if config.quote.model == "own" and not has_own_model():
+        faults.append(f'{at(config, "quote.model")}: quote.model = "own", and no width model of '
+                      "your own is registered in mmcore/width.pyx; register one or choose another")
+    return faults
 
 
 def size_faults(config: Config) -> list[str]:

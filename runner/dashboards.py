@@ -85,6 +85,7 @@ QUOTING = (
         ("market {{instrument}}", f"mm_half_market_usd{{{J}}}"),
         ("drought {{instrument}}", f"mm_drought_usd{{{J}}}"),
         ("markout {{instrument}} {{side}}", f"mm_markout_added_usd{{{J}}}"),
+        ("signals {{instrument}} {{side}}", f"mm_signal_added_usd{{{J}}}"),
         ("round trip {{instrument}}", f"mm_pad_usd{{{J}}}"))),
     Panel("Shifts of the price, USD", USD, (
         ("skew {{instrument}}", f"mm_skew_usd{{{J}}}"),

@@ -29,7 +29,6 @@ from runner.accounts import NextTier, volume_text
 from runner.assemble import Maker, assemble
 from runner.changes import Changes, burst_of
 from runner.config import Config, ConfigError, Credentials, credentials, load
-from runner.config_checks import skew_faults
 from runner.guarding import sight_of
 from runner.latch import Latch, refusal
 from runner.log import LogWriter, start_log
@@ -245,7 +244,6 @@ async def until_the_end(maker: Maker, keeping: "asyncio.Future[None]", signals: 
     loop = asyncio.get_running_loop()
     end_s = loop.time() + duration_s if duration_s is not None else None
     leaving = asyncio.ensure_future(signals.leave.wait())
-    priced = False
     try:
         while True:
             waited: set[asyncio.Future[Any]] = {leaving, keeping}
@@ -258,12 +256,6 @@ async def until_the_end(maker: Maker, keeping: "asyncio.Future[None]", signals: 
                 return Ending("error", str(error) if error else "the connection's keeper ended",
                               code)
             oversight.step()
-            price_usd = 0.0 if priced else index_usd(maker)
-            if price_usd > 0.0:         # the first of the session; nothing is quoted yet
-                priced = True
-                unfit = skew_faults(config, price_usd)
-                if unfit:
-                    return Ending("error", unfit[0], EXIT_USAGE)
             broken = helpers.mend()
             if broken:
                 return Ending("error", broken)
@@ -276,11 +268,6 @@ async def until_the_end(maker: Maker, keeping: "asyncio.Future[None]", signals: 
                 return Ending("duration")
     finally:
         leaving.cancel()
-
-
-def index_usd(maker: Maker) -> float:
-    """Return the index price the venue told; 0: none yet."""
-    return float(maker.engine.markets[0].signals.read()["index_usd"])
 
 
 def orders_sent(maker: Maker) -> bool:

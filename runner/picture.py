@@ -190,8 +190,9 @@ def why_table(market: Reading) -> Table:
                   f"{market['half_market_usd']:.2f}, drought {market['drought_usd']:.2f}, "
                   f"x{market['spread_factor']:.2f}  fee floor {market['fee_floor_usd']:.2f}")
     table.add_row("further out", f"pad {market['pad_usd']:.2f}  markout bid "
-                  f"{market['markout_add_bid_usd']:.2f} ask "
-                  f"{market['markout_add_ask_usd']:.2f} USD")
+                  f"{market['markout_add_bid_usd']:.2f} ask {market['markout_add_ask_usd']:.2f}"
+                  f"  signals bid {market['signal_add_bid_usd']:.2f} ask "
+                  f"{market['signal_add_ask_usd']:.2f} USD")
     table.add_row("shift", f"inventory {market['skew_usd']:+.2f}  signals "
                   f"{market['alpha_usd']:+.2f}  carry {market['carry_usd']:+.2f} USD")
     terms = [f"{name} {market[f'alpha_term_{i}_usd']:+.2f}" for i, name in enumerate(TERM_NAMES)]

@@ -109,9 +109,9 @@ class Quote(Section, frozen=True):
     max_reference_spread_bps: Annotated[float, key("bps", "A wider book makes the last trade, "
                                                    "then the mark, the reference.",
                                                    0.01, 10000.0, running=True)] = 20.0
-    model: Annotated[Literal["linear", "avellaneda_stoikov", "glft"],
+    model: Annotated[Literal["linear", "avellaneda_stoikov", "glft", "own"],
         key("",
-            "Width and inventory shift: base plus volatility, or a published model.",
+            "Width and inventory shift: base plus volatility, a published model, or your own.",
             running=True)] = "linear"
     intensity_a: Annotated[float, key("1/s",
         "Fills a second at distance 0, A of A exp(-k d); glft uses it.",
@@ -141,6 +141,24 @@ class Quote(Section, frozen=True):
         "Shift at one-sided taker volume; 0: off.", 0.0, 100.0, running=True)] = 0.0
     ofi_shift_bps: Annotated[float, key("bps",
         "Shift at an order-flow imbalance of one mean touch; 0: off.",
+        0.0, 100.0, running=True)] = 0.0
+    own_1_shift_bps: Annotated[float, key("bps",
+        "Shift at full strength of the first signal of your own; 0: off.",
+        0.0, 100.0, running=True)] = 0.0
+    own_2_shift_bps: Annotated[float, key("bps",
+        "So of the second.", 0.0, 100.0, running=True)] = 0.0
+    own_3_shift_bps: Annotated[float, key("bps",
+        "So of the third.", 0.0, 100.0, running=True)] = 0.0
+    own_4_shift_bps: Annotated[float, key("bps",
+        "So of the fourth.", 0.0, 100.0, running=True)] = 0.0
+    imbalance_widen_bps: Annotated[float, key("bps",
+        "Step back of the side against a full depth imbalance, that side alone; 0: off.",
+        0.0, 100.0, running=True)] = 0.0
+    flow_widen_bps: Annotated[float, key("bps",
+        "Step back of the side against one-sided taker volume; 0: off.",
+        0.0, 100.0, running=True)] = 0.0
+    run_widen_bps: Annotated[float, key("bps",
+        "Step back of the side against a run of signals.run_trades takers; 0: off.",
         0.0, 100.0, running=True)] = 0.0
     max_alpha_bps: Annotated[float, key("bps",
         "Cap of the shift by imbalance and flow together.", 0.0, 100.0, running=True)] = 1.5

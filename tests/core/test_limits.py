@@ -301,6 +301,7 @@ def test_stress_shrinks_what_may_be_held() -> None:
     desk = desk_with({**DAY, "risk.stress_kill_pct": 10}, ONE_FULL_LIMIT)
     price(desk, usd_at_loss(0.03))
     assert desk.engine.risk.limits_btc[0] == pytest.approx(0.18, abs=1e-6)
+    desk.timer()
     assert desk.engine.risk.state_name == "RISK_REDUCING"
 
 

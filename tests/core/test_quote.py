@@ -1,16 +1,19 @@
 """The quoting model with figures by hand, and what must hold in every situation."""
 
+import math
+
 import pytest
 from desk import linear, params, perpetual
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmcore.face import compute_quotes
+from mmcore.face import Quoter, compute_quotes
 from mmcore.types import InstrumentSpec, RemovedReason
 
 # At 75,000 USD one bp is 7.5 USD, one tick 0.5 USD, one contract 10 USD.
 REFERENCE = 75_000.0
 TOUCH = {"bid_ticks": 149_999, "ask_ticks": 150_001}
+WIDE = {"bid_ticks": 149_990, "ask_ticks": 150_010}
 
 
 def test_flat_and_calm_by_hand() -> None:
@@ -239,3 +242,65 @@ def test_linear_contract_quotes_the_same_btc() -> None:
     quotes = compute_quotes(linear(), params(), reference=REFERENCE, bid_ticks=29_999,
                             ask_ticks=30_001)
     assert quotes["bids"][0][1] == 200          # 0.02 BTC in steps of 0.0001
+
+
+@pytest.mark.parametrize("vol_usd", [0.0, 5.25, 15.0, 40.0])
+@pytest.mark.parametrize("factor", [1.0, 1.5, 3.0])
+@pytest.mark.parametrize("round_trip_ns", [0, 400_000_000])
+def test_the_reducing_quote_at_the_limit_is_at_the_touch(vol_usd: float, factor: float,
+                                                         round_trip_ns: int) -> None:
+    """Width, factors and pads are for adding: who must get out stands at the touch."""
+    situation = {"reference": REFERENCE, "vol_usd": vol_usd, "spread_factor": factor,
+                 "round_trip_ns": round_trip_ns, **WIDE}
+    keys = params({"quote.latency_z": 2.0, "quote.max_half_spread_bps": 5000.0})
+    long = compute_quotes(perpetual(), keys, net_btc=0.3, contracts=2250, **situation)
+    short = compute_quotes(perpetual(), keys, net_btc=-0.3, contracts=-2250, **situation)
+    assert long["asks"][0][0] == 150_010 - 1
+    assert short["bids"][0][0] == 149_990 + 1
+    # half of it used: at most half of the model's own width, and nothing of the rest
+    half = compute_quotes(perpetual(), keys, net_btc=0.15, contracts=1125, **situation)
+    model = half["half_base_usd"] + half["half_vol_usd"]
+    wanted = REFERENCE + half["alpha_usd"] + half["skew_usd"] + 0.5 * model
+    assert half["asks"][0][0] == max(math.ceil(wanted * 2), 150_010 - 1)
+
+
+@pytest.mark.parametrize(("keys", "situation", "ask_usd", "bid_usd"), [
+    ({"quote.imbalance_widen_bps": 2.0}, {"imbalance": 0.5}, 7.5, 0.0),
+    ({"quote.imbalance_widen_bps": 2.0}, {"imbalance": -0.5}, 0.0, 7.5),
+    ({"quote.flow_widen_bps": 1.0}, {"flow": 0.4}, 3.0, 0.0),
+    ({"quote.run_widen_bps": 1.0, "signals.run_trades": 5}, {"run": 5}, 7.5, 0.0),
+    ({"quote.run_widen_bps": 1.0, "signals.run_trades": 5}, {"run": -6}, 0.0, 7.5),
+    ({"quote.run_widen_bps": 1.0, "signals.run_trades": 5}, {"run": 4}, 0.0, 0.0),
+    ({"quote.run_widen_bps": 1.0, "signals.run_trades": 5, "quote.flow_widen_bps": 1.0},
+     {"run": 5, "flow": -1.0}, 7.5, 7.5),
+])
+def test_signals_move_the_side_they_speak_against_alone(
+        keys: dict[str, float], situation: dict[str, float], ask_usd: float,
+        bid_usd: float) -> None:
+    still = {"quote.imbalance_shift_bps": 0.0}
+    plain = compute_quotes(perpetual(), params(still), reference=REFERENCE, **TOUCH)
+    moved = compute_quotes(perpetual(), params({**still, **keys}), reference=REFERENCE, **TOUCH,
+                           **situation)  # type: ignore[typeddict-item]
+    assert moved["signal_usd"] == pytest.approx((bid_usd, ask_usd))
+    # 18.75 USD of width to whole ticks of 0.5
+    assert moved["bids"][0][0] == math.floor(2 * (REFERENCE - 18.75 - bid_usd))
+    assert moved["asks"][0][0] == math.ceil(2 * (REFERENCE + 18.75 + ask_usd))
+    assert (plain["bids"][0][0], plain["asks"][0][0]) == (149_962, 150_038)
+
+
+def test_a_side_that_brings_the_net_back_is_not_shrunk_for_it() -> None:
+    # long 0.2 of 0.3 elsewhere, flat here: the ask reduces the net, so only the bid shrinks
+    quotes = compute_quotes(perpetual(), params(), reference=REFERENCE, net_btc=0.2, contracts=0,
+                            **TOUCH)
+    assert quotes["reducing"] == (False, False)
+    assert quotes["bids"][0][1] == 75           # half at two thirds of the limit
+    assert quotes["asks"][0][1] == 150
+
+
+def test_nothing_of_an_earlier_decision_stays_in_the_record() -> None:
+    quoter = Quoter()
+    quoter.quotes(perpetual(), params(), reference=REFERENCE, net_btc=0.2, contracts=1500, **TOUCH)
+    empty = quoter.quotes(perpetual(), params(), reference=0.0, **TOUCH)
+    for term in ("carry_usd", "alpha_usd", "skew_usd", "half_usd", "half_base_usd", "pad_usd"):
+        assert empty[term] == 0.0, term     # type: ignore[literal-required]
+    assert empty["removed"] == (RemovedReason.REMOVED_REFERENCE,) * 2

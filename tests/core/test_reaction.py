@@ -38,6 +38,30 @@ def test_momentum_pulls_the_side_the_mid_moves_towards() -> None:
     assert removed(desk) == (0, 0)
 
 
+@pytest.mark.parametrize("quiet_ms", [0, 50, 100, 499, 560, 700, 1_000, 2_000, 5_000])
+@pytest.mark.parametrize("up", [False, True])
+def test_a_jump_after_calm_is_momentum(quiet_ms: int, up: bool) -> None:
+    """A quiet book is the normal case of a thin contract: how long it slept does not matter."""
+    desk, _ = quoting({**MOMENTUM, "quote.max_half_spread_bps": 5000})
+    desk.wait(quiet_ms)
+    desk.ticker()
+    sign = 1 if up else -1
+    desk.delta([(149_999, 0), (149_999 + sign * 50, 10)],
+               [(150_001, 0), (150_001 + sign * 50, 10)])
+    desk.turn()
+    pulled = RemovedReason.REMOVED_MOMENTUM
+    assert removed(desk) == ((0, pulled) if up else (pulled, 0))
+
+
+def test_a_snapshot_is_no_move() -> None:
+    desk, _ = quoting({**MOMENTUM, "quote.max_half_spread_bps": 5000, "signals.warmup_s": 0})
+    desk.wait(100)
+    desk.snapshot(bid=75_500.0, ask=75_501.0)
+    desk.ticker(mark=75_500.0)
+    desk.turn()
+    assert removed(desk) == (0, 0)
+
+
 def test_a_slow_move_is_no_momentum() -> None:
     desk, _ = quoting(MOMENTUM)
     for i in range(10):
@@ -343,3 +367,110 @@ def test_a_reference_off_index_plus_basis_adds_nothing() -> None:
     desk.delta([(149_999, 0), (150_199, 10)], [(150_001, 0), (150_201, 10)])    # 13 bps
     desk.turn()
     assert removed(desk) == (RemovedReason.REMOVED_REFERENCE,) * 2
+
+
+# ------------------------------------------------------------------ a dated contract and its lead
+PAIR = {**MOMENTUM, "signals.warmup_s": 0.0, "signals.trending_sides": 0}
+
+
+def paired(changes: dict[str, float]) -> Desk:
+    """Perpetual and dated contract, both quoting."""
+    desk, _ = quoting({**PAIR, **changes}, specs=[perpetual(), DATED])
+    assert removed(desk, 0) == removed(desk, 1) == (0, 0)
+    return desk
+
+
+def stir(desk: Desk, market: int, contracts: int) -> None:
+    """Something far from the touch changes."""
+    desk.delta([(149_900, contracts)], [], market=market)
+
+
+def test_without_its_lead_a_dated_contract_adds_nothing() -> None:
+    desk = paired({})
+    desk.delta([(150_001, 10)], [])                         # crossed: the book is not to be trusted
+    desk.turn()
+    assert removed(desk, 1)[BID] & RemovedReason.REMOVED_REFERENCE
+    assert removed(desk, 1)[ASK] & RemovedReason.REMOVED_REFERENCE
+    assert desk.engine.markets[1].quotes() == ([], [])
+
+
+def test_with_a_one_sided_lead_a_dated_contract_adds_nothing() -> None:
+    desk = paired({})
+    desk.delta([], [(150_001, 0)])
+    desk.turn()
+    stir(desk, 1, 5)
+    desk.turn()
+    assert removed(desk, 1)[BID] & RemovedReason.REMOVED_REFERENCE
+    assert desk.engine.markets[1].quotes() == ([], [])
+
+
+def test_behind_a_silent_lead_a_dated_contract_adds_nothing() -> None:
+    desk = paired({"risk.book_silence_ms": 10_000})
+    for i in range(12):
+        desk.wait(1_000)
+        desk.ticker(0)
+        desk.ticker(1)
+        stir(desk, 1, 5 + i)                                # its own book is alive
+        desk.timer()
+    assert removed(desk, 0)[BID] & RemovedReason.REMOVED_STALE
+    assert removed(desk, 1) == (RemovedReason.REMOVED_REFERENCE,) * 2
+
+
+def test_what_pulls_a_side_of_the_lead_pulls_it_in_the_same_turn() -> None:
+    desk = paired({"orders.pull_trade_usd": 200_000})
+    desk.face.trade(0, BID, 150_001, 20_000, desk.now_ns)   # 200,000 USD: the ask of the perpetual
+    desk.turn()
+    assert removed(desk, 0) == (0, RemovedReason.REMOVED_SWEEP)
+    assert removed(desk, 1) == (0, RemovedReason.REMOVED_SWEEP)
+
+
+def test_a_fast_touch_of_the_lead_pulls_the_dated_contract() -> None:
+    desk = paired({"signals.top_rate_max": 4})
+    for i in range(12):
+        desk.wait(20)
+        step = i % 2
+        desk.delta([(149_999, 10 * step), (149_998, 10)], [])
+        desk.turn()
+    assert removed(desk, 0)[BID] & RemovedReason.REMOVED_TOP_RATE
+    assert removed(desk, 1)[BID] & RemovedReason.REMOVED_TOP_RATE
+
+
+def test_the_refresh_comes_a_fifth_sooner_or_later() -> None:
+    desk, _ = quoting({"orders.refresh_s": 1.0, "risk.ticker_stale_ms": 1e9,
+                       "risk.book_silence_ms": 1e9, "orders.stale_s": 0})
+    desk.timer()
+    gaps, last, count = [], desk.now_ns, desk.face.counters()["decisions"]
+    while len(gaps) < 30:
+        desk.wait(1)
+        desk.timer()
+        if desk.face.counters()["decisions"] > count:
+            count = desk.face.counters()["decisions"]
+            gaps.append((desk.now_ns - last) // 1_000_000)
+            last = desk.now_ns
+    assert 800 <= min(gaps[1:]) < 880, gaps
+    assert 1_120 < max(gaps[1:]) <= 1_201, gaps
+
+
+def test_a_strange_reference_keeps_nobody_in_a_position() -> None:
+    desk, _ = quoting({"risk.max_mark_deviation_bps": 50})
+    desk.control(ControlKind.CONTROL_POSITION, value=1_000, real=75_000.0)
+    desk.ticker(mark=75_500.0)                              # 66 bps above the book
+    desk.turn()
+    assert removed(desk) == (RemovedReason.REMOVED_REFERENCE,) * 2
+    bids, asks = desk.market.quotes()
+    assert bids == []
+    assert asks
+    assert asks[0][0] >= 150_000
+
+
+def test_one_late_book_message_pulls_in_the_same_event() -> None:
+    desk, _ = quoting({"risk.max_feed_lag_ms": 250})
+    desk.control(ControlKind.CONTROL_WALL_OFFSET, value=1_700_000_000_000_000_000)
+    wall_ms = (desk.now_ns + 1_700_000_000_000_000_000) // 1_000_000
+    for late_ms, bits in ((0, 0), (251, RemovedReason.REMOVED_LAG), (10, 0)):
+        desk.change_id[0] += 1
+        desk.face.frame(desk.now_ns)
+        desk.face.book(0, [(149_900, 5 + late_ms)], [], desk.now_ns, change_id=desk.change_id[0],
+                       prev_change_id=desk.change_id[0] - 1, timestamp_ms=wall_ms - late_ms)
+        desk.turn()
+        assert removed(desk) == (bits, bits), late_ms

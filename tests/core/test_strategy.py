@@ -92,6 +92,19 @@ def test_glft_as_published() -> None:
     assert glft_c2(0.0, 0.9, 1.0, 0.3, 0.0) == 0.0
 
 
+@pytest.mark.parametrize("a", [0.5, 5.0, 50.0])
+@pytest.mark.parametrize("k", [0.02, 0.1, 1.0])
+@pytest.mark.parametrize("shift", [5.0, 35.0, 100.0])
+def test_glft_shifts_at_the_limit_as_stated(a: float, k: float, shift: float) -> None:
+    """Without a gamma of its own the shift at the limit and the reference volatility is stated."""
+    keys = {"quote.model": 2.0, "quote.intensity_a": a, "quote.intensity_k": k,
+            "quote.skew_usd_at_limit": shift, "quote.max_skew_bps": 1000.0}
+    for vol_usd in (5.25, 1.0):             # a quiet market counts as the reference
+        quotes = compute_quotes(perpetual(), params(keys), **{
+            **BASE, "vol_usd": vol_usd, "net_btc": 0.3, "contracts": 2250})
+        assert quotes["skew_usd"] == pytest.approx(-shift, rel=1e-6)
+
+
 def test_models_in_the_quote() -> None:
     keys = {"quote.gamma": 5.0, "quote.size_btc": 0.02, "quote.intensity_k": 0.1,
             "quote.intensity_a": 2.0, "quote.fee_floor": 0.0, "quote.min_half_spread_bps": 0.0,

@@ -13,7 +13,7 @@ RANKS = {
     "mmcore.faults": 0,
     "mmcore.stats": 0,
     "mmcore.telemetry_table": 0,
-    "mmcore.params": 0,
+    "mmcore.params": 1,
     "mmcore.book": 10,
     "mmcore.position": 10,
     "mmcore.statement": 10,

@@ -16,7 +16,6 @@ from runner.config import (
     load,
     locate,
 )
-from runner.config_checks import skew_faults
 from runner.config_keys import ENGINE_SECTIONS, KEYS, SECTIONS
 from runner.live import main as live_main
 from runner.options import RunOptions
@@ -98,10 +97,6 @@ WRONG = {
                           ["quote.gamma and quote.skew_usd_at_limit", "keep one"]),
     "skew too small to reduce": ("[quote]\nbase_half_spread_bps = 9\n", 2,
                                  ["quote.max_skew_bps = 8", "raise quote.max_skew_bps"]),
-    "skew in USD too small to reduce": ("[quote]\nskew_usd_at_limit = 0.4\n", 2,
-                                        ["quote.skew_usd_at_limit = 0.4",
-                                         "quote.min_half_spread_usd = 0.5", "no price is known",
-                                         "raise quote.skew_usd_at_limit"]),
     "size above the limit": ("[quote]\nsize_btc = 0.5\n", 2,
                              ["quote.size_btc = 0.5", "inventory.limit_btc = 0.3",
                               "lower the size"]),
@@ -314,6 +309,20 @@ def test_a_config_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     assert os.linesep not in caught.value.lines[0]
 
 
+@pytest.mark.parametrize(("text", "words"), [
+    ('[quote]\nown_1_shift_bps = 0.5\n', "signal number 1 of your own"),
+    ('[quote]\nmodel = "own"\n', "no width model of your own is registered"),
+])
+def test_what_names_a_signal_or_model_of_ones_own_must_find_one(
+        text: str, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "mm.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as refused:
+        load(path)
+    assert words in str(refused.value)
+    assert f"{path.name}:2" in str(refused.value)
+
+
 def test_strategy_page_lists_every_key_of_the_strategy_with_its_default() -> None:
     page = (Path(__file__).resolve().parents[2] / "docs" / "strategy.md").read_text()
     for spec in KEYS.values():
@@ -340,26 +349,6 @@ def test_time_windows_of_a_file_replace_the_shipped_ones(folder: Path) -> None:
     assert len(load(None).windows) == 5
     with pytest.raises(ConfigError, match=r"quote\.window.*at_utc"):
         load(written(folder, text.replace("12:30", "25:00")))
-
-
-@pytest.mark.parametrize(("sets", "price_usd", "said"), [
-    # 2.5 bps are 35 USD at 140,000
-    ((), 139_999.0, ""), ((), 140_001.0, "raise quote.skew_usd_at_limit"),
-    # 8 bps are 2.40 USD at 3,000, under the least half-spread of 2.50 USD
-    ((), 3_000.0, "raise quote.max_skew_bps"), ((), 3_126.0, ""),
-    # a stated risk aversion leaves only the cap to compare
-    (("quote.gamma=0.1",), 1e6, ""), (("quote.gamma=0.1",), 3_000.0, "raise quote.max_skew_bps"),
-    (("quote.skew_usd_at_limit=0",), 1e6, "")])
-def test_the_skew_at_the_limit_is_judged_at_a_price(sets: tuple[str, ...], price_usd: float,
-                                                    said: str) -> None:
-    """Shipped: 35 USD and at most 8 bps of skew; 2.5 bps and at least 2.50 USD of half-spread."""
-    shipped = ("quote.base_half_spread_bps=2.5", "quote.min_half_spread_bps=1.0",
-               "quote.min_half_spread_usd=2.5")
-    found = skew_faults(load(None, (*shipped, *sets)), price_usd)
-    assert len(found) == bool(said)
-    if said:
-        assert said in found[0]
-        assert f"at {price_usd:,.0f} USD" in found[0]
 
 
 def test_standing_aside_that_is_off_needs_no_end() -> None:
