@@ -72,9 +72,9 @@ def skew_faults(config: Config) -> list[str]:
     if quote.max_skew_bps >= quote.base_half_spread_bps:
         return []
     place = at(config, "quote.max_skew_bps", "quote.base_half_spread_bps")
-    return [f"{place}: quote.max_skew_bps = {quote.max_skew_bps:g} is under "
-            f"quote.base_half_spread_bps = {quote.base_half_spread_bps:g}, so inventory cannot "
-            "shift the quotes by their width; raise quote.max_skew_bps"]
+    return [(f"{place}: quote.max_skew_bps = {quote.max_skew_bps:g} is under "
+             f"quote.base_half_spread_bps = {quote.base_half_spread_bps:g}, so inventory cannot "
+             "shift the quotes by their width; raise quote.max_skew_bps")]
 
 
 def own_faults(config: Config) -> list[str]:

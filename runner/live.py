@@ -212,7 +212,7 @@ async def session(config: Config, secrets: Credentials, options: RunOptions, url
     try:
         try:
             ending = await until_the_end(maker, keeping, signals, options.duration_s, helpers,
-                                         oversight, config)
+                                         oversight)
         except Exception as error:      # a mistake of ours is a way out like any other
             log.exception("the session ends by an exception")
             ending = Ending("error", f"{type(error).__name__}: {error}; see mm.log")
@@ -239,7 +239,7 @@ async def session(config: Config, secrets: Credentials, options: RunOptions, url
 
 async def until_the_end(maker: Maker, keeping: "asyncio.Future[None]", signals: Signals,
                         duration_s: float | None, helpers: Helpers,
-                        oversight: Oversight, config: Config) -> Ending:
+                        oversight: Oversight) -> Ending:
     """Wait for a signal, the duration, or a start that cannot be; say which it was."""
     loop = asyncio.get_running_loop()
     end_s = loop.time() + duration_s if duration_s is not None else None

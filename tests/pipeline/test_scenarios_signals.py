@@ -188,7 +188,8 @@ def test_bad_markouts_widen_their_side() -> None:
     # filled at 74,985, mid 74,970: -2 bps against the floor of 1.5 bps: 3.5, capped at 3
     assert late.why["markout_usd"][BID] == pytest.approx(3e-4 * late.why["reference_usd"])
     assert late.why["markout_usd"][ASK] == 0.0
-    assert (late.bids[0][0], late.asks[0][0]) == (74_932.5, 74_985.0)   # 37.5 and 15 USD
+    # 37.5 USD; 15 USD less the fifteenth of the limit that the ask would give back
+    assert (late.bids[0][0], late.asks[0][0]) == (74_932.5, 74_984.0)
 
 
 def test_the_round_trip_pads_the_quotes_in_a_moving_market() -> None:

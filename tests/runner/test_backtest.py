@@ -225,12 +225,3 @@ def test_a_fitted_micro_price_changes_what_is_decided(inverse: Path) -> None:
     table = run(inverse, sets=("quote.micro_price=true", "signals.micro_table=[[-9, 9], [-9, 9]]"))
     assert table["outbound_sha256"] != plain["outbound_sha256"]
     assert table["decisions"] > 0
-
-
-def test_a_skew_that_never_reaches_the_touch_is_refused_at_the_recordings_price(
-        inverse: Path) -> None:
-    """1 bps is 6 USD at 60,000."""
-    code, _, err = call(inverse, "--set", "quote.base_half_spread_bps=1.0",
-                        "--set", "quote.skew_usd_at_limit=5")
-    assert code == 2
-    assert "quote.skew_usd_at_limit = 5 is under quote.base_half_spread_bps = 1" in err
