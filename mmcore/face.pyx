@@ -198,8 +198,8 @@ def next_state(int32_t state, int32_t signal, bint must_cancel=False):
 SITUATION_FIELDS = frozenset((
     "spread_usd", "depth_contracts", "mean_depth_contracts", "flow", "ofi", "current_funding",
     "index_usd", "fair_basis_usd", "round_trip_ns", "taker_share", "markout_bps", "markout_fills",
-    "spread_factor", "size_factor", "tiny", "regime", "first", "removed_adding",
-    "removed_held", "cover_bps", "take", "run"))
+    "spread_factor", "size_factor", "tiny", "regime", "first", "removed_adding", "removed_held",
+    "cover_bps", "take", "run"))
 
 
 cdef int fill_situation(dict f, SignalState* signal, Inventory* inventory,
@@ -209,8 +209,7 @@ cdef int fill_situation(dict f, SignalState* signal, Inventory* inventory,
     if unknown:
         raise TypeError(f"a situation has no field {sorted(unknown)}")
     get = f.get
-    signal.spread_usd = get("spread_usd", 0.0)
-    signal.two_sided = "spread_usd" in f
+    signal.spread_usd, signal.two_sided = get("spread_usd", 0.0), "spread_usd" in f
     signal.depth_contracts = get("depth_contracts", 0.0)
     signal.mean_depth_contracts = get("mean_depth_contracts", 0.0)
     signal.flow, signal.ofi, signal.run = get("flow", 0.0), get("ofi", 0.0), get("run", 0)
