@@ -26,6 +26,13 @@ ADDED = ("book_updates", "book_gaps", "book_crossed", "decisions", "orders_new",
          "load_s", "wall_s")
 
 
+PROFILE_WORDS = {
+    "sim": "those of the embedded exchange (short warm-up, lively widths); --profile live for a "
+           "live venue's",
+    "live": "those of a live venue"}
+PROFILE_VENUE = {"sim": "sim", "live": "prod"}     # a venue of that class; none is reached
+
+
 class BacktestOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Options of `mm backtest`."""
 
@@ -35,12 +42,14 @@ class BacktestOptions(msgspec.Struct, frozen=True, kw_only=True):
     out: Path | None = None
     as_json: bool = False
     workers: int | None = None      # processes; None: one a core
+    profile: str | None = None      # sim or live: whose defaults; None: by the file's venue
 
 
 def main(options: BacktestOptions) -> int:
     """Run and report; the exit code."""
     try:
-        config = load(options.config, options.sets, connects=False)
+        config = load(options.config, options.sets, PROFILE_VENUE.get(options.profile or ""),
+                      connects=False)
         jobs = group(options.data)
         results = run_jobs(jobs, config, options)
     except ConfigError as error:
@@ -68,11 +77,11 @@ def refuse(lines: Sequence[str]) -> int:
 def group(paths: Sequence[Path]) -> list[list[Path]]:
     """Return the recordings the files make: those of one folder and kind, in order, are one.
 
-    An imported file is a recording of its own.
+    An imported file is a recording of its own, and so is the folder of a journal.
     """
     jobs: dict[tuple[Path, str], list[Path]] = {}
     for path in paths:
-        own = path.name if path.suffix == ".mmev" else "".join(path.suffixes)
+        own = path.name if path.suffix == ".mmev" or path.is_dir() else "".join(path.suffixes)
         jobs.setdefault((path.parent.resolve(), own), []).append(path)
     return list(jobs.values())
 
@@ -144,6 +153,7 @@ def text_of(result: dict[str, Any]) -> str:
         lines += (f"  {name}: capture {part['capture']:+.8f}, drift {part['drift']:+.8f}, mid to "
                   f"mark {part['mid_to_mark']:+.8f}, fees {-part['fees']:+.8f}, funding "
                   f"{part['funding']:+.8f}\n")
+    lines += f"  defaults       {PROFILE_WORDS[result['profile']]}\n"
     if result["problems"]:
         lines += "  recording      " + ", ".join(
             f"{count} {name}" for name, count in result["problems"].items()) + "\n"

@@ -41,6 +41,7 @@ def result_of(session: Session, wall_s: float) -> dict[str, Any]:
                    "contract_size": spec.contract_size, "tick_usd": spec.tick_usd}
                   for spec in session.specs],
         "assumptions": assumptions_of(session),
+        "profile": session.config.profile,
         "config": msgspec.json.decode(session.config.redacted_json()),
     }
 

@@ -61,6 +61,10 @@ def run(
     headless: Annotated[bool, typer.Option("--headless", help="No live view.")] = False,
     summary: Annotated[Path | None, typer.Option(
         help="Write the final figures to this file as JSON.")] = None,
+    paper: Annotated[bool, typer.Option(
+        "--paper", help="The venue's market data, fills on this machine; needs no key.")] = False,
+    data: Annotated[list[Path] | None, typer.Option(
+        help="With --paper: a recording instead of a venue; repeatable.")] = None,
 ) -> None:
     """Trade. Without a venue: against the embedded exchange, which it starts."""
     import msgspec
@@ -74,7 +78,8 @@ def run(
         fail([f"--duration: {error}"])
     options = RunOptions(
         config=str(config) if config else None, venue=venue, duration_s=duration_s,
-        sets=tuple(sets or ()), headless=headless, summary=str(summary) if summary else None)
+        sets=tuple(sets or ()), headless=headless, summary=str(summary) if summary else None,
+        paper=paper, data=tuple(str(path) for path in data or ()))
     # The process that trades replaces this one: it imports no command line library.
     command = children.python_command("runner.live", msgspec.json.encode(options).decode())
     sys.stdout.flush()
@@ -112,6 +117,9 @@ def sim(
     duration: options.Duration = None,
     as_json: options.AsJson = False,
     child: options.Child = False,
+    relay: options.Relay = None,
+    relay_instrument: options.RelayInstrument = None,
+    relay_config: options.RelayConfig = None,
     more_data: options.MoreData = None,
 ) -> None:
     """Run the exchange alone, for any Deribit client on this machine."""
@@ -140,7 +148,8 @@ def sim(
         tls_key=tls_key, child=child, tls=tls, faults=faults, trace=trace,
         now=now, tier=tier, balance_btc=balance_btc, terminate_on_limit=terminate_on_limit,
         processing_us=between, queue_model=queue_model, queue_power=queue_power,
-        spread=not no_spread)))
+        spread=not no_spread, relay=relay, relay_instruments=tuple(relay_instrument or ()),
+        relay_config=relay_config)))
 
 
 @app.command()

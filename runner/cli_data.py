@@ -13,6 +13,8 @@ def replay(
     as_json: Annotated[bool, typer.Option("--json", help="Figures as JSON.")] = False,
     why: Annotated[bool, typer.Option("--why", help="Print how each decision that changed "
         "orders came to be, a JSON line each, and replay nothing.")] = False,
+    parity: Annotated[bool, typer.Option("--parity", help="Instead, backtest the session on its "
+        "own market and put fills, profit and latency side by side.")] = False,
 ) -> None:
     """Run a journal through the same engine and compare the outbound bytes."""
     from runner.replay import main as compare
@@ -20,6 +22,10 @@ def replay(
 
     if why:
         raise typer.Exit(tell_why(folder))
+    if parity:
+        from runner.parity import main as side_by_side
+
+        raise typer.Exit(side_by_side(folder, as_json=as_json))
 
     raise typer.Exit(compare(folder, as_json=as_json))
 
@@ -33,14 +39,19 @@ def backtest(
         help="Write fills, requests, samples (Parquet) and the summary to this folder.")] = None,
     workers: Annotated[int | None, typer.Option(
         min=1, help="Processes for several recordings; one a core.")] = None,
+    profile: Annotated[str | None, typer.Option(
+        help="Whose defaults: sim (embedded exchange) or live; without it, those of the venue the "
+        "configuration names, else sim.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Figures as JSON.")] = False,
 ) -> None:
     """Run the maker on recorded data in virtual time."""
     from runner.backtest import BacktestOptions, main
 
+    if profile not in (None, "sim", "live"):
+        fail([f"--profile {profile}: expected sim or live"])
     raise typer.Exit(main(BacktestOptions(
         data=tuple(data), config=config, sets=tuple(sets or ()), out=out, as_json=as_json,
-        workers=workers)))
+        workers=workers, profile=profile)))
 
 
 def import_recording(

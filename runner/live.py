@@ -42,6 +42,7 @@ from runner.options import (
 )
 from runner.outlet import keep_private, write_out
 from runner.oversight import Oversight
+from runner.paper import market_options, paper_config, paper_title, paper_words
 from runner.processes import EXCHANGE_REGIME, HelperError, Helpers
 from runner.proxy import proxy_url
 from runner.reactor import Signals, freeze_garbage, pin
@@ -78,7 +79,8 @@ def main(options: RunOptions) -> int:
     keep_private()
     path = Path(options.config) if options.config else None
     try:
-        config = load(path, options.sets, options.venue)
+        named = load(path, options.sets, options.venue, connects=not options.paper)
+        config = paper_config(named, options)
         secrets = credentials(config)
         proxy_url(config)       # a wrong one is told now
     except ConfigError as error:
@@ -112,6 +114,9 @@ def main(options: RunOptions) -> int:
         return refuse([fault], EXIT_FAILURE)
     started_s = time.monotonic()
     helpers = Helpers(config, folder)
+    if options.paper:
+        tell(paper_words(named, options))
+        helpers.market = market_options(named, options)
     try:
         outcome = trade(config, secrets, options, folder, helpers)
         kept = helpers.leave()
@@ -123,7 +128,8 @@ def main(options: RunOptions) -> int:
     if options.summary:
         Path(options.summary).write_bytes(summary_json(figures))
     if outcome.maker is not None:
-        tell(report_text(figures, time.monotonic() - started_s, title(config)))
+        told = paper_title(named, options) if options.paper else title(config)
+        tell(report_text(figures, time.monotonic() - started_s, told))
     folder.close(keep_shared=kept)
     return refuse([outcome.fault] if outcome.fault else [], outcome.code)
 
@@ -150,7 +156,7 @@ def trade(config: Config, secrets: Credentials, options: RunOptions, folder: Sta
     drawn = not options.headless and sys.stdout.isatty()
     writer = start_log(folder.path / "mm.log", on_screen=not drawn,
                        file_bytes=config.telemetry.log_mib << 20)
-    if config.profile == "sim":
+    if config.profile == "sim" and not options.paper:
         market = f", {EXCHANGE_REGIME} market" if config.embedded else ""
         tell(f"{title(config)}{market}: warm-up {config.signals.warmup_s:g} s and lively widths "
              "for demonstration, not the defaults of a live venue\n")

@@ -22,6 +22,8 @@ class RunOptions(Struct, frozen=True, kw_only=True):
     sets: tuple[str, ...] = ()
     headless: bool = False
     summary: str | None = None
+    paper: bool = False
+    data: tuple[str, ...] = ()      # recordings a paper session plays
 
 
 def parse_duration(text: str) -> float:

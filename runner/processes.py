@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from runner.children import Child
@@ -46,6 +47,7 @@ class Helpers:
     def __init__(self, config: Config, folder: StateFolder) -> None:
         self.config = config
         self.folder = folder
+        self.market: Sequence[str] = ("--regime", EXCHANGE_REGIME)  # what the exchange plays
         self.exchange: Child | None = None
         self.recorder: Child | None = None
         self.view: Child | None = None
@@ -60,8 +62,8 @@ class Helpers:
 
     def start_exchange(self) -> str:
         """Start `mm sim` on a free port; return its WebSocket address."""
-        self.exchange = Child("runner", "sim", "--port", "0", "--child", "--regime",
-                              EXCHANGE_REGIME, capture=True, cpu=self.config.runtime.helper_cpu)
+        self.exchange = Child("runner", "sim", "--port", "0", "--child", *self.market,
+                              capture=True, cpu=self.config.runtime.helper_cpu)
         url, self.guard.rest_url = exchange_address(self.exchange.read_line(EXCHANGE_START_S))
         return url
 

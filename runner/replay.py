@@ -1,6 +1,7 @@
 """`mm replay`: a journal through the same decoder and engine; outbound bytes compared."""
 
 import sys
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,11 @@ def tell_why(folder: Path) -> int:
     return EXIT_CLEAN
 
 
+def together(hashes: list[str]) -> str:
+    """Return the one hash of a session, or one over the hashes of several."""
+    return hashes[0] if len(hashes) == 1 else sha256("".join(hashes).encode()).hexdigest()
+
+
 def main(folder: Path, *, as_json: bool) -> int:
     """Replay and report; 0 where every byte came out again, 1 where one did not."""
     try:
@@ -109,12 +115,16 @@ def main(folder: Path, *, as_json: bool) -> int:
                "payloads": sum(s.expected for s in sessions),
                "equal": sum(s.equal for s in sessions),
                "surplus": sum(s.surplus for s in sessions), "identical": identical,
+               "outbound_sha256": together([s.outbound_sha256 for s in sessions]),
+               "journal_sha256": together([s.journal_sha256 for s in sessions]),
                "stopped": stopped, "summary": summary(sessions[-1].engine)}
     if as_json:
         sys.stdout.write(msgspec.json.encode(figures).decode() + "\n")
         return EXIT_CLEAN if identical else EXIT_FAILURE
     sys.stdout.write("{sessions} sessions, {records} records, {frames} frames; {equal} of "
-                     "{payloads} outbound payloads equal, {surplus} surplus\n".format(**figures))
+                     "{payloads} outbound payloads equal, {surplus} surplus\n"
+                     "outbound_sha256 {outbound_sha256}\n"
+                     "of the journal  {journal_sha256}\n".format(**figures))
     for number, session in enumerate(sessions, start=1):
         if session.first_difference is not None:
             record, journal, made = session.first_difference

@@ -60,3 +60,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="--report as JSON.")]
 Child = Annotated[bool, typer.Option("--child", hidden=True)]
 MoreData = Annotated[list[Path] | None, typer.Argument(
     metavar="[FILE]...", help="Further files of --data, in order.")]
+Relay = Annotated[str | None, typer.Option(
+    help="Play a venue's live public market: testnet, prod or a ws:// address.")]
+RelayInstrument = Annotated[list[str] | None, typer.Option(
+    "--relay-instrument", help="What of it: name or rule; repeatable.")]
+RelayConfig = Annotated[Path | None, typer.Option(
+    "--relay-config", help="Configuration that says how to reach it (ca_file, proxy).")]

@@ -17,18 +17,27 @@ from typing import Any
 import uvloop
 from msgspec import Struct, convert, structs, to_builtins
 
+from connectors.deribit.connection import ClientConfig
+from connectors.deribit.public import PublicFeed
+from connectors.deribit.rpc import RpcError
+from connectors.deribit.session import CONNECT_ERRORS
 from connectors.sim.faults import read_plan
 from connectors.sim.market import Market, open_market
+from connectors.sim.market.relayed import RelayedMarket
 from connectors.sim.wire.roll import QUEUE_MODELS
 from connectors.sim.wire.server import SimConfig, SimServer, wall_clock
 from connectors.sim.wire.server import serve as serve_exchange
 from connectors.sim.wire.trace import Tracer, read_trace, replay, serve_traced
 from connectors.sim.wire.venue import TIERS
 from runner.certificate import make_certificate
+from runner.config import load
 from runner.credentials import SecretError, read_secret
 from runner.options import EXIT_CLEAN, EXIT_FAILURE, EXIT_USAGE
+from runner.proxy import proxy_url
 
 FIRST_YEAR, LAST_YEAR = 2016, 2100      # of --now
+RELAY_ERRORS: tuple[type[Exception], ...] = (*CONNECT_ERRORS, RpcError, ValueError)
+BOOKS_WAIT_S = 20.0                     # for the first snapshot of every book
 PROCESSING_MAX_US = 5_000_000
 BALANCE_MAX_BTC = 1_000_000.0
 QUEUE_POWER_MAX = 10.0
@@ -63,6 +72,9 @@ class SimOptions(Struct, frozen=True, kw_only=True):
     trace: Path | None = None
     now: str | None = None      # ISO 8601: the exchange's clock starts there
     now_ns: int | None = None   # the same, and the date of the synthetic contracts
+    relay: str | None = None    # a venue whose public market data is the market
+    relay_instruments: tuple[str, ...] = ()
+    relay_config: Path | None = None    # how that venue is reached: venue.ca_file, venue.proxy
 
 
 def serve(options: SimOptions) -> int:
@@ -76,6 +88,8 @@ def serve(options: SimOptions) -> int:
             options = structs.replace(options, tls_cert=certificate, tls_key=key)
         clock = wall_clock() if options.now is None else clock_from(options.now)
         options = structs.replace(options, now_ns=clock())
+        if options.relay is not None:
+            return relay(options, clock)
         config = exchange_config(options, market_of(options))
     except SecretError as error:
         return refuse(f"--client-secret: {error}")
@@ -147,6 +161,8 @@ def contradiction(options: SimOptions) -> str:
         return "--tls-cert and --tls-key belong together; give both or neither"
     if options.tls and options.tls_cert is not None:
         return "--tls makes a certificate; leave out --tls-cert and --tls-key, or --tls"
+    if options.relay is not None and (options.data or options.trace or options.now):
+        return "--relay plays a venue as it is now; leave out --data, --trace and --now"
     if options.trace is not None and options.http_port is not None:
         return "--trace serves no HTTP; leave out --http-port"
     if options.client_secret is not None and options.client_id is None:
@@ -182,6 +198,43 @@ def exchange_config(options: SimOptions, market: Market) -> SimConfig:
         tls_key=str(options.tls_key) if options.tls_key else None)
 
 
+def relay(options: SimOptions, clock: Callable[[], int]) -> int:
+    """Run the exchange on a venue's live market; nothing but public questions goes there."""
+    config = load(options.relay_config, (), options.relay, connects=False)
+    names = options.relay_instruments or tuple(i.name for i in config.instrument)
+    settings = ClientConfig(
+        url=config.venue.url, client_id="", client_secret="", proxy=proxy_url(config),
+        ca_file=config.venue.ca_file or None)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        try:
+            return runner.run(relayed(settings, names, options, clock))
+        except RELAY_ERRORS as error:
+            return refuse(f"{config.venue.url}: {str(error) or type(error).__name__}")
+
+
+async def relayed(settings: ClientConfig, names: tuple[str, ...], options: SimOptions,
+                  clock: Callable[[], int]) -> int:
+    """Follow the venue; serve once every book is there."""
+    market = RelayedMarket()
+    feed = PublicFeed(settings, names, market.take)
+    following = asyncio.ensure_future(feed.run())
+    ready = asyncio.ensure_future(feed.ready.wait())
+    try:
+        await asyncio.wait({following, ready}, return_when=asyncio.FIRST_COMPLETED)
+        if following.done():
+            following.result()          # raises why
+        market.take_listings(feed)
+        async with asyncio.timeout(BOOKS_WAIT_S):
+            await market.complete.wait()
+        config = exchange_config(structs.replace(options, spread=False), market)
+        return await run(config, options, clock)
+    finally:
+        following.cancel()
+        ready.cancel()
+        await asyncio.wait({following, ready})
+        feed.close()
+
+
 async def run(config: SimConfig, options: SimOptions, clock: Callable[[], int]) -> int:
     """Serve; print the ports as one JSON line first. Return the exit code."""
     loop = asyncio.get_running_loop()
@@ -199,6 +252,8 @@ async def run(config: SimConfig, options: SimOptions, clock: Callable[[], int]) 
         sys.stderr.write(f"mm sim: cannot listen on port {config.port}: {error.strerror}; "
                          "give another --port, or 0 for a free one\n")
         return EXIT_FAILURE
+    if isinstance(config.market, RelayedMarket):
+        config.market.wake = server.news
     ports = server.ports()
     if options.tls:
         ports["certificate"] = str(options.tls_cert)
@@ -233,7 +288,8 @@ def watch_parent(loop: asyncio.AbstractEventLoop, leave: asyncio.Event) -> None:
 
 
 def announce(server: SimServer, options: SimOptions) -> None:
-    market = ", ".join(p.name for p in options.data) or f"synthetic, seed {options.seed}"
+    files = ", ".join(p.name for p in options.data)
+    market = options.relay or files or f"synthetic, seed {options.seed}"
     scheme = "wss" if options.tls_cert else "ws"
     sys.stderr.write(f"exchange on {scheme}://127.0.0.1:{server.ws_port}/ws/api/v2 "
                      f"({market}); Ctrl-C ends it\n")

@@ -97,8 +97,8 @@ class Index(msgspec.Struct, gc=False):
 
 
 class Params(msgspec.Struct, gc=False):
-    channel: str
-    data: msgspec.Raw
+    channel: str = ""               # a heartbeat has none
+    data: msgspec.Raw = msgspec.Raw(b"")
 
 
 class Notification(msgspec.Struct, gc=False):

@@ -23,4 +23,7 @@ cdef class Player:
 
     cdef int step(self, Exchange exchange) except -1
     cdef void find_due(self) noexcept nogil
-    cdef int apply_value(self, Exchange exchange, int64_t t_ns, const Event* event) except -1
+
+
+cdef int apply_value(Exchange exchange, int64_t t_ns, const Event* event,
+                     list index_names) except -1

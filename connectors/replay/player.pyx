@@ -2,6 +2,7 @@
 import numpy as np
 
 from connectors.replay.event import EventFlag, EventKind
+from connectors.replay.recording import venue_order
 
 from connectors.replay.event cimport (
     EVENT_EMPTY, EVENT_FUNDING, EVENT_INDEX, EVENT_LEVEL, EVENT_MARK, EVENT_STATE, EVENT_TRADE,
@@ -28,13 +29,23 @@ def play_rows(events, bint by_exchange_time):
                            & (events["kind"] != EventKind.EVENT_TOP))
     if not by_exchange_time or not len(first):
         return first
-    kinds = events["kind"][first]
-    times = events["exch_ns"][first].copy()
-    book = (kinds == EventKind.EVENT_LEVEL) | (kinds == EventKind.EVENT_EMPTY)
-    prints = kinds == EventKind.EVENT_TRADE
-    for stream in (book, prints, ~(book | prints)):
-        times[stream] = np.maximum.accumulate(times[stream])
-    return first[np.lexsort((book, times))]
+    order, _ = venue_order(events["kind"][first], events["exch_ns"][first])
+    return first[order]
+
+
+cdef int apply_value(Exchange exchange, int64_t t_ns, const Event* event,
+                     list index_names) except -1:
+    """Put one number into the exchange: index, mark, funding or state."""
+    cdef int32_t market = event.instrument
+    if event.kind == EVENT_INDEX:
+        exchange.market_index(t_ns, index_names[market if market >= 0 else 0], event.value)
+    elif event.kind == EVENT_MARK:
+        exchange.market_mark(t_ns, market, event.value)
+    elif event.kind == EVENT_FUNDING:
+        exchange.market_funding(t_ns, market, event.value)
+    elif event.kind == EVENT_STATE:
+        exchange.market_state(t_ns, market, <int32_t>event.extra)
+    return 0
 
 
 cdef class Player:
@@ -86,7 +97,7 @@ cdef class Player:
             else:
                 self.prints_before_book += 1
         else:
-            self.apply_value(exchange, t_ns, event)
+            apply_value(exchange, t_ns, event, self.index_names)
         self.next += 1
         self.find_due()
         # The file is larger than any cache: ask for the message after the next one now.
@@ -94,17 +105,4 @@ cdef class Player:
             begin = self.rows[self.next + 1]
             for end in range(begin, min(begin + FETCH_EVENTS, self.count)):
                 __builtin_prefetch(&self.items[end], 0)
-        return 0
-
-    cdef int apply_value(self, Exchange exchange, int64_t t_ns, const Event* event) except -1:
-        cdef int32_t market = event.instrument
-        if event.kind == EVENT_INDEX:
-            exchange.market_index(t_ns, self.index_names[market if market >= 0 else 0],
-                                  event.value)
-        elif event.kind == EVENT_MARK:
-            exchange.market_mark(t_ns, market, event.value)
-        elif event.kind == EVENT_FUNDING:
-            exchange.market_funding(t_ns, market, event.value)
-        elif event.kind == EVENT_STATE:
-            exchange.market_state(t_ns, market, <int32_t>event.extra)
         return 0

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from connectors.replay.binance import read_collector
 from connectors.replay.deribit import read_deribit
+from connectors.replay.journal import segments
+from connectors.replay.journaled import read_journal_recording
 from connectors.replay.lines import read_head
 from connectors.replay.recording import Recording, damage
 from connectors.replay.store import is_store, read_store
-from connectors.replay.tables import kind_of, read_tables
+from connectors.replay.tables import header_of, is_parquet, kind_of, read_tables
 
 COLLECTOR = re.compile(rb"\d{13,19} \{")
 FRAMES = re.compile(rb'\{"recv_ns":')
@@ -19,6 +21,7 @@ TABLE = re.compile(rb"[^\s,]+(,[^\s,]*){3,}")     # words between commas, no spa
 READERS: dict[str, Callable[[Sequence[Path]], Recording]] = {
     "collector": read_collector,
     "frames": read_deribit,
+    "journal": read_journal_recording,
     "session": read_deribit,
     "tables": read_tables,
 }
@@ -26,6 +29,16 @@ READERS: dict[str, Callable[[Sequence[Path]], Recording]] = {
 
 def detect_format(path: Path) -> str:
     """Return the format of a file, told from its first lines; RecordingError for an unknown one."""
+    if path.is_dir():
+        if not segments(path):
+            raise damage(path, None, "is a folder without a journal (NNNNNN.mmj)",
+                         "give recordings by name, or the folder of a session's journal")
+        return "journal"
+    if is_parquet(path):
+        if kind_of(header_of(path)) is not None:
+            return "tables"
+        raise damage(path, None, "has none of the known sets of columns",
+                     "give tables with the columns of tardis.dev")
     for line in read_head(path):
         if kind_of(line) is not None:
             return "tables"
@@ -48,6 +61,8 @@ def open_recording(paths: Sequence[Path | str]) -> Recording:
     if not paths:
         raise ValueError("no recording given")
     files = [Path(p) for p in paths]
+    if any(path.is_dir() for path in files) and len(files) > 1:
+        raise damage(files[1], None, "is given beside a journal", "give each journal by itself")
     if any(is_store(path) for path in files):
         if len(files) > 1:
             raise damage(files[1], None, "is given beside an imported recording",

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from connectors.replay.event import EventKind
 from mmcore.types import InstrumentSpec
 
 Events = npt.NDArray[np.void]
@@ -20,6 +21,22 @@ def damage(path: Path, line: int | None, what: str, remedy: str) -> RecordingErr
     """Make the one error line a user sees for a damaged file; line counts from 1."""
     place = f"{path}: line {line}" if line is not None else str(path)
     return RecordingError(f"{place}: {what}; {remedy}")
+
+
+def venue_order(
+    kinds: npt.NDArray[np.uint8], exch_ns: npt.NDArray[np.int64],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return (order, times) of rows by the venue's clock, prints before the book at one time.
+
+    The streams of one recording (book, prints, the rest) came over different paths, each in its
+    own order; times are what that order makes of the venue's.
+    """
+    times = np.array(exch_ns)
+    book = np.isin(kinds, (EventKind.EVENT_LEVEL, EventKind.EVENT_EMPTY))
+    prints = kinds == EventKind.EVENT_TRADE
+    for stream in (book, prints, ~(book | prints)):
+        times[stream] = np.maximum.accumulate(times[stream])
+    return np.lexsort((book, times)), times
 
 
 @dataclass

@@ -3,6 +3,8 @@
 Everything that reached the engine is in the journal: frames, controls, timer ticks and the
 places where it decided. So the orders it would send must come out byte for byte.
 """
+import hashlib
+
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy
@@ -35,12 +37,16 @@ cdef class JournalReplay:
     cdef readonly int64_t expected
     cdef readonly int64_t equal
     cdef readonly object first_difference   # (record number, journal's bytes, ours) or None
+    cdef object told                # hash of the journal's payloads so far
+    cdef object made                # of ours
 
     def __init__(self, DeribitFeed feed not None, PayloadSink sink not None):
         self.feed = feed
         self.engine = feed.engine
         self.sink = sink
         sink.keep = True
+        self.told = hashlib.sha256()
+        self.made = hashlib.sha256()
         self.engine.attach(sink)
 
     def take(self, int kind, int64_t now_ns, bytes payload not None):
@@ -77,11 +83,26 @@ cdef class JournalReplay:
     cdef int compare(self, bytes payload) except -1:
         self.expected += 1
         made = self.sink.payloads.pop(0) if self.sink.payloads else b""
+        self.told.update(payload)
+        self.made.update(made)
         if made == payload:
             self.equal += 1
         elif self.first_difference is None:
             self.first_difference = (self.records, payload, made)
         return 0
+
+    @property
+    def journal_sha256(self):
+        """Hash of every payload the journal has, in order."""
+        return self.told.hexdigest()
+
+    @property
+    def outbound_sha256(self):
+        """Hash of every payload made here, in order."""
+        made = self.made.copy()
+        for payload in self.sink.payloads:
+            made.update(payload)
+        return made.hexdigest()
 
     @property
     def surplus(self):

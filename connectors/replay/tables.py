@@ -1,4 +1,4 @@
-"""Read tables of market data as tardis.dev sells them: CSV, gzip or plain, one kind a file.
+"""Read tables of market data as tardis.dev sells them: CSV, gzip or plain, or the same as Parquet.
 
 Kinds, told by their columns: incremental_book_L2, trades, quotes, derivative_ticker. Times are
 microseconds since 1970. Rows of one local time are one book message.
@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ from mmcore.types import InstrumentSpec
 
 CHUNK_LINES = 100_000
 BAD_LINES_MAX = 20
+PARQUET_MAGIC = b"PAR1"
 COMMON = ("exchange", "symbol", "timestamp", "local_timestamp")
 KINDS: dict[str, tuple[str, ...]] = {
     "incremental_book_L2": (*COMMON, "is_snapshot", "side", "price", "amount"),
@@ -68,17 +70,83 @@ def kind_of(header: bytes) -> str | None:
     return next((kind for kind, needed in KINDS.items() if names >= set(needed)), None)
 
 
+def header_of(path: Path) -> bytes:
+    """Return the line of column names of a CSV or Parquet table."""
+    if is_parquet(path):
+        return ",".join(scan(path).collect_schema().names()).encode()
+    return next(line for _, line in read_lines(path))
+
+
+def is_parquet(path: Path) -> bool:
+    """Tell whether a file is a Parquet table, from its first bytes."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC
+    except OSError:
+        return False        # said clearly by whoever opens it
+
+
+def scan(path: Path) -> Any:
+    """Open a Parquet table; RecordingError where it is damaged or polars is missing."""
+    try:
+        import polars as pl
+    except ImportError:
+        raise damage(path, None, "is Parquet, which needs polars",
+                     "pip install polars, or give the table as CSV") from None
+    try:
+        table = pl.scan_parquet(path)
+        table.collect_schema()
+    except Exception as error:      # polars has no common base for what is wrong with a file
+        raise damage(path, None, f"cannot be read as Parquet ({str(error).splitlines()[0]})",
+                     "it is cut or damaged: get it again") from None
+    return table
+
+
+def rows_of(path: Path) -> Iterator[tuple[int, list[bytes], int]]:
+    """Yield (row, cells, bytes) of a Parquet table, the cells as a CSV would have them."""
+    import polars as pl
+
+    table = scan(path)
+    number = 1
+    try:
+        height = table.select(pl.len()).collect().item()
+        for begin in range(0, height, CHUNK_LINES):
+            part = table.slice(begin, CHUNK_LINES).collect()
+            for row in part.iter_rows():
+                number += 1
+                cells = [cell_of(value) for value in row]
+                yield number, cells, sum(map(len, cells))
+    except pl.exceptions.PolarsError as error:
+        raise damage(path, number, f"cannot be read ({str(error).splitlines()[0]})",
+                     "it is cut or damaged: get it again") from None
+
+
+def cell_of(value: object) -> bytes:
+    if value is None:
+        return b""
+    if isinstance(value, bool):
+        return b"true" if value else b"false"
+    return str(value).encode()
+
+
+def lines_of(path: Path) -> Iterator[tuple[int, list[bytes], int]]:
+    """Yield (line, cells, bytes) of a CSV behind its header, or of a Parquet table."""
+    if is_parquet(path):
+        yield from rows_of(path)
+        return
+    lines = read_lines(path)
+    next(lines)
+    for number, line in lines:
+        yield number, line.rstrip(b"\r\n").split(b","), len(line)
+
+
 def chunks(path: Path, bad: list[str], progress: Progress) -> Iterator[Table]:
     """Yield columns of a file in chunks; a line of the wrong width goes to bad."""
-    names: list[str] = []
+    names = [cell.decode("ascii", "replace") for cell in header_of(path).strip().split(b",")]
     held: list[list[bytes]] = []
     size = 0
-    for number, line in read_lines(path):
-        cells = line.rstrip(b"\r\n").split(b",")
-        size += len(line)
-        if not names:
-            names = [cell.decode("ascii", "replace") for cell in cells]
-            continue
+    for number, cells, length in lines_of(path):
+        size += length
         if len(cells) != len(names):
             bad.append(str(damage(path, number, f"{len(cells)} columns instead of {len(names)}",
                                   "remove the line, or import with --skip-bad")))
@@ -142,7 +210,7 @@ def numbers(table: Table, name: str) -> npt.NDArray[np.float64]:
 
 def read_file(path: Path, bad: list[str], integrity: Integrity, progress: Progress) -> list[Part]:
     """Read one table; a part for each symbol in it."""
-    kind = kind_of(next(line for _, line in read_lines(path)))
+    kind = kind_of(header_of(path))
     if kind is None:
         raise damage(path, 1, "has none of the known sets of columns",
                      f"give one of {', '.join(KINDS)}")

@@ -225,3 +225,17 @@ def test_a_fitted_micro_price_changes_what_is_decided(inverse: Path) -> None:
     table = run(inverse, sets=("quote.micro_price=true", "signals.micro_table=[[-9, 9], [-9, 9]]"))
     assert table["outbound_sha256"] != plain["outbound_sha256"]
     assert table["decisions"] > 0
+
+
+def test_a_profile_brings_its_defaults_and_is_said(inverse: Path) -> None:
+    told = {}
+    for profile in ("sim", "live"):
+        code, out, err = call(inverse, "--profile", profile, "--json")
+        assert code == 0, err
+        told[profile] = json.loads(out)
+        assert told[profile]["profile"] == profile
+    assert told["live"]["config"]["signals"]["warmup_s"] > told["sim"]["config"]["signals"][
+        "warmup_s"]
+    assert told["live"]["config"]["quote"]["fee_floor"]
+    assert "--profile live" in call(inverse)[1]
+    assert call(inverse, "--profile", "other")[0] == 2

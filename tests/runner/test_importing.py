@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from collector_files import write_collector
 from typer.testing import CliRunner
@@ -142,3 +143,33 @@ def test_a_damaged_store_is_refused(tmp_path: Path, cut: int) -> None:
     broken.write_bytes(flipped)
     with pytest.raises(RecordingError, match="damaged"):
         open_recording([broken])
+
+
+def as_parquet(path: Path) -> Path:
+    """Write a table as Parquet, with the types a reader of CSV finds."""
+    out = path.with_name(path.name.replace(".csv.gz", ".parquet"))
+    pl.read_csv(path).write_parquet(out)
+    return out
+
+
+def test_parquet_tables_are_read_as_their_csv(tmp_path: Path) -> None:
+    files = tables(tmp_path)
+    packed = [as_parquet(path) for path in files]
+    first, second = open_recording(files), open_recording(packed)
+    assert first.events.tobytes() == second.events.tobytes()
+    assert first.integrity == second.integrity
+
+
+def test_a_damaged_or_strange_parquet_table_is_one_line(tmp_path: Path) -> None:
+    whole = as_parquet(tables(tmp_path)[0]).read_bytes()
+    cut = tmp_path / "cut.parquet"
+    cut.write_bytes(whole[:len(whole) // 2])
+    code, _, err = call("import", cut, "-o", tmp_path / "x")
+    assert code == 2
+    assert "cut.parquet" in err
+    assert "get it again" in err
+    strange = tmp_path / "strange.parquet"
+    pl.DataFrame({"a": [1]}).write_parquet(strange)
+    code, _, err = call("import", strange, "-o", tmp_path / "x")
+    assert code == 2
+    assert "known sets of columns" in err

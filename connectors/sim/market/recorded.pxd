@@ -45,5 +45,4 @@ cdef class RecordedMarket:
     cdef int apply_levels(self, Exchange exchange, int64_t t_ns, int64_t begin,
                           int64_t end) except -1
     cdef int apply_print(self, Exchange exchange, int64_t t_ns, const Event* event) except -1
-    cdef int apply_value(self, Exchange exchange, int64_t t_ns, const Event* event) except -1
     cdef int count_fills(self, Exchange exchange, int64_t first) except -1

@@ -6,21 +6,19 @@ message deletes go first, so that a move of the touch never crosses the message'
 import numpy as np
 
 from connectors.replay.event import EventFlag, EventKind
+from connectors.replay.recording import venue_order
 from connectors.sim.market.protocol import MAKER_FEE, TAKER_FEE, Listing
 
 from connectors.replay.event cimport (
     EVENT_EMPTY,
-    EVENT_FUNDING,
-    EVENT_INDEX,
     EVENT_LEVEL,
-    EVENT_MARK,
-    EVENT_STATE,
     EVENT_TRADE,
     FLAG_EXCLUDED,
     FLAG_GAP,
     FLAG_LAST,
     FLAG_SNAPSHOT,
 )
+from connectors.replay.player cimport apply_value
 from connectors.sim.orders cimport SLOT_NONE, TRADE_BLOCK, TRADE_PLAIN
 from libc.math cimport llround
 from mmcore.types cimport InstrumentSpec
@@ -36,13 +34,9 @@ def play_order(events, bint by_exchange_time):
     orders them, prints before the book at the same time; else the recorded order stands.
     """
     chosen = events[events["kind"] != EventKind.EVENT_TOP]
-    times = np.array(chosen["exch_ns"])
+    times = chosen["exch_ns"]
     if by_exchange_time:
-        book = np.isin(chosen["kind"], (EventKind.EVENT_LEVEL, EventKind.EVENT_EMPTY))
-        prints = chosen["kind"] == EventKind.EVENT_TRADE
-        for stream in (book, prints, ~(book | prints)):
-            times[stream] = np.maximum.accumulate(times[stream])
-        order = np.lexsort((book, times))
+        order, times = venue_order(chosen["kind"], times)
         chosen, times = chosen[order], times[order]
     return np.ascontiguousarray(chosen), np.maximum.accumulate(times)
 
@@ -169,7 +163,7 @@ cdef class RecordedMarket:
             return self.apply_levels(exchange, t_ns, begin, end)
         if event.kind == EVENT_TRADE:
             return self.apply_print(exchange, t_ns, event)
-        return self.apply_value(exchange, t_ns, event)
+        return apply_value(exchange, t_ns, event, self.index_names)
 
     cdef int apply_levels(self, Exchange exchange, int64_t t_ns, int64_t begin,
                           int64_t end) except -1:
@@ -198,19 +192,6 @@ cdef class RecordedMarket:
                               TRADE_BLOCK if event.flags & FLAG_EXCLUDED else TRADE_PLAIN)
         self.counts.prints += 1
         return self.count_fills(exchange, trades)
-
-    cdef int apply_value(self, Exchange exchange, int64_t t_ns, const Event* event) except -1:
-        cdef int32_t market = event.instrument
-        if event.kind == EVENT_INDEX:
-            exchange.market_index(t_ns, self.index_names[market if market >= 0 else 0],
-                                  event.value)
-        elif event.kind == EVENT_MARK:
-            exchange.market_mark(t_ns, market, event.value)
-        elif event.kind == EVENT_FUNDING:
-            exchange.market_funding(t_ns, market, event.value)
-        elif event.kind == EVENT_STATE:
-            exchange.market_state(t_ns, market, <int32_t>event.extra)
-        return 0
 
     cdef int count_fills(self, Exchange exchange, int64_t first) except -1:
         """Count the trades since `first` that a client's resting order took part in."""

@@ -254,6 +254,13 @@ class SimServer:
             if session.line.killer is not None and not faults.active(session.line.killer, t_ns):
                 session.drop()
 
+    def news(self) -> None:
+        """Take what a live market has waiting, now."""
+        t_ns = self.clock()
+        if self.market_due_ns is not None:
+            self.market_due_ns = t_ns
+        self.run_due(t_ns)
+
     def set_timer(self, t_ns: int) -> None:
         due = min(self.exchange.advance(t_ns), self.beats_due_ns)
         if self.faults is not None:
