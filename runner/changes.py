@@ -12,7 +12,7 @@ from connectors.deribit.reconcile import trading_rate
 from connectors.replay.changes import ChangeRecord, apply_change
 from mmcore.engine import Engine
 from runner.config import Config, Given, apply_set, check_values
-from runner.config_checks import contradictions, skew_faults
+from runner.config_checks import contradictions
 from runner.config_keys import KEYS, Instrument, Key
 
 CONFIRM_S = 60.0
@@ -53,8 +53,7 @@ class Changes:
         faults: list[str] = []
         config, changes = self.changed(texts, faults)
         if not faults:
-            faults = (contradictions(config) or skew_faults(config, self.price_usd())
-                      or self.credit_faults(config))
+            faults = contradictions(config) or self.credit_faults(config)
         if faults:
             return {"ok": False, "error": "; ".join(f.removeprefix("--set ") for f in faults)}
         told = [msgspec.to_builtins(change) for change in changes]
@@ -116,10 +115,6 @@ class Changes:
         origin = {**self.config.origin, **dict.fromkeys((c.key for c in changes), "mm ctl set")}
         return msgspec.structs.replace(self.config, instrument=tuple(own), origin=origin,
                                        **made), changes
-
-    def price_usd(self) -> float:
-        """Return the first instrument's index price; 0 while there is none."""
-        return float(self.engine.markets[0].signals.read()["index_usd"])
 
     def credit_faults(self, config: Config) -> list[str]:
         """Refuse a ladder the account's credits do not carry, as the start does."""
