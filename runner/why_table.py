@@ -10,13 +10,14 @@ PLAIN = ("reference_usd", "carry_usd", "alpha_usd", "skew_usd", "half_floor_usd"
          "half_vol_usd", "half_market_usd", "drought_usd", "pad_usd", "half_usd", "spread_factor",
          "size_factor", "sigma_usd", "vol_year")
 ALPHA_FIELDS = tuple(f"alpha_{name}_usd" for name in TERM_NAMES)
-WHY_FIELDS = (*PLAIN, "markout_bid_usd", "markout_ask_usd", *ALPHA_FIELDS, "reference_source",
-              "removed_bid", "removed_ask", "take")
+WHY_FIELDS = (*PLAIN, "markout_bid_usd", "markout_ask_usd", "signal_bid_usd", "signal_ask_usd",
+              *ALPHA_FIELDS, "reference_source", "removed_bid", "removed_ask", "take")
 
 
 def why_row(why: Mapping[str, Any]) -> tuple[float, ...]:
     """Return what Market.why() or explain_record() gave, in the order of WHY_FIELDS."""
     return (*(float(why[name]) for name in PLAIN), *why["markout_usd"],
+            *why["signal_usd"],
             *why["alpha_terms_usd"].values(), int(why["reference_source"]), *why["removed"],
             int(TakeReason[why["take"]]))
 

@@ -18,6 +18,7 @@ WIDTH_TERMS = (
     ("market share, at least", "half_market_usd"), ("drought", "drought_usd"),
     ("half-spread after the factor", "half_usd"), ("latency pad", "pad_usd"),
     ("markout, bid", "markout_bid_usd"), ("markout, ask", "markout_ask_usd"),
+    ("signals against it, bid", "signal_bid_usd"), ("signals against it, ask", "signal_ask_usd"),
     ("fee floor", "half_floor_usd"))
 SHIFT_TERMS = (
     ("inventory skew", "skew_usd"), ("signals, capped", "alpha_usd"),
