@@ -33,6 +33,7 @@ cdef class Limits:
     cdef int64_t stop_until_ns          # nothing adds before
     cdef int64_t learnt_ns              # when edges were last judged
     cdef readonly double margin_use     # initial margin over margin balance
+    cdef readonly double leverage       # gross exposure over equity
     cdef bint priced                    # every position has a mark
 
     cdef bint on_control(self, const Control* control, RiskGate gate) noexcept nogil

@@ -14,6 +14,7 @@ class LimitFigures(TypedDict):
     throttles: int
     stops: int
     at_cap: bool
+    leverage: float
 
 @final
 class Limits:
@@ -23,6 +24,8 @@ class Limits:
     def stops(self) -> int: ...
     @property
     def margin_use(self) -> float: ...
+    @property
+    def leverage(self) -> float: ...
     @property
     def at_cap(self) -> bool: ...
     def figures(self) -> LimitFigures: ...

@@ -208,6 +208,7 @@ cdef class Limits:
             net += market.exposure.position_btc
             gross += fabs(market.exposure.position_btc)
             over |= fabs(market.exposure.position_btc) > market.exposure.limit_btc * 1.0001 + 1e-9
+        self.leverage = gross / gate.account.equity_btc if gate.account.equity_btc > 0.0 else 0.0
         self.set_stress(gate, rate, params)
         if gate.net_limit_btc > 0.0:        # limits of the last turn
             over |= fabs(net) > gate.net_limit_btc * 1.0001
@@ -372,4 +373,5 @@ cdef class Limits:
                 "day_high_btc": self.day.high, "day_trips": self.day.trips,
                 "day_settled_btc": self.total_btc - self.unrealized_btc - self.day.base,
                 "total_btc": self.total_btc, "margin_use": self.margin_use,
-                "throttles": self.throttles, "stops": self.stops, "at_cap": self.at_cap}
+                "throttles": self.throttles, "stops": self.stops, "at_cap": self.at_cap,
+                "leverage": self.leverage}

@@ -49,6 +49,7 @@ from runner.reactor import Signals, freeze_garbage, pin
 from runner.report import report_text, session_summary, summary_json
 from runner.shutdown import flatten, leave, left_open
 from runner.state import StateError, StateFolder, map_file
+from runner.stress import say_stress
 
 RING_HEADER_BYTES = 4096
 AUTH_METHOD = "public/auth"
@@ -199,6 +200,7 @@ async def session(config: Config, secrets: Credentials, options: RunOptions, url
         return Outcome("error", EXIT_USAGE, str(error))
     maker.watch.add(helpers.facts)
     maker.watch.add(writer.facts)
+    maker.client.reconciler.on_account = lambda summary: say_stress(config, summary.equity)
     changes = Changes(config, maker.engine, maker.session.note,
                       burst=partial(burst_of, maker.client))
     oversight = Oversight(folder.path, folder.shared, maker.engine, maker.session.control, changes)
@@ -237,7 +239,8 @@ async def session(config: Config, secrets: Credentials, options: RunOptions, url
         log.info("%s", volume_text((await oversight.stop()).net))
     held = left_open(maker.engine)
     if held:
-        log.warning("A POSITION IS LEFT OPEN: %s; %s", held, (
+        level = logging.INFO if config.embedded else logging.WARNING    # that market ends with us
+        log.log(level, "A POSITION IS LEFT OPEN: %s; %s", held, (
             "its stop order at the venue stays" if config.risk.deadman_pct and config.runtime.guard
             else "nobody looks after it (shutdown.flatten, risk.deadman_pct)"))
     return closed(maker, ending, verified=verified)

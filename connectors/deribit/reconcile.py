@@ -5,7 +5,7 @@ All of it is cold: questions over the RPC, answers into the engine as control ev
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import UnsetType
 
@@ -93,6 +93,7 @@ class Reconciler:
         self.fills = MissedFills(session, specs, timeout_s)
         self.profit = ProfitAudit(session, specs)
         self.profit_off: list[tuple[str, float]] = []
+        self.on_account: Callable[[AccountSummary], object] = lambda _summary: None  # the first
         self.mismatches = 0  # in a row
         self.mismatches_total = 0
         self.account: AccountSummary | None = None  # as the venue last said
@@ -129,6 +130,12 @@ class Reconciler:
         summary = await self.rpc.call(
             endpoints.GET_ACCOUNT_SUMMARY, {"currency": self.currency, "extended": True},
             AccountSummary, timeout_s=self.timeout_s)
+        if self.account is None:
+            log.info("account: equity %.8f %s, margin model %s, initial margin %.8f, maintenance "
+                     "margin %.8f", summary.equity, self.currency,
+                     summary.margin_model or "not told", summary.initial_margin,
+                     summary.maintenance_margin)
+            self.on_account(summary)
         self.account = summary
         self.session.control(ControlKind.CONTROL_EQUITY, 0, 0, summary.equity)
         self.session.control(ControlKind.CONTROL_MARGIN, 0, round(summary.initial_margin * 1e8),

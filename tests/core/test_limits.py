@@ -276,6 +276,13 @@ def test_limits_follow_equity_in_tenths_and_never_up_within_a_day() -> None:
     assert limit_of(desk) == pytest.approx(0.3)                 # a new day, and never above
 
 
+def test_leverage_is_gross_over_equity() -> None:
+    desk = desk_with({}, 750)               # 0.1 BTC
+    desk.control(ControlKind.CONTROL_EQUITY, real=0.8)
+    desk.timer()
+    assert desk.engine.limits.figures()["leverage"] == pytest.approx(0.125)
+
+
 def limit_of(desk: Desk) -> float:
     desk.timer()
     desk.ticker()

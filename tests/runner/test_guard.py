@@ -217,6 +217,33 @@ def test_the_stop_of_a_position_outlives_a_killed_maker(rig: Rig, tmp_path: Path
         each.unlink()
 
 
+def held_usd(rig: Rig) -> float:
+    return sum(abs(p["size"]) for p in rig.ask("private/get_positions", currency="BTC"))
+
+
+def test_a_blind_reactor_has_its_position_reduced(rig: Rig) -> None:
+    """`~` for a second: what is held beyond 0.02 BTC goes; `.`: nothing more is done."""
+    rig.ask("private/buy", instrument_name="BTC-PERPETUAL", amount=6000, type="market")
+    guard = rig.guard(blind_after_s=1.0, blind_btc=0.02, clip_btc=0.05, cap_bps=100.0)
+
+    def blind() -> bool:
+        rig.say(guard, "~")
+        return held_usd(rig) < 2000.0
+
+    wait_for(blind)
+    rig.say(guard, ".")
+    said = rig.hear(guard)
+    assert said["event"] == "blind"
+    assert "BTC-PERPETUAL" in said["did"]
+    kept = held_usd(rig)
+    assert kept > 0.0
+    rig.ask("private/buy", instrument_name="BTC-PERPETUAL", amount=3000, type="market")
+    for _ in range(8):
+        time.sleep(0.4)
+        rig.say(guard, ".")
+    assert held_usd(rig) == kept + 3000.0
+
+
 def test_a_dead_guard_is_replaced_and_its_absence_said(rig: Rig, tmp_path: Path) -> None:
     state = tmp_path / "maker"
     maker = rig.maker(state)
