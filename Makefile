@@ -34,7 +34,7 @@ stage = @echo "== $(1)"; started=$$SECONDS; $(MAKE) --no-print-directory $(1) \
 	|| { echo "== $(1): FAILED, $$((SECONDS - started)) s" >&2; exit 1; }; echo "== $(1): ok, $$((SECONDS - started)) s"
 
 .PHONY: help venv build debug sanitize trace run test bench wheel lint types test-release \
-	test-sanitize test-wheel coverage clean
+	test-sanitize test-wheel coverage site clean
 
 help: ## this list
 	@echo "make TARGET   (ARGS=\"…\" goes to mm, TESTS=path narrows pytest, JOBS=2 compiles at a time)"
@@ -137,6 +137,10 @@ coverage: trace ## line coverage of mmcore by the core and pipeline tests, 90 % 
 	-c $(ROOT)/pyproject.toml --rootdir=$(ROOT) -m "not campaign" -p no:cacheprovider \
 	$(addprefix $(ROOT)/,$(wildcard tests/core tests/pipeline)) && \
 	$(call with,trace) -m coverage report --rcfile=$(ROOT)/pyproject.toml --fail-under=90
+
+site: $(STAMP) ## the docs as a site in build/site; a broken link fails
+	@$(PY) -m mkdocs build -q --strict
+	@echo "build/site/index.html"
 
 clean: ## remove the builds and the environment
 	@rm -rf build dist $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache .coverage .hypothesis

@@ -17,12 +17,6 @@ from runner.config_keys import KEYS, Instrument, Key
 
 CONFIRM_S = 60.0
 OWN_KEYS = {"limit_btc": "inventory.limit_btc", "size_btc": "quote.size_btc"}
-# Beside every limit a live venue needs stated, and all of [risk]: what bounds loss and exposure.
-BOUNDS = {
-    "inventory.gross_limit_btc", "inventory.limit_usd", "inventory.gross_limit_usd",
-    "inventory.capital_btc", "inventory.target_btc", "instrument.limit_btc",
-    "instrument.size_btc", "quote.fee_floor", "quote.min_edge_bps", "orders.otv_brake",
-    "orders.reserve_requests", "cover.max_loss_bps"}
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -57,7 +51,7 @@ class Changes:
         if faults:
             return {"ok": False, "error": "; ".join(f.removeprefix("--set ") for f in faults)}
         told = [msgspec.to_builtins(change) for change in changes]
-        careful = [c.key for c in changes if is_dangerous(KEYS[plain(c.key)])]
+        careful = [c.key for c in changes if KEYS[plain(c.key)].asks_twice]
         if careful:
             word = self.word(changes)
             if confirm != word or self.asked.get(word, 0.0) < self.now_s():
@@ -155,11 +149,6 @@ def plain(name: str) -> str:
     """Return the key of the table for a name that may have an instrument's number in it."""
     parts = name.split(".")
     return f"{parts[0]}.{parts[-1]}"
-
-
-def is_dangerous(spec: Key) -> bool:
-    """Return whether a key bounds loss or exposure, so that its change is asked twice."""
-    return spec.limit or spec.name.startswith("risk.") or spec.name in BOUNDS
 
 
 def burst_of(client: DeribitClient) -> float:

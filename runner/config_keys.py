@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct
 
+from runner.key_types import LOSS_BOUNDS, key
 from runner.key_types import Section as Section
-from runner.key_types import key
 from runner.record_keys import JournalKeys as JournalKeys
 from runner.record_keys import Telemetry as Telemetry
 from runner.risk_keys import Risk as Risk
@@ -274,6 +274,11 @@ class Key(Struct, frozen=True):
     running: bool
     limit: bool
     core: bool
+
+    @property
+    def asks_twice(self) -> bool:
+        """Whether it bounds loss or exposure, so that mm ctl set wants a change confirmed."""
+        return self.limit or self.name.startswith("risk.") or self.name in LOSS_BOUNDS
 
     @property
     def expected(self) -> str:

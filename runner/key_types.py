@@ -4,6 +4,13 @@ from typing import Any
 
 from msgspec import UNSET, Meta, Struct
 
+# Beside every limit a live venue needs stated, and all of [risk]: what bounds loss and exposure.
+LOSS_BOUNDS = {
+    "inventory.gross_limit_btc", "inventory.limit_usd", "inventory.gross_limit_usd",
+    "inventory.capital_btc", "inventory.target_btc", "instrument.limit_btc",
+    "instrument.size_btc", "quote.fee_floor", "quote.min_edge_bps", "orders.otv_brake",
+    "orders.reserve_requests", "cover.max_loss_bps"}
+
 
 def key(
     unit: str,

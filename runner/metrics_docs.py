@@ -9,7 +9,9 @@ from pathlib import Path
 
 from mmcore.telemetry_table import EXPORTER_FAMILIES, enums, families
 from runner.alert_files import alert_rules, prometheus_config, recording_rules, runbook
+from runner.config_keys import KEYS, SECTIONS
 from runner.dashboards import DASHBOARDS, dashboard
+from runner.init import toml
 
 BEGIN = "# Generated from mmcore.telemetry_table: python -m runner.metrics_docs; a test compares.\n"
 END = "# End of what is generated.\n"
@@ -38,6 +40,45 @@ def metrics_document() -> str:
                   f"| {found[name][2]} |" for name in sorted(names)]
         lines.append("")
     return "\n".join(lines)
+
+
+def configuration_document() -> str:
+    """Return docs/configuration.md."""
+    lines = [CONFIGURATION]
+    for section, struct in SECTIONS.items():
+        title = (struct.__doc__ or "").split(": ", 1)[1].rstrip(".")
+        lines += [f"## {section}", "", f"{title[0].upper()}{title[1:]}.", "",
+                  "| Key | Value | Default | Effect | |", "|---|---|---|---|---|"]
+        for spec in KEYS.values():
+            if spec.name.startswith(f"{section}."):
+                default = "" if spec.default is None else f"`{toml(spec.default)}`"
+                if spec.sim != spec.default:
+                    default += f", `{toml(spec.sim)}` on the built-in exchange"
+                notes = [word for word, is_so in (
+                    ("needed live", spec.limit), ("asks twice", spec.asks_twice),
+                    ("restart", not spec.running)) if is_so]
+                effect = spec.effect.replace("|", "\\|")
+                lines.append(f"| `{spec.name}` | {spec.expected} | {default} | {effect} "
+                             f"| {', '.join(notes)} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+CONFIGURATION = """\
+# Configuration
+
+Generated from the types of the configuration by `python -m runner.metrics_docs`; do not edit.
+
+One TOML file, given as `-c FILE`; `--set KEY=VALUE` wins over it. `mm init DIR` writes one with
+every key, commented. An unknown key, a wrong type, a value out of range, or two keys that
+contradict each other is refused with one line that names the place and the remedy, and exit code 2.
+A key's name ends in its unit. Secrets are named as `env:NAME` or `file:PATH` (mode 0600); a literal
+is refused on any venue but this machine's.
+
+The last column: *needed live*: a venue other than the built-in exchange starts only where the key
+is stated. *restart*: cannot change while running; all others can, with `mm ctl set`. *asks twice*:
+bounds what may be lost, so `mm ctl set` wants it confirmed.
+"""
 
 
 INTRODUCTION = """\
@@ -77,6 +118,7 @@ def outputs(root: Path) -> dict[Path, str]:
     return {
         pxd: layout((root / pxd).read_text()),
         Path("docs/metrics.md"): metrics_document(),
+        Path("docs/configuration.md"): configuration_document(),
         Path("docs/runbook.md"): runbook(),
         deploy / "runbook.md": runbook(),
         deploy / "prometheus/alerts.yml": alert_rules(),

@@ -14,7 +14,7 @@ from virtual_session import VirtualSession
 from connectors.replay.changes import WORD, read_change
 from mmcore.journal import JournalKind
 from mmcore.types import ControlKind
-from runner.changes import Changes, is_dangerous
+from runner.changes import Changes
 from runner.config import load
 from runner.config_keys import KEYS
 from runner.control import ControlSocket
@@ -92,8 +92,8 @@ def test_what_bounds_losses_is_asked_twice() -> None:
     last = bench.ask("inventory.limit_btc=0.4")
     assert bench.ask("inventory.limit_btc=0.4", confirm=last["confirm"])["ok"]
     assert bench.value("inventory.limit_btc") == 0.4
-    assert is_dangerous(KEYS["risk.day_kill_btc"])
-    assert not is_dangerous(KEYS["quote.levels"])
+    assert KEYS["risk.day_kill_btc"].asks_twice
+    assert not KEYS["quote.levels"].asks_twice
 
 
 def test_an_instruments_own_value_wins() -> None:
