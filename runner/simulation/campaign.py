@@ -15,6 +15,7 @@ from runner.simulation.trace import Trace
 
 ENOUGH_SEEDS = 200      # by then every kind that may happen has happened
 AT_A_TIME = 8           # seeds a worker takes
+TASKS_OF_A_CHILD = 25   # then a fresh process: what the allocator keeps does not add up
 
 
 class Broken(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,7 +131,8 @@ def results(plan: Plan, seeds: list[int], workers: int
         for chunk in chunks:
             yield run_some(plan, chunk)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"),
+                             max_tasks_per_child=TASKS_OF_A_CHILD) as pool:
         jobs = [pool.submit(run_some, plan, chunk) for chunk in chunks]
         try:
             for job in as_completed(jobs):
@@ -138,6 +140,25 @@ def results(plan: Plan, seeds: list[int], workers: int
         finally:
             for job in jobs:
                 job.cancel()
+
+
+def first_broken(plan: Plan, seeds: range, workers: int) -> Outcome | None:
+    """Run seeds until one breaks an invariant; None where none does."""
+    chunks = [range(i, min(i + AT_A_TIME // 2, seeds.stop))
+              for i in range(seeds.start, seeds.stop, AT_A_TIME // 2)]
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        jobs = [pool.submit(first_of, plan, chunk) for chunk in chunks]
+        for job in as_completed(jobs):
+            found = job.result()
+            if found is not None:
+                pool.shutdown(cancel_futures=True)
+                return found
+    return None
+
+
+def first_of(plan: Plan, seeds: range) -> Outcome | None:
+    outcomes = (run_seed(plan, seed) for seed in seeds)
+    return next((o for o in outcomes if o.breach), None)
 
 
 def cores() -> int:

@@ -24,6 +24,7 @@ NS = 1_000_000_000
 LEAVING_S = 8.0         # what an orderly way out may take
 JOURNAL_PAUSE_S = 5.0   # what the engine keeps quiet after a record was lost
 UNLATCHED_S = 0.5
+CANCELLED_S = 2.0       # what a kill may take, with a second path
 
 
 # -- the maker's process
@@ -144,8 +145,17 @@ def kill(session: Session, fault: SessionFault) -> bool:
     session.witness.killed = True
     control(session, ControlKind.CONTROL_KILL)
     session.loop.call_later(fault.last_s, session.begin_replacing, "leave", UNLATCHED_S)
+    session.loop.call_later(min(fault.last_s, CANCELLED_S) - 0.001, all_gone, session, session.life)
     session.busy(fault.last_s + LEAVING_S)
     return True
+
+
+def all_gone(session: Session, life: Life | None) -> None:
+    """Check that a kill has taken every order, where there was a line to say so."""
+    if (life is session.life and life is not None and life.maker is not None and not life.over
+            and session.witness is not None and session.witness.resting
+            and life.maker.session.sink.is_connected and not session.wire.troubled()):
+        session.fail("KILL: orders still rest after it")
 
 
 # -- the venue

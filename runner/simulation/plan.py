@@ -45,6 +45,7 @@ CODES = (10001, 10003, 10004, 10005, 10007, 10009, 10010, 10028, 10040, 10041, 1
          -32602)
 AFTER_EFFECT = (10001, 10040, 10050, 11051, 11094, 13028, 13888)
 DELAYS_S = (0.05, 0.3, 0.999, 1.7, 5.0, 20.0, 60.0)
+OF_ORDERS = ORDERS + ANSWERS[:4] + TOLD[:3]
 BAD_MOMENTS = ("request:edit", "request:cancel", "changes:fill", "answer:new", "answer:edit")
 FIRST_S = 2.5           # quotes stand
 LAST_S = 42.0           # faults begin until then
@@ -159,7 +160,7 @@ def draw(plan: Plan, seed: int) -> Schedule:
     for share, keys in CHOICES:
         if rng.random() < share:
             sets += keys
-    market = rng.choices(("walk", "normal", "volatile"), (0.7, 0.15, 0.15))[0]
+    market = rng.choices(("walk", "normal", "volatile"), (0.75, 0.2, 0.05))[0]
     guarded = rng.random() < 0.5
     faults = plan.fault or tuple(sorted(
         (draw_fault(kind, rng) for kind in draw_kinds(plan, rng)), key=lambda f: f.at_s))
@@ -190,7 +191,7 @@ def draw_fault(kind: Kind, rng: random.Random) -> SessionFault:
     elif kind in ("duplicate", "reorder"):      # a stream does neither to a request
         known["step"] = rng.choice(ANSWERS + TOLD)
     elif kind in MESSAGE_KINDS:
-        known["step"] = rng.choice(STEPS)
+        known["step"] = rng.choice(OF_ORDERS if rng.random() < 0.5 else STEPS)
     elif rng.random() < 0.7:        # at a bad moment, else at any
         known["step"] = rng.choice(BAD_MOMENTS)
     if "step" in known:

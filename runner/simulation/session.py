@@ -38,6 +38,7 @@ UNTOLD_S = {"drop": 5.0, "delay": 5.0, "garbled": 5.0, "truncated": 5.0, "error"
             "oversized": 3.0, "reorder": 5.0, "token_expiry": 3.0}
 SECOND_PATH_S = 0.002
 PULLED_S = 3.0
+TEND_S = 0.05
 QUIET_BEFORE_END_S = 9.0        # nothing strikes in the last seconds
 
 
@@ -140,7 +141,7 @@ class Session:
             async with asyncio.timeout(schedule.seconds):
                 while not self.ended.is_set():
                     self.tend()
-                    await asyncio.sleep(0.02)
+                    await asyncio.sleep(TEND_S)
         except TimeoutError:
             await self.finish()
         await self.server.stop()
@@ -186,7 +187,7 @@ class Session:
         return [names.index(market.name) for market in life.maker.engine.markets]
 
     def tend(self) -> None:
-        """Do what a recorder and a supervisor do, fifty times a second."""
+        """Do what a recorder and a supervisor do, twenty times a second."""
         life = self.life
         if life is None or life.over:
             return

@@ -79,6 +79,12 @@ class Wire:
         line = self.lines.get(transport)
         return line is not None and line.dead
 
+    def troubled(self) -> bool:
+        """Whether anything is wrong with a connection that is still there."""
+        return bool(self.swapped) or any(
+            not to.closing and (line.dead or line.queue or line.until_s > to.loop.time())
+            for to, line in self.lines.items())
+
     # ---------------------------------------------------------------- what is written
     def __call__(self, to: MemoryTransport, data: bytes | None) -> None:
         if self.dead(to):
