@@ -5,7 +5,7 @@
     python benchmarks/mutants.py --list
 
 Each mutant is a few exact replacements in a copy of the tree, built there; the tree itself and what
-is built from it stay as they are. A mutant whose text is not found fails: mend its line below.
+is built from it stay as they are. A mutant whose text is not found is told before anything runs.
 Run by the interpreter that builds the project; CC is handed on, so a compile cache works.
 """
 
@@ -20,12 +20,35 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from mutant_list import MUTANTS, Mutant
+import msgspec
 
 ROOT = Path(__file__).resolve().parents[1]
-COPIED = ("mmcore", "connectors", "runner", "setup.py", "pyproject.toml", "MANIFEST.in", "README.md",
-          "LICENSE", "build/release")
+COPIED = ("mmcore", "connectors", "runner", "setup.py", "pyproject.toml", "MANIFEST.in",
+          "README.md", "LICENSE", "build/release")
+LIST = Path(__file__).with_suffix(".toml")
 SEEDS = 200
+
+
+class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One replacement in one file."""
+
+    file: str
+    old: str
+    new: str
+
+
+class Mutant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One deliberate bug."""
+
+    name: str
+    what: str
+    change: tuple[Change, ...]
+
+
+class Mutants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The list of them."""
+
+    mutant: tuple[Mutant, ...]
 
 
 class Caught(NamedTuple):
@@ -52,14 +75,24 @@ def copy_tree(place: Path) -> None:
 def mutate(place: Path, mutant: Mutant) -> dict[Path, str]:
     """Apply a mutant; return the texts as they were."""
     before: dict[Path, str] = {}
-    for name, old, new in mutant.changes:
-        path = place / name
+    for change in mutant.change:
+        path = place / change.file
         text = path.read_text()
         before.setdefault(path, text)
-        if text.count(old) < 1:
-            raise SystemExit(f"{mutant.name}: {name} has no {old!r}; mend benchmarks/mutant_list.py")
-        path.write_text(text.replace(old, new, 1))
+        path.write_text(text.replace(change.old, change.new, 1))
     return before
+
+
+def read_list(root: Path) -> tuple[Mutant, ...]:
+    """Read the list; SystemExit where a text is not in its file exactly once."""
+    mutants = msgspec.toml.decode(LIST.read_bytes(), type=Mutants).mutant
+    for mutant in mutants:
+        for change in mutant.change:
+            times = (root / change.file).read_text().count(change.old)
+            if times != 1:
+                raise SystemExit(f"{mutant.name}: {change.file} has {change.old!r} {times} times; "
+                                 f"mend {LIST.name}")
+    return mutants
 
 
 def build(place: Path) -> None:
@@ -120,7 +153,7 @@ def main() -> int:
     if options.hunt:
         hunt_here(options.hunt, options.workers)
         return 0
-    chosen = [m for m in MUTANTS if not options.only or m.name in options.only]
+    chosen = [m for m in read_list(ROOT) if not options.only or m.name in options.only]
     if options.list:
         for mutant in chosen:
             print(f"{mutant.name:28} {mutant.what}")

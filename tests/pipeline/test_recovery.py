@@ -3,15 +3,15 @@
 import asyncio
 
 import pytest
-from fault_session import SESSION_S, SETS, FaultSession, ScriptedMarket, single_faults
+from fault_session import SESSION_S, SETS, FaultSession, fault_at, single_faults
 from virtual_session import VirtualSession
-from wire_faults import WireFault
 
 from connectors.deribit import fills
 from connectors.sim.exchange import Exchange
 from connectors.sim.faults import Fault, FaultPlan
 from connectors.sim.wire.desk import Desk
 from mmcore.types import ControlKind
+from runner.simulation.market import WalkingMarket
 from runner.virtual import MemoryTransport
 
 SEED = 1
@@ -34,22 +34,22 @@ class Seen:
 
 
 def quiet_session(*, sets: tuple[str, ...] = (), faults: FaultPlan | None = None,
-                  market: ScriptedMarket | None = None) -> VirtualSession:
+                  market: WalkingMarket | None = None) -> VirtualSession:
     return VirtualSession(seed=SEED, sets=(*SETS, *sets), ring_mib=4, faults=faults,
-                          market=lambda _: market or ScriptedMarket(SEED))
+                          market=lambda _: market or WalkingMarket(SEED))
 
 
 # -------------------------------------------------------------------------------- second path
 @pytest.mark.parametrize("step", ["request:cancel_all_by_instrument", "request:cancel"])
 def test_a_pull_on_a_half_open_line_goes_by_the_second_path(step: str) -> None:
-    case = FaultSession(WireFault(step, 1, "half open"), SEED, guarded=True)
+    case = FaultSession(fault_at("half_open", step, 1), SEED, guarded=True)
     gone: list[float] = []
     look = case.watcher.look
 
     def looking() -> None:
         look()
         account = case.watcher.account
-        if case.wire.struck_s > 0 and account is not None and not account.open_orders:
+        if case.struck_s > 0 and account is not None and not account.open_orders:
             gone.append(case.session.loop.time())
 
     case.watcher.look = looking     # type: ignore[method-assign]
@@ -63,8 +63,8 @@ def test_a_pull_on_a_half_open_line_goes_by_the_second_path(step: str) -> None:
     assert case.run() == []
     asked_s, name = case.second[0]
     assert name == "BTC-PERPETUAL"
-    assert 0.25 <= asked_s - case.wire.struck_s <= 0.31
-    assert gone[0] - case.wire.struck_s <= 0.42     # looked at every 100 ms
+    assert 0.25 <= asked_s - case.struck_s <= 0.31
+    assert gone[0] - case.struck_s <= 0.42     # looked at every 100 ms
     assert case.session.maker is not None
     assert case.session.maker.client.orders.dead_lines == 1
 
@@ -102,7 +102,7 @@ def test_two_connections_quote_and_bear_every_ninth_fault() -> None:
     assert client.data.session.frames > 180 > 150 > client.orders.session.frames
     wrong = []
     for fault in [f for f in single_faults(plain.wire.seen, (1,))
-                  if f.what in ("cut", "half open", "deaf")][::2]:
+                  if f.kind in ("cut", "half_open", "deaf")][::2]:
         found = FaultSession(fault, SEED, SPLIT).run()
         wrong += [f"{fault}: {text}" for text in found]
     assert wrong == []
@@ -142,7 +142,7 @@ def test_a_platform_locked_at_the_start_is_waited_for() -> None:
 
 
 # -------------------------------------------------------------------------------- foreign orders
-class Inhabited(ScriptedMarket):
+class Inhabited(WalkingMarket):
     """The account has an order of somebody else before the maker comes."""
 
     def start(self, exchange: Exchange, t_ns: int) -> int:
@@ -181,7 +181,7 @@ def test_a_foreign_order_is_cancelled_where_that_is_the_policy() -> None:
 # -------------------------------------------------------------------------------- fills by pages
 def test_missed_trades_are_asked_for_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fills, "TRADES_PAGE", 1)
-    case = FaultSession(WireFault("changes:fill", 2, "half open"), SEED)
+    case = FaultSession(fault_at("half_open", "changes:fill", 2), SEED)
     assert case.run() == []
     assert case.session.maker is not None
     assert case.session.maker.client.reconciler.fills.pages > 2
@@ -264,7 +264,7 @@ def test_a_dead_ticker_is_subscribed_anew() -> None:
 
 
 def test_nothing_is_subscribed_anew_because_it_is_quiet() -> None:
-    class Still(ScriptedMarket):
+    class Still(WalkingMarket):
         def act(self, exchange: Exchange, t_ns: int) -> None:
             """Let nothing happen for the rest of the day."""
 

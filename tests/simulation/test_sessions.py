@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from mutants import ROOT, read_list
 
 from mmcore.types import ControlKind
 from runner.simulation.campaign import kind_of, run_seed, run_seeds, shrink
@@ -184,3 +185,13 @@ def test_a_wrong_plan_is_refused(tmp_path: Path, text: str, fault: str) -> None:
     path.write_text(text)
     with pytest.raises(ValueError, match=fault):
         read_plan(path)
+
+
+# ------------------------------------------------------------------------- mutants
+def test_every_mutant_still_fits_the_sources() -> None:
+    """The bugs are planted by hand (benchmarks/mutants.py); here only that they still can be."""
+    mutants = read_list(ROOT)
+    assert len(mutants) >= 30
+    assert len({m.name for m in mutants}) == len(mutants)
+    for mutant in mutants:
+        assert all(change.old != change.new for change in mutant.change)
