@@ -34,7 +34,7 @@ stage = @echo "== $(1)"; started=$$SECONDS; $(MAKE) --no-print-directory $(1) \
 	|| { echo "== $(1): FAILED, $$((SECONDS - started)) s" >&2; exit 1; }; echo "== $(1): ok, $$((SECONDS - started)) s"
 
 .PHONY: help venv build debug sanitize trace run test bench wheel lint types test-release \
-	test-sanitize test-wheel coverage site clean
+	test-sanitize test-simulation test-wheel coverage site clean
 
 help: ## this list
 	@echo "make TARGET   (ARGS=\"…\" goes to mm, TESTS=path narrows pytest, JOBS=2 compiles at a time)"
@@ -102,6 +102,10 @@ test-sanitize: sanitize ## the core, connector and pipeline tests under ASAN and
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 MM_BUILD=sanitize \
 	$(call with,sanitize) -m pytest -q -m "not campaign" -p no:cacheprovider \
 	--capture=sys $(addprefix --ignore=,$(STRANGERS)) $(SANITIZED)
+
+test-simulation: build ## 300 fresh seeds of mm simulate
+	@base=$$(date +%s); echo "seeds from $$base"; \
+	$(call with,release) -m runner simulate --seeds $$base..$$((base + 299))
 
 bench: build ## latency and throughput tables, instruction counts
 	@export PYTHONPATH=$(ROOT)/build/release/lib:$(ROOT)/benchmarks; \

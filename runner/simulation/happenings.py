@@ -33,6 +33,11 @@ def crash(session: Session, fault: SessionFault) -> bool:
     return session.begin_replacing("crash", fault.last_s)
 
 
+def power_loss(session: Session, fault: SessionFault) -> bool:
+    """End process and lines without a word: the venue still believes in both."""
+    return session.begin_replacing("power_loss", fault.last_s)
+
+
 def restart(session: Session, fault: SessionFault) -> bool:
     """Let it leave in order, and start another."""
     return session.begin_replacing("leave", fault.last_s)
@@ -227,7 +232,8 @@ def mmp(session: Session, fault: SessionFault) -> bool:
 
 
 HAPPENINGS: dict[Kind, Callable[[Session, SessionFault], bool]] = {
-    "crash": crash, "restart": restart, "stall": stall, "clock_jump": clock_jump,
-    "disk_full": disk_full, "pause": pause, "reduce": reduce, "flatten": flatten, "kill": kill,
+    "crash": crash, "power_loss": power_loss, "restart": restart, "stall": stall,
+    "clock_jump": clock_jump, "disk_full": disk_full,
+    "pause": pause, "reduce": reduce, "flatten": flatten, "kill": kill,
     "token_expiry": token_expiry, "maintenance": maintenance, "lock": lock,
     "settlement": settlement, "refuses_connections": refuses_connections, "mmp": mmp}

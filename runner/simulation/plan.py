@@ -21,7 +21,7 @@ Kind = Literal[
     # this machine
     "clock_jump", "stall", "disk_full",
     # the maker's process
-    "crash", "restart",
+    "crash", "power_loss", "restart",
     # a person
     "pause", "reduce", "flatten", "kill"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -44,7 +44,7 @@ CODES = (10001, 10003, 10004, 10005, 10007, 10009, 10010, 10028, 10040, 10041, 1
          10050, 10066, 11008, 11044, 11051, 11054, 11094, 13009, 13028, 13666, 13777, 13888,
          -32602)
 AFTER_EFFECT = (10001, 10040, 10050, 11051, 11094, 13028, 13888)
-DELAYS_S = (0.05, 0.3, 0.999, 1.7, 5.0, 20.0, 60.0)
+DELAYS_S = (0.05, 0.5, 0.95, 1.7, 5.0, 20.0, 60.0)
 OF_ORDERS = ORDERS + ANSWERS[:4] + TOLD[:3]
 BAD_MOMENTS = ("request:edit", "request:cancel", "changes:fill", "answer:new", "answer:edit")
 FIRST_S = 2.5           # quotes stand
@@ -91,7 +91,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     seconds: float = 60.0
     fault: tuple[SessionFault, ...] = ()    # these and no others
-    mix: dict[Kind, float] = msgspec.field(default_factory=lambda: dict.fromkeys(KINDS, 1.0))
+    mix: dict[Kind, float] = msgspec.field(default_factory=lambda: {
+        kind: 2.0 if kind in ("delay", "drop") else 1.0 for kind in KINDS})
     least: int = 1                          # faults drawn for a seed
     most: int = 5
     set: tuple[str, ...] = ()               # config keys, as of mm run --set
@@ -142,6 +143,7 @@ CHOICES: tuple[tuple[float, tuple[str, ...]], ...] = (
     (0.3, ("inventory.limit_btc=0.02",)),
     (0.15, ("orders.mode=cancel_replace",)),
     (0.15, ("venue.split_connections=true",)),
+    (0.3, ("orders.unknown_ms=300",)),      # less than a request stays valid
 )
 
 
@@ -200,7 +202,8 @@ def draw_fault(kind: Kind, rng: random.Random) -> SessionFault:
         "slow_reader": (0.5, 8.0), "held": (0.2, 10.0), "maintenance": (2.0, 8.0),
         "lock": (1.0, 6.0), "mmp": (0.5, 5.0), "refuses_connections": (1.0, 10.0),
         "stall": (0.02, 6.0), "disk_full": (0.5, 6.0), "crash": (0.0, 4.0),
-        "restart": (0.0, 4.0), "pause": (0.05, 5.0), "reduce": (0.05, 5.0),
+        "power_loss": (0.0, 4.0), "restart": (0.0, 4.0), "pause": (0.05, 5.0),
+        "reduce": (0.05, 5.0),
         "flatten": (0.5, 5.0), "kill": (0.5, 4.0), "clock_jump": (0.001, 3.0),
         "half_open": (0.5, 25.0), "deaf": (0.5, 25.0), "settlement": (5.0, 5.0)}
     if kind == "delay":

@@ -23,7 +23,7 @@ from runner.simulation.life import URL, Books, Life, own_tasks
 from runner.simulation.market import market_named
 from runner.simulation.plan import MESSAGE_KINDS, Schedule, SessionFault
 from runner.simulation.trace import Trace
-from runner.simulation.wire import VENUE_PORT, Wire
+from runner.simulation.wire import VENUE_PORT, Wire, transports_of
 from runner.virtual import START_NS, MemoryTransport, VirtualLoop
 
 NS = 1_000_000_000
@@ -294,7 +294,10 @@ class Session:
         if how == "leave":
             self.busy(8.0 + pause_s)
             await life.leave()
-        if how != "crash":
+        if how == "power_loss":
+            for end in transports_of(self.loop, maker=True):
+                self.wire.vanish(end)
+        if how not in ("crash", "power_loss"):
             self.books = life.books() if life.maker is not None else self.books
         self.connects += life.maker.client.connects if life.maker is not None else 0
         life.crash(flushed=self.random.random() < 0.5)

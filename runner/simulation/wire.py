@@ -230,6 +230,15 @@ class Wire:
         if not to.closing and not self.dead(to):
             self.deliver_now(to, frame)
 
+    def vanish(self, near: MemoryTransport) -> None:
+        """End one side of a connection; the other hears nothing of it."""
+        near.closing = True
+        near.arriving.clear()
+        near.loop.live.discard(near)
+        self.line(near).dead = True
+        if near.peer is not None:
+            self.line(near.peer).dead = True
+
     def flush(self, to: MemoryTransport, before: bytearray, last: bytes) -> None:
         """Let arrive what came before in the same write, and `last`."""
         data = bytes(before) + last

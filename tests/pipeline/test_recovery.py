@@ -12,6 +12,7 @@ from connectors.sim.faults import Fault, FaultPlan
 from connectors.sim.wire.desk import Desk
 from mmcore.types import ControlKind
 from runner.simulation.market import WalkingMarket
+from runner.simulation.plan import Kind
 from runner.virtual import MemoryTransport
 
 SEED = 1
@@ -276,10 +277,10 @@ def test_nothing_is_subscribed_anew_because_it_is_quiet() -> None:
     assert client.connects == 1
 
 
-@pytest.mark.parametrize("what", ["half open", "deaf"])
-def test_a_kill_on_a_line_that_does_not_answer_goes_by_the_second_path(what: str) -> None:
+@pytest.mark.parametrize("kind", ["half_open", "deaf"])
+def test_a_kill_on_a_line_that_does_not_answer_goes_by_the_second_path(kind: Kind) -> None:
     """The socket takes the cancel-all and nobody gets it: no order is left 50 ms later."""
-    case = FaultSession(WireFault("book", 3, what), SEED, guarded=True)
+    case = FaultSession(fault_at(kind, "book", 3), SEED, guarded=True)
     killed: list[float] = []
     gone: list[float] = []
     tick = case.operate
@@ -289,7 +290,7 @@ def test_a_kill_on_a_line_that_does_not_answer_goes_by_the_second_path(what: str
         account = case.watcher.account
         assert session.maker is not None
         assert account is not None
-        if case.wire.struck_s > 0 and not killed and account.open_orders:
+        if case.struck_s > 0 and not killed and account.open_orders:
             session.maker.session.control(ControlKind.CONTROL_KILL)
             killed.append(session.loop.time())
             session.loop.call_later(0.05, lambda: gone.append(account.open_orders))
