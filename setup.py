@@ -28,7 +28,8 @@ PACKAGES = ("mmcore", "connectors")
 # Every compiled module, by name. A module missing from the tree would otherwise leave a wheel
 # that installs and then fails to import, so the build compares this list with the .pyx it finds.
 EXPECTED: tuple[str, ...] = (
-    "connectors.deribit.decode", "connectors.deribit.encode", "connectors.deribit.feed",
+    "connectors.deribit.codes", "connectors.deribit.decode",
+    "connectors.deribit.encode", "connectors.deribit.feed",
     "connectors.deribit.labels", "connectors.deribit.own", "connectors.deribit.session",
     "connectors.deribit.trace", "connectors.replay.backtest", "connectors.replay.drive",
     "connectors.replay.event", "connectors.replay.gate_trial", "connectors.replay.observer",

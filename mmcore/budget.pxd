@@ -3,10 +3,23 @@ cimport cython
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
 
+cpdef enum CreditPool:
+    """The account's pools; which one a request is paid from follows from its id."""
+    POOL_TRADING = 0            # creates, edits, cancels
+    POOL_CANCEL_ALL = 1
+    POOL_MASS_QUOTE = 2
+    POOLS = 3
+
 cdef enum:
     UNANSWERED_MAX = 128        # requests whose answers are waited for
     OTV_HOURS = 24
     RATE_MAX = 256              # sends remembered; a faster rate than this is no cap
+
+cdef struct Pool:
+    double burst                # requests it holds when full
+    double rate                 # requests refilled per second
+    double level                # requests available at level_ns
+    int64_t level_ns
 
 cdef struct Unanswered:
     int64_t request_id
@@ -19,10 +32,7 @@ cdef struct RateCap:
 
 @cython.final
 cdef class Budget:
-    cdef double burst               # requests the pool holds when full
-    cdef double rate                # requests refilled per second
-    cdef double level               # requests available at level_ns
-    cdef int64_t level_ns
+    cdef Pool pools[POOLS]
     cdef Unanswered waiting[UNANSWERED_MAX]
     cdef int32_t unanswered         # matching-engine requests in flight
     cdef int64_t answered_sent_ns   # when the request answered last was sent
@@ -32,8 +42,10 @@ cdef class Budget:
     cdef int64_t otv_hour           # hour of now_ns that was last counted in
 
     cdef double available(self, int64_t now_ns) noexcept nogil
+    cdef double available_in(self, int32_t pool, int64_t now_ns) noexcept nogil
+    cdef void draw(self, int32_t pool, int64_t now_ns) noexcept nogil
     cdef void spend(self, int64_t request_id, int64_t now_ns) noexcept nogil
-    cdef void set_limits(self, double burst, double rate) noexcept nogil
+    cdef void set_limits(self, int32_t pool, double burst, double rate) noexcept nogil
     cdef bint answered(self, int64_t request_id) noexcept nogil
     cdef void turn_hour(self, int64_t now_ns) noexcept nogil
     cdef void traded(self, double btc, int64_t now_ns) noexcept nogil

@@ -1,44 +1,58 @@
-"""Request credits as the venue counts them (leaky pool, continuous refill)."""
+"""Request credits as the venue counts them (leaky pools, continuous refill)."""
+from mmcore.types cimport ACTION_CANCEL_ALL, ACTION_MASS_QUOTE, request_kind
 
 cdef int64_t HOUR_NS = 3_600_000_000_000
 
 
 cdef class Budget:
-    """The account's matching-engine pool.
+    """The account's matching-engine pools.
 
-    Starts full at the tier of a new account (5 requests/s, burst 20) until the account summary
-    says otherwise. The effective rate is 0.8 of the account's own, so that our clock and the
-    venue's may differ.
+    They start full at the tier of a new account (5 requests/s, burst 20; 10 and 10 of mass quotes)
+    until the account summary says otherwise. The effective rate is 0.8 of the account's own, so
+    that our clock and the venue's may differ.
     """
 
     def __cinit__(self):
-        self.burst = 20.0
-        self.rate = 5.0 * 0.8
-        self.level = 20.0
+        cdef int32_t pool
+        for pool in range(<int32_t>POOLS):
+            self.pools[pool].burst = 10.0 if pool == POOL_MASS_QUOTE else 20.0
+            self.pools[pool].rate = 0.8 * (10.0 if pool == POOL_MASS_QUOTE else 5.0)
+            self.pools[pool].level = self.pools[pool].burst
 
     def configure(self, double burst, double rate):
         """Take the account's limits: burst requests, requests per second."""
         if burst < 1.0 or rate <= 0.0:
             raise ValueError(f"credit limits must be positive, not burst {burst} rate {rate}")
-        self.set_limits(burst, rate)
+        self.set_limits(POOL_TRADING, burst, rate)
 
-    cdef void set_limits(self, double burst, double rate) noexcept nogil:
-        self.rate = 0.8 * rate
-        self.level += burst - self.burst     # what was spent stays spent, up or down
-        self.burst = burst
+    cdef void set_limits(self, int32_t pool, double burst, double rate) noexcept nogil:
+        self.pools[pool].rate = 0.8 * rate
+        # what was spent stays spent, up or down
+        self.pools[pool].level += burst - self.pools[pool].burst
+        self.pools[pool].burst = burst
 
     cdef double available(self, int64_t now_ns) noexcept nogil:
-        """Requests that may be sent now."""
-        cdef double level = self.level
-        if now_ns > self.level_ns:
-            level += <double>(now_ns - self.level_ns) * 1e-9 * self.rate
-        return level if level < self.burst else self.burst
+        """Creates, edits and cancels that may be sent now."""
+        return self.available_in(POOL_TRADING, now_ns)
+
+    cdef double available_in(self, int32_t pool, int64_t now_ns) noexcept nogil:
+        """Requests a pool pays for now."""
+        cdef const Pool* p = &self.pools[pool]
+        cdef double level = p.level
+        if now_ns > p.level_ns:
+            level += <double>(now_ns - p.level_ns) * 1e-9 * p.rate
+        return level if level < p.burst else p.burst
+
+    cdef void draw(self, int32_t pool, int64_t now_ns) noexcept nogil:
+        """Take one request out of a pool."""
+        self.pools[pool].level = self.available_in(pool, now_ns) - 1.0
+        self.pools[pool].level_ns = now_ns
 
     cdef void spend(self, int64_t request_id, int64_t now_ns) noexcept nogil:
-        """Take one request out of the pool and wait for its answer."""
-        cdef int32_t i
-        self.level = self.available(now_ns) - 1.0
-        self.level_ns = now_ns
+        """Pay for one request and wait for its answer."""
+        cdef int32_t i, kind = request_kind(request_id)
+        self.draw(POOL_CANCEL_ALL if kind == ACTION_CANCEL_ALL else POOL_MASS_QUOTE
+                  if kind == ACTION_MASS_QUOTE else POOL_TRADING, now_ns)
         self.turn_hour(now_ns)
         self.otv_messages[self.otv_hour % OTV_HOURS] += 1.0
         if self.unanswered == UNANSWERED_MAX:       # the oldest will not be answered any more
@@ -109,9 +123,26 @@ cdef class Budget:
         """Matching-engine requests without an answer."""
         return self.unanswered
 
-    def available_at(self, int64_t now_ns):
-        """Requests that may be sent at a time, for tests and views."""
-        return self.available(now_ns)
+    def available_at(self, int64_t now_ns, int32_t pool=0):
+        """Requests of a CreditPool that may be sent at a time."""
+        if not 0 <= pool < POOLS:
+            raise ValueError(f"no credit pool {pool}")
+        return self.available_in(pool, now_ns)
+
+    @property
+    def limits(self):
+        """(burst, requests a second that are used of the account's) by the pool's name."""
+        return {CreditPool(<CreditPool>pool).name: (self.pools[<int>pool].burst,
+                                                    self.pools[<int>pool].rate)
+                for pool in range(<int>POOLS)}
+
+    def take_cancel_all(self, int64_t now_ns):
+        """Pay for a cancel_all sent past the engine; the seconds to wait, where it cannot be."""
+        cdef double level = self.available_in(POOL_CANCEL_ALL, now_ns)
+        if level < 1.0:
+            return (1.0 - level) / self.pools[<int>POOL_CANCEL_ALL].rate
+        self.draw(POOL_CANCEL_ALL, now_ns)
+        return 0.0
 
     def answer(self, int64_t request_id):
         """An answer came; False where nobody waits for it, for tests."""

@@ -4,16 +4,16 @@ from libc.string cimport memset
 from mmcore.hysteresis cimport Patience, is_stale, keeps, price_due
 from mmcore.orders cimport ORDER_CLOSED, Order, mm_low_slot, order_slot_free
 from mmcore.pairing cimport Pairing, pair
+from mmcore.params cimport MODE_CANCEL_REPLACE, MODE_MASS_QUOTE
 from mmcore.planning cimport (
     GENERATION_MAX, QUOTE_SLOTS, Planning, Task, can_cancel, cancel_slot, cancellable, movable,
-    next_action, plan_cancels, room, submit)
+    next_action, plan_cancels, quote_in_mass, room, submit)
 from mmcore.risk cimport price_allowed
 from mmcore.types cimport (
     ACTION_EDIT, ACTION_NEW, ACTIONS_MAX, LEVELS_MAX, REMOVED_INVENTORY, SIDE_ASK, SIDE_BID,
     SLOTS_MAX, SLOTS_QUOTE, TAKE_NONE, TIF_GTC, Action, Rung, Take, price_usd, ticks_down, ticks_up)
 
 cdef enum:
-    MODE_CANCEL_REPLACE = 1     # place of the choice in orders.mode
     SHIFT_MAX = 3               # ticks a price steps back for refusals in a row
 
 
@@ -188,7 +188,7 @@ cdef void move_rest(Planning* p, OrderTable orders, int32_t side, const Pairing*
             open_rungs &= ~(<uint32_t>1 << rung)
             add_task(p, orders, order, side, rung, same)
     free = 0
-    while open_rungs and free < LEVELS_MAX:
+    while open_rungs and free < p.slots:
         order = &orders.orders[side * LEVELS_MAX + free]
         free += 1
         if not order_slot_free(order):
@@ -211,6 +211,11 @@ cdef void add_task(Planning* p, OrderTable orders, Order* order, int32_t side, i
     cdef bint nearer = False
     cdef bint fresh = order_slot_free(order)
     if p.clock.now_ns < orders.backoff_ns[side]:
+        p.result.deferred += 1
+        return
+    if p.mass and not fresh and order.filled_contracts > 0:
+        # whether a quote's amount counts what was filled the venue leaves open: made anew instead
+        p.go |= <uint32_t>1 << order.slot
         p.result.deferred += 1
         return
     if fresh and shift > 0:             # refused to cross: the next price stands further away
@@ -271,7 +276,7 @@ cdef void plan_take(Planning* p, OrderTable orders, RiskGate gate, Budget budget
 
 
 cdef void choose(Planning* p, int32_t count) noexcept nogil:
-    """Mark the tasks that are worth most, so many of them; the others wait."""
+    """Mark the tasks that are worth most, so many messages of them; the others wait."""
     cdef int32_t i, best
     while count > 0:
         count -= 1
@@ -279,8 +284,12 @@ cdef void choose(Planning* p, int32_t count) noexcept nogil:
         for i in range(p.task_count):
             if not p.tasks[i].due and (best < 0 or p.tasks[i].rank < p.tasks[best].rank):
                 best = i
-        if best >= 0:
-            p.tasks[best].due = True
+        if best < 0:
+            break
+        p.tasks[best].due = True
+        for i in range(p.task_count if p.mass else 0):      # the message moves the whole rung
+            if p.tasks[i].slot % LEVELS_MAX == p.tasks[best].slot % LEVELS_MAX:
+                p.tasks[i].due = True
     for i in range(p.task_count):
         p.result.deferred += not p.tasks[i].due
 
@@ -301,6 +310,8 @@ cdef void send_task(Planning* p, OrderTable orders, RiskGate gate, Budget budget
     action.amount_contracts = task.amount_contracts
     if not fresh:
         action.amount_contracts += order.filled_contracts
+    if p.mass:
+        quote_in_mass(p, orders, action)
     if submit(p, orders, gate, budget, action):
         order.level = task.level
         return
@@ -323,6 +334,9 @@ cdef void plan(const ApprovedQuotes* wanted, OrderTable orders, RiskGate gate,
     p.wanted, p.spec, p.signal, p.params = wanted, spec, signal, params
     p.exposure, p.rate, p.clock, p.batch, p.result = exposure, rate, clock, batch, result
     p.go, p.drift, p.task_count = 0, 0, 0
+    p.mass = <int32_t>params.orders.mode == MODE_MASS_QUOTE
+    p.slots = orders.protected_rungs if p.mass else LEVELS_MAX
+    memset(p.mass_ids, 0, sizeof(p.mass_ids))
     if settled(&p, orders):
         return
     p.otv = budget.order_to_volume(clock.now_ns) if params.orders.otv_brake > 0.0 else 0.0

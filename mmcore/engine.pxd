@@ -20,4 +20,4 @@ cdef class Engine(Intake):
     cdef int32_t blocked_of(self, int32_t i, int64_t now_ns) noexcept
     cdef int send(self, int64_t now_ns) except -1
     cdef void kill(self) noexcept
-    cdef void begin_batch(self) noexcept
+    cdef void begin_batch(self, int64_t now_ns) noexcept

@@ -2,6 +2,7 @@
 from libc.math cimport fabs
 from libc.string cimport memset
 
+from mmcore.budget cimport POOLS
 from mmcore.diff cimport plan
 from mmcore.faults cimport FAULT_DRAWDOWN, FAULT_INVARIANT, FAULT_OPERATOR
 from mmcore.intake cimport FLAG_DEFERRED, FLAG_KILLED, FLAG_RECONCILE, Intake
@@ -13,9 +14,10 @@ from mmcore.states cimport REASON_JOURNAL, RISK_KILLED, reason_of
 from mmcore.types cimport (
     ACTION_CANCEL_ALL, ACTION_EDIT, ACTION_NEW, REMOVED_REFERENCE,
     CONTROL_CONNECTED, CONTROL_CREDITS, CONTROL_DISCONNECTED, CONTROL_EQUITY, CONTROL_FUNDING,
-    CONTROL_KILL, CONTROL_MARGIN_RATE, CONTROL_MARKET_STATE, CONTROL_POSITION, CONTROL_RECONCILED,
-    CONTROL_ROUND_TRIP, CONTROL_SETTLED, CONTROL_SUBSCRIBED, CONTROL_UNKNOWN_RESOLVED,
-    CONTROL_WALL_OFFSET, Action, ApprovedBatch, Why, request_id_of)
+    CONTROL_KILL, CONTROL_MARGIN_RATE, CONTROL_MARKET_STATE, CONTROL_POSITION,
+    CONTROL_PROTECTION, CONTROL_RECONCILED, CONTROL_ROUND_TRIP, CONTROL_SETTLED,
+    CONTROL_SUBSCRIBED, CONTROL_UNKNOWN_RESOLVED, CONTROL_WALL_OFFSET, Action, ApprovedBatch, Why,
+    request_id_of)
 
 cdef int64_t JOURNAL_PAUSE_NS = 5_000_000_000    # quiet this long after a record was lost
 
@@ -35,7 +37,7 @@ cdef class Engine(Intake):
             return 0
         self.journal.append(JOURNAL_TURN, 0, now_ns, NULL, 0)
         self.counters.decisions += 1
-        self.begin_batch()
+        self.begin_batch(now_ns)
         observe_markets(self.markets, self.lead, self.windows,  # signals, what they allow
                         now_ns + self.wall_offset_ns if self.wall_offset_ns else 0, now_ns)
         self.risk.begin(&self.params.v, (<Market>self.markets[0]).price_for_limits(), now_ns)
@@ -89,7 +91,7 @@ cdef class Engine(Intake):
             self.faults.check(False, FAULT_INVARIANT)
             self.kill()
             self.batch.count = 0
-            self.begin_batch()
+            self.begin_batch(now_ns)
             approved = self.risk.release(&self.batch)
         if self.batch.count > 0:
             self.counters.batches += 1
@@ -105,7 +107,7 @@ cdef class Engine(Intake):
                 self.risk.flattening = True
         self.all_dirty()
 
-    cdef void begin_batch(self) noexcept:
+    cdef void begin_batch(self, int64_t now_ns) noexcept:
         """Empty the batch, but for the cancel_all of a kill: no budget holds it back."""
         self.batch.count = 0
         if not self.cancel_all_due:
@@ -115,6 +117,7 @@ cdef class Engine(Intake):
         memset(&self.batch.items[0], 0, sizeof(Action))
         self.batch.items[0].kind = ACTION_CANCEL_ALL
         self.batch.items[0].request_id = request_id_of(ACTION_CANCEL_ALL, 0, 0, self.cancel_alls)
+        self.budget.spend(self.batch.items[0].request_id, now_ns)
         self.batch.count = 1
 
     cdef void plan_market(self, Market market, int64_t now_ns) noexcept:
@@ -206,7 +209,7 @@ cdef class Engine(Intake):
             pass
         elif control.kind in (CONTROL_SUBSCRIBED, CONTROL_POSITION, CONTROL_MARKET_STATE,
                               CONTROL_FUNDING, CONTROL_UNKNOWN_RESOLVED, CONTROL_MARGIN_RATE,
-                              CONTROL_SETTLED):
+                              CONTROL_SETTLED, CONTROL_PROTECTION):
             if not 0 <= control.market < self.market_count:
                 return -1
             (<Market>self.markets[control.market]).on_control(control)
@@ -230,8 +233,10 @@ cdef class Engine(Intake):
             for i in range(self.market_count):
                 (<Market>self.markets[i]).inventory.round_trip_ns = control.value
         elif control.kind == CONTROL_CREDITS:
+            if not 0 <= control.market < POOLS:
+                return -1
             if control.value > 0 and control.real > 0.0:
-                self.budget.set_limits(<double>control.value, control.real)
+                self.budget.set_limits(control.market, <double>control.value, control.real)
         elif control.kind == CONTROL_KILL:
             self.faults.check(False, <int32_t>control.value if control.value else FAULT_OPERATOR)
             self.kill()

@@ -384,7 +384,8 @@ cdef class GateFace:
 def budget_of(double level, double burst, double rate, int64_t now_ns):
     """A pool with those many requests left at a time, for tests."""
     cdef Budget budget = Budget()
-    budget.burst, budget.level, budget.rate, budget.level_ns = burst, level, rate, now_ns
+    budget.pools[0].burst, budget.pools[0].level = burst, level
+    budget.pools[0].rate, budget.pools[0].level_ns = rate, now_ns
     return budget
 
 

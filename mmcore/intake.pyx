@@ -4,7 +4,7 @@ from mmcore.faults cimport FAULT_INVARIANT
 from mmcore.observation cimport lead_of, react_to_taker
 from mmcore.orders cimport (
     OUTCOME_INVALID, OUTCOME_POST_ONLY, OUTCOME_REJECTED, OUTCOME_STRAY, OUTCOME_UNKNOWN,
-    OVERDUE_FILL, OVERDUE_PULL)
+    OVERDUE_FILL, OVERDUE_PULL, Order)
 from mmcore.priority cimport queue_print
 from mmcore.states cimport REASON_FOREIGN
 from mmcore.stats cimport histogram_record, tally_add
@@ -192,6 +192,14 @@ cdef class Intake:
             if self.risk.on_reject(&self.params.v.risk, now_ns):
                 self.all_dirty()
         return outcome
+
+    cdef int32_t outstanding(self, int32_t market, int32_t slot, int64_t request_id) noexcept:
+        """ActionKind an order's slot awaits by this request; 0 where it is not waited for."""
+        cdef const Order* order
+        if not 0 <= market < self.market_count or not 0 <= slot < SLOTS_MAX:
+            return 0
+        order = &(<Market>self.markets[market]).orders.orders[slot]
+        return order.request if order.request_id == request_id else 0
 
     cdef int on_fill(self, const Fill* fill, int64_t now_ns) noexcept:
         """Book one trade of ours, once; a late one too."""

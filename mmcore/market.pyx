@@ -5,15 +5,16 @@ from libc.string cimport memcpy
 
 from mmcore.alpha cimport update_terms
 from mmcore.alpha import TERM_NAMES  # no-cython-lint; found where it is registered
+from mmcore.params cimport MODE_MASS_QUOTE
 from mmcore.priority cimport queue_update
 from mmcore.reaction cimport react_to_fill, react_to_mid, stance_of
 from mmcore.reduction cimport count_moves, reduce_stance, reduction_taken
 from mmcore.regime cimport regime_update
 from mmcore.types cimport (
     CONTROL_FUNDING, CONTROL_MARGIN_RATE, CONTROL_MARKET_STATE, CONTROL_POSITION,
-    CONTROL_SETTLED, CONTROL_UNKNOWN_RESOLVED, INSTRUMENT_INVERSE, LEVELS_MAX, MARKET_OPEN,
-    MARKET_SETTLEMENT, REMOVED_CALENDAR, REMOVED_NOT_READY, SIDE_ASK, SIDE_BID, SLOTS_MAX,
-    SLOTS_QUOTE, TAKE_NONE, Why, amount_of, delta_btc, price_usd)
+    CONTROL_PROTECTION, CONTROL_SETTLED, CONTROL_UNKNOWN_RESOLVED, INSTRUMENT_INVERSE, LEVELS_MAX,
+    MARKET_OPEN, MARKET_SETTLEMENT, REMOVED_CALENDAR, REMOVED_FROZEN, REMOVED_NOT_READY, SIDE_ASK,
+    SIDE_BID, SLOTS_MAX, SLOTS_QUOTE, TAKE_NONE, Why, amount_of, delta_btc, price_usd)
 # the Python class: a cimported enum has no name at run time
 from mmcore.regime import Regime
 from mmcore.types import TakeReason
@@ -135,6 +136,10 @@ cdef class Market:
         reduce_stance(&self.reaction, &self.spec, &self.signals.s, &self.params.v,
                       self.position.contracts, now_ns, &self.stance)
         self.keep_hours(now_ns)
+        if <int32_t>self.params.v.orders.mode == MODE_MASS_QUOTE and (
+                self.orders.protected_rungs == 0):
+            self.stance.removed[SIDE_BID] |= REMOVED_FROZEN
+            self.stance.removed[SIDE_ASK] |= REMOVED_FROZEN
         if self.orders.unknown_count > 0:       # what we do not know may be a position already
             self.stance.removed_adding[SIDE_BID] |= REMOVED_NOT_READY
             self.stance.removed_adding[SIDE_ASK] |= REMOVED_NOT_READY
@@ -233,6 +238,8 @@ cdef class Market:
             self.orders.all_booked()
         elif control.kind == CONTROL_MARKET_STATE:
             self.on_state(<int32_t>control.value)
+        elif control.kind == CONTROL_PROTECTION:
+            self.orders.protected_rungs = <int32_t>max(0, min(LEVELS_MAX, control.value))
         elif control.kind == CONTROL_FUNDING:
             self.on_funding(control.real)
         elif control.kind == CONTROL_MARGIN_RATE:

@@ -97,6 +97,8 @@ cdef class OrderTable:
     cdef int32_t crossed[2]                 # such refusals in a row
     cdef readonly uint64_t late_pulls       # cancels and pulls unanswered for too long
     cdef readonly uint64_t missing_fills    # fills the venue counted and never told in time
+    # Rungs under the venue's quote protection; 0: frozen. It binds mass quotes alone.
+    cdef readonly int32_t protected_rungs
 
     cdef int step(self, Order* order, int32_t signal) noexcept nogil
     cdef void sent(self, const Action* action, int64_t now_ns) noexcept nogil

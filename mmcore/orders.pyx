@@ -48,6 +48,7 @@ cdef class OrderTable:
         for i in range(SLOTS_MAX):
             self.orders[i].slot = i
             self.orders[i].side = 0 if i < LEVELS_MAX else 1
+        self.protected_rungs = LEVELS_MAX       # until the venue edge says otherwise
 
     cdef int step(self, Order* order, int32_t signal) noexcept nogil:
         """Move one order through the table; return OrderOutcome bits."""

@@ -6,6 +6,11 @@ key's list. Units are in the names. What is not set is 0, which turns a rule off
 
 from mmcore.types cimport ALPHA_TERMS_MAX
 
+cdef enum:                      # place of the choice in orders.mode
+    MODE_EDIT = 0
+    MODE_CANCEL_REPLACE = 1
+    MODE_MASS_QUOTE = 2
+
 cdef struct SignalParams:
     double vol_half_life_s
     double warmup_s

@@ -46,6 +46,9 @@ cdef struct Planning:
     PlanResult* result
     uint32_t go                 # slots to be cancelled by id
     double otv                  # messages per BTC traded, 0 while the brake is off
+    int32_t slots               # of a side that may take a new order
+    int64_t mass_ids[LEVELS_MAX]    # by rung, the mass quote of this plan; 0: none yet
+    bint mass                   # creates and edits of a rung leave as one mass quote
     int32_t drift               # live orders that go up less those that go down
     int32_t task_count
     Task tasks[TASKS_MAX]
@@ -54,6 +57,7 @@ cdef int32_t room(Planning* p, Budget budget, int32_t most) noexcept nogil
 cdef bint can_cancel(Planning* p, Budget budget) noexcept nogil
 cdef Action* next_action(Planning* p, OrderTable orders, const Order* order,
                          int32_t kind) noexcept nogil
+cdef void quote_in_mass(Planning* p, OrderTable orders, Action* action) noexcept nogil
 cdef bint submit(Planning* p, OrderTable orders, RiskGate gate, Budget budget,
                  Action* action) noexcept nogil
 cdef bint cancellable(const Order* order) noexcept nogil

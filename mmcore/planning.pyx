@@ -1,13 +1,13 @@
 """See planning.pxd. State first, then the batch: what is appended counts as in flight."""
 from libc.string cimport memcpy, memset
 
-from mmcore.budget cimport rate_room, rate_spend
+from mmcore.budget cimport POOL_MASS_QUOTE, rate_room, rate_spend
 from mmcore.orders cimport (
     ORDER_CANCEL_PENDING, ORDER_CLOSED, ORDER_LIVE, ORDER_UNKNOWN, mm_low_slot)
 from mmcore.risk cimport GATE_OK
 from mmcore.types cimport (
-    ACTION_CANCEL, ACTION_CANCEL_INSTRUMENT, ACTION_EDIT, ACTION_NEW, ACTIONS_MAX, ORDER_ID_MAX,
-    request_id_of)
+    ACTION_CANCEL, ACTION_CANCEL_INSTRUMENT, ACTION_EDIT, ACTION_MASS_QUOTE, ACTION_NEW,
+    ACTIONS_MAX, LEVELS_MAX, ORDER_ID_MAX, request_id_of, request_kind, request_slot)
 
 
 # ---------------------------------------------------------------- what may leave
@@ -18,7 +18,10 @@ cdef int32_t room(Planning* p, Budget budget, int32_t most) noexcept nogil:
     cdef int32_t count = most
     if reserve < budget.reserve_least:
         reserve = budget.reserve_least
-    credits = budget.available(p.clock.now_ns) - reserve
+    if p.mass:                          # a pool of their own: cancels need no part of it
+        credits = budget.available_in(POOL_MASS_QUOTE, p.clock.now_ns)
+    else:
+        credits = budget.available(p.clock.now_ns) - reserve
     if credits < count:
         count = <int32_t>credits if credits > 0.0 else 0
     if <int32_t>p.params.orders.max_unanswered - budget.unanswered < count:
@@ -52,12 +55,27 @@ cdef Action* next_action(Planning* p, OrderTable orders, const Order* order,
     return action
 
 
+cdef void quote_in_mass(Planning* p, OrderTable orders, Action* action) noexcept nogil:
+    """Let a create or edit be part of its rung's mass quote, the first of which it may be."""
+    cdef int32_t rung = action.slot % LEVELS_MAX
+    action.request_id = p.mass_ids[rung]
+    if action.request_id == 0:
+        action.request_id = request_id_of(ACTION_MASS_QUOTE, p.spec.index, rung, orders.sequence)
+
+
 cdef void append(Planning* p, OrderTable orders, Budget budget,
                  const Action* action) noexcept nogil:
+    cdef int32_t rung
+    cdef bint joins = False             # a message that is paid for already
     orders.sent(action, p.clock.now_ns)
-    budget.spend(action.request_id, p.clock.now_ns)
-    if action.kind == ACTION_NEW or action.kind == ACTION_EDIT:
-        rate_spend(p.rate, p.clock.now_ns)
+    if request_kind(action.request_id) == ACTION_MASS_QUOTE:
+        rung = request_slot(action.request_id)
+        joins = p.mass_ids[rung] == action.request_id
+        p.mass_ids[rung] = action.request_id
+    if not joins:
+        budget.spend(action.request_id, p.clock.now_ns)
+        if action.kind == ACTION_NEW or action.kind == ACTION_EDIT:
+            rate_spend(p.rate, p.clock.now_ns)
     p.batch.count += 1
 
 

@@ -3,6 +3,7 @@ from libc.math cimport fabs
 from libc.stdint cimport int32_t, uint64_t
 from libc.string cimport memset
 
+from mmcore.budget cimport POOL_TRADING
 from mmcore.book cimport NO_ASK, NO_BID
 from mmcore.market cimport Market
 from mmcore.intake cimport STAGE_APPLY, STAGE_DECIDE, STAGE_SEND
@@ -256,7 +257,7 @@ cdef void publish_limits(Engine engine, Page* page, int64_t now_ns) noexcept:
     v[t.ENGINE_DRAWDOWN_BTC] = v[t.ENGINE_EQUITY_MAX_BTC] - v[t.ENGINE_EQUITY_BTC]
     v[t.ENGINE_VENUE_EQUITY_BTC] = engine.equity_btc
     v[t.ENGINE_DELTA_LIMIT_BTC] = engine.params.v.inventory.limit_btc
-    v[t.ENGINE_CREDITS_BURST] = engine.budget.burst
+    v[t.ENGINE_CREDITS_BURST] = engine.budget.pools[<int>POOL_TRADING].burst
     v[t.ENGINE_CREDITS_RESERVE] = engine.params.v.orders.reserve_requests
     v[t.ENGINE_ROUND_TRIP_SECONDS] = <double>(
         <Market>engine.markets[0]).inventory.round_trip_ns * 1e-9

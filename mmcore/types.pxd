@@ -43,6 +43,7 @@ cpdef enum ActionKind:
     ACTION_CANCEL = 3
     ACTION_CANCEL_INSTRUMENT = 4    # cancel_all_by_instrument: the pull
     ACTION_CANCEL_ALL = 5           # cancel_all: the kill, its own credit pool
+    ACTION_MASS_QUOTE = 8           # of request ids alone: creates and edits that are one message
 
 cpdef enum TimeInForce:
     TIF_GTC = 0
@@ -85,7 +86,7 @@ cpdef enum ControlKind:
     CONTROL_KILL = 11           # value = FaultCode
     CONTROL_STOP = 12           # no new order any more; cancel what is live
     CONTROL_ROUND_TRIP = 13     # value = p95 round trip in ns
-    CONTROL_CREDITS = 14        # value = burst requests, real = requests per second
+    CONTROL_CREDITS = 14        # market = CreditPool, value = burst, real = requests per second
     CONTROL_FUNDING = 15        # market, real = realised funding of the session in BTC
     CONTROL_UNKNOWN_RESOLVED = 16   # market, value = slot: every query answered, order absent
     CONTROL_REDUCE = 30         # value = 1: nothing adds until value = 0
@@ -95,6 +96,7 @@ cpdef enum ControlKind:
     CONTROL_DAY_HIGH = 34       # restart: value = losses of the day that tripped, real = its best
     CONTROL_SETTLED = 35        # market, value = 1: delivered, real = price
     CONTROL_FLATTEN = 36        # value = 1: close every position, whatever the state; 0: no more
+    CONTROL_PROTECTION = 40     # market, value = rungs under quote protection; 0: it is frozen
 
 cdef struct TickStep:
     int64_t above_ticks         # prices above this many base ticks …
@@ -216,6 +218,7 @@ cpdef enum RemovedReason:
     REMOVED_VOL = 524288            # stand aside: volatility
     REMOVED_SWEEP = 1048576         # a sweep, or a single trade too large
     REMOVED_CALENDAR = 2097152      # settlement, or a contract too near its expiry
+    REMOVED_FROZEN = 4194304        # the venue's quote protection has tripped
     REMOVED_THROTTLE = 67108864     # repeated execution of this side
     REMOVED_EDGE = 134217728        # fills at this distance and side lost money
 
@@ -315,6 +318,7 @@ cdef struct ApprovedBatch:
 
 # ---------------------------------------------------------------- request ids
 # id = kind << 44 | market << 40 | slot << 32 | sequence, below 2^53; kind 0: the cold RPCs.
+# Of a mass quote the slot is its rung, and every order it creates or edits carries its id.
 cdef inline int64_t request_id_of(int32_t kind, int32_t market, int32_t slot,
                                   uint32_t sequence) noexcept nogil:
     return ((<int64_t>kind) << 44) | ((<int64_t>market) << 40) | ((<int64_t>slot) << 32) | sequence

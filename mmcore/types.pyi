@@ -26,6 +26,7 @@ class ActionKind(IntEnum):
     ACTION_CANCEL = 3
     ACTION_CANCEL_INSTRUMENT = 4
     ACTION_CANCEL_ALL = 5
+    ACTION_MASS_QUOTE = 8
 
 class TimeInForce(IntEnum):
     TIF_GTC = 0
@@ -76,6 +77,7 @@ class ControlKind(IntEnum):
     CONTROL_DAY_HIGH = 34
     CONTROL_SETTLED = 35
     CONTROL_FLATTEN = 36
+    CONTROL_PROTECTION = 40
 
 class TakeReason(IntEnum):
     TAKE_NONE = 0
@@ -107,6 +109,7 @@ class RemovedReason(IntFlag):
     REMOVED_VOL = 524288
     REMOVED_SWEEP = 1048576
     REMOVED_CALENDAR = 2097152
+    REMOVED_FROZEN = 4194304
     REMOVED_THROTTLE = 67108864
     REMOVED_EDGE = 134217728
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from connectors.deribit.client import DeribitClient
-from connectors.deribit.connection import ClientConfig, Held, fetch_instruments
+from connectors.deribit.connection import ClientConfig, Held, QuoteLimits, fetch_instruments
 from connectors.deribit.encode import Encoder
 from connectors.deribit.feed import DeribitFeed
 from connectors.deribit.instruments import resolve, spec_of
@@ -128,7 +128,14 @@ def make_engine(values: dict[str, float], entries: Sequence[Instrument],
 def client_config(config: Config, secrets: Credentials, url: str,
                   use_aiofastnet: bool | None,
                   wall_ms: Callable[[], int] | None = None) -> ClientConfig:
+    quotes = None
+    if config.orders.mode == "mass_quote":
+        quotes = QuoteLimits(
+            rungs=config.quote.levels, interval_s=config.orders.mmp_interval_s,
+            frozen_s=config.orders.mmp_frozen_s, quantity_btc=config.orders.mmp_quantity_btc,
+            delta_btc=config.orders.mmp_delta_btc, max_quote_btc=config.orders.mmp_max_quote_btc)
     known: dict[str, Any] = {
+        "quotes": quotes,
         "url": url, "client_id": secrets.client_id, "client_secret": secrets.client_secret,
         "auth": AUTH[config.venue.auth], "session_name": config.venue.label_prefix,
         "ca_file": config.venue.ca_file or None, "heartbeat_s": config.venue.heartbeat_s,

@@ -130,6 +130,8 @@ def order_faults(config: Config) -> list[str]:
             f"{at(config, 'orders.otv_soft', 'orders.otv_hard')}: orders.otv_soft = "
             f"{orders.otv_soft:g} is not under orders.otv_hard = {orders.otv_hard:g}, so messages "
             "would stop before they grew fewer; lower the first or raise the second")
+    if orders.mode == "mass_quote":
+        faults += protection_faults(config)
     needed = 2 * config.quote.levels * len(config.instrument)
     if needed > risk.max_open_orders:
         faults.append(
@@ -137,6 +139,30 @@ def order_faults(config: Config) -> list[str]:
             f"orders (2 sides x {config.quote.levels} levels x {len(config.instrument)} "
             f"instruments) and risk.max_open_orders is {risk.max_open_orders}; "
             "lower quote.levels or raise risk.max_open_orders")
+    return faults
+
+
+def protection_faults(config: Config) -> list[str]:
+    """What the venue would refuse of the limits of mass quotes, or what would never trip."""
+    orders, quote = config.orders, config.quote
+    largest = quote.size_btc * max(1.0, quote.level_size_factor ** (quote.levels - 1))
+    faults = []
+    if largest > orders.mmp_max_quote_btc:
+        faults.append(
+            f"{at(config, 'orders.mmp_max_quote_btc', 'quote.size_btc')}: a rung of {largest:g} "
+            f"BTC exceeds orders.mmp_max_quote_btc = {orders.mmp_max_quote_btc:g}; lower "
+            "quote.size_btc or raise orders.mmp_max_quote_btc")
+    if orders.mmp_max_quote_btc > orders.mmp_quantity_btc:
+        faults.append(
+            f"{at(config, 'orders.mmp_quantity_btc', 'orders.mmp_max_quote_btc')}: "
+            f"orders.mmp_max_quote_btc = {orders.mmp_max_quote_btc:g} exceeds "
+            f"orders.mmp_quantity_btc = {orders.mmp_quantity_btc:g}, so one quote would trip the "
+            "protection; lower the first or raise the second")
+    if orders.mmp_delta_btc >= orders.mmp_quantity_btc:
+        faults.append(
+            f"{at(config, 'orders.mmp_delta_btc', 'orders.mmp_quantity_btc')}: "
+            f"orders.mmp_delta_btc = {orders.mmp_delta_btc:g} is not under "
+            f"orders.mmp_quantity_btc = {orders.mmp_quantity_btc:g}; lower the first")
     return faults
 
 

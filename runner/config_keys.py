@@ -118,9 +118,25 @@ class Orders(Section, frozen=True):
         "After the hold the adding side waits this much longer.", 0, 60000, running=True)] = 250
     small_fill_share: Annotated[float, key("1",
         "A fill under this share of its order pulls nothing.", 0.0, 1.0, running=True)] = 0.2
-    mode: Annotated[Literal["edit", "cancel_replace"], key("",
-        "Move an order by an edit, or by a cancel whose confirmation the new order waits for.",
-        running=True)] = "edit"
+    mode: Annotated[Literal["edit", "cancel_replace", "mass_quote"], key("",
+        "Move an order by an edit, by a cancel whose confirmation the new order waits for, or by "
+        "a mass quote under the venue's quote protection (MMP), for accounts that have it.")
+                    ] = "edit"
+    mmp_interval_s: Annotated[int, key("s",
+        "Mass quotes: what trades within this time counts towards the quote protection.",
+        1, 3600, core=False)] = 5
+    mmp_frozen_s: Annotated[int, key("s",
+        "Mass quotes: after the protection tripped nothing is quoted for this long.",
+        1, 3600, core=False)] = 5
+    mmp_quantity_btc: Annotated[float, key("BTC",
+        "Mass quotes: traded on one rung within orders.mmp_interval_s, it trips the protection.",
+        0.0001, 500.0, core=False)] = 0.2
+    mmp_delta_btc: Annotated[float, key("BTC",
+        "Mass quotes: bought less sold, as orders.mmp_quantity_btc; 0: no such limit.",
+        0.0, 500.0, core=False)] = 0.0
+    mmp_max_quote_btc: Annotated[float, key("BTC",
+        "Mass quotes: largest quote; the venue reserves margin for it.",
+        0.0001, 500.0, core=False)] = 0.1
     stale_s: Annotated[float, key("s",
         "An order that stood this long is priced anew, whatever the thresholds; 0: never.",
         0.0, 86400.0, running=True)] = 45.0

@@ -38,6 +38,7 @@ REMOVED_WORDS = {
     RemovedReason.REMOVED_VOL: "stand aside",
     RemovedReason.REMOVED_SWEEP: "sweep",
     RemovedReason.REMOVED_CALENDAR: "settlement or expiry",
+    RemovedReason.REMOVED_FROZEN: "quote protection tripped",
     RemovedReason.REMOVED_THROTTLE: "too many fills",
     RemovedReason.REMOVED_EDGE: "no edge left there",
 }

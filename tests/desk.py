@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from connectors.deribit.own import refusal_of
+from connectors.deribit.codes import refusal_of
 from mmcore.engine import Engine
 from mmcore.face import EngineFace, ListSink
 from mmcore.journal import Journal

@@ -24,6 +24,9 @@ class MatchingLimits(Struct, gc=False):
     trading: TradingLimits | UnsetType = UNSET
     rate: Positive | UnsetType = UNSET
     burst: Positive | UnsetType = UNSET
+    cancel_all: RateData | UnsetType = UNSET
+    maximum_mass_quotes: RateData | UnsetType = UNSET
+    maximum_quotes: RateData | UnsetType = UNSET
 
 
 class Limits(Struct, gc=False):

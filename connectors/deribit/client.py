@@ -14,6 +14,7 @@ import msgspec
 from connectors.deribit.connection import ClientConfig
 from connectors.deribit.feed import DeribitFeed
 from connectors.deribit.link import Link
+from connectors.deribit.protection import QuoteProtection
 from connectors.deribit.reconcile import InstrumentChangedError, Reconciler, StartRefusedError
 from connectors.deribit.rpc import RpcClosedError, RpcError
 from connectors.deribit.session import CONNECT_ERRORS, DeribitSession
@@ -62,8 +63,11 @@ class DeribitClient:
         self.links = [self.orders] if data is None else [self.orders, self.data]
         self.rpc = self.orders.rpc
         self.reconciler = Reconciler(session, self.rpc, specs, currency=config.currency,
-                                     timeout_s=config.rpc_timeout_s)
+                                     timeout_s=config.rpc_timeout_s,
+                                     quotes=config.quotes is not None)
         self.subscriptions = Subscriptions(config, specs, self.orders, self.data)
+        self.protection = None if config.quotes is None else QuoteProtection(
+            session, self.rpc, specs, config.quotes, config.rpc_timeout_s)
         self.second_path: Callable[[str], None] = lambda _name: None
         self.state: ClientState = "closed"
         self.connects = 0
@@ -185,6 +189,8 @@ class DeribitClient:
         self.state = "preparing"
         for link in self.links:
             await link.login.log_in()
+        if self.protection is not None:
+            await self.protection.set_up()
         await self._unlocked()
         await reconciler.measure_clock(CLOCK_SAMPLES)
         await reconciler.read_listings()
@@ -287,6 +293,9 @@ class DeribitClient:
         if doubts != self._doubts:      # perhaps our login is not what it was
             self._doubts = doubts
             self._spawn(self.orders.login.confirm_cancel_on_disconnect(), "login")
+        if self.protection is not None and self.protection.is_frozen() and (
+                not self.protection.renewing):
+            self._spawn(self.protection.renew(), "protection")
         for market in self.subscriptions.tickers_due():
             self._spawn(self.subscriptions.renew_ticker(market), "ticker")
 

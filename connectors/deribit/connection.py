@@ -23,6 +23,17 @@ class Held(msgspec.Struct, frozen=True):
     since_ms: int
 
 
+class QuoteLimits(msgspec.Struct, frozen=True):
+    """Limits of the venue's quote protection; each rung is a group of its own."""
+
+    rungs: int
+    interval_s: int  # trades of so long count together
+    frozen_s: int  # nothing is quoted for so long after it tripped
+    quantity_btc: float  # traded within the interval, it trips
+    delta_btc: float  # the same of bought less sold; 0: no limit
+    max_quote_btc: float  # of one quote; the venue reserves margin for it
+
+
 class ClientConfig(msgspec.Struct, frozen=True):
     """What a connection needs to know; seconds unless the name says otherwise."""
 
@@ -35,6 +46,7 @@ class ClientConfig(msgspec.Struct, frozen=True):
     currency: str = "BTC"
     interval: Literal["raw", "100ms"] = "raw"
     heartbeat_s: int = 10
+    quotes: QuoteLimits | None = None  # orders are sent as mass quotes
     requote_orders: int = 0  # orders of a full requote; 0: not compared with the credits
     position: Literal["adopt", "refuse"] = "adopt"
     held: tuple[Held, ...] = ()  # by market; the trades since are booked at the start

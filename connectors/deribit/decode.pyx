@@ -10,7 +10,7 @@ from libc.math cimport fabs, isfinite, llround
 from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
-from connectors.deribit.labels cimport LABEL_OTHER_RUN, LABEL_OURS, Label, parse_label
+from connectors.deribit.labels cimport LABEL_OTHER_RUN, LABEL_OURS, Label, parse_label, parse_quote
 from mmcore.types cimport (
     LEVELS_MAX, MARKET_ARCHIVIZED, MARKET_DELIVERED, MARKET_HALTED, MARKET_INACTIVE,
     MARKET_LOCKED, MARKET_OPEN, MARKET_SETTLEMENT, MARKET_UNKNOWN, ORDER_EVENT_UPDATE,
@@ -193,23 +193,35 @@ cdef int ticker_update_of(object data, const Instrument* spec, TickerUpdate* out
 
 
 # ---------------------------------------------------------------- own orders
-cdef inline void owner_of(object text, int32_t market, const LabelScheme* scheme,
-                          int32_t* slot, uint32_t* generation) noexcept:
-    """Find slot and generation in a label; whose it is where this run did not write it."""
+cdef int owner_of(object data, int32_t market, const LabelScheme* scheme,
+                  int32_t* slot, uint32_t* generation) except -1:
+    """Find slot and generation in a label, or in the ids of a quote, which has none.
+
+    Of what this run did not write it says whose it is.
+    """
     cdef Label label
     cdef int32_t owner
     cdef const char* chars = NULL
-    cdef Py_ssize_t size = 0
+    cdef const char* more = NULL
+    cdef Py_ssize_t size = 0, more_size = 0
+    cdef object text = data.label, made
     slot[0] = SLOT_FOREIGN
     generation[0] = 0
     if not ascii_of(text, &chars, &size):
-        return
-    owner = parse_label(scheme, chars, size, &label)
+        return 0
+    if size > 0:
+        owner = parse_label(scheme, chars, size, &label)
+    else:
+        text, made = data.quote_id, data.quote_set_id
+        if not (ascii_of(text, &chars, &size) and ascii_of(made, &more, &more_size)):
+            return 0
+        owner = parse_quote(scheme, chars, size, more, more_size, &label)
     if owner == LABEL_OURS and label.market == market:
         slot[0] = label.slot
         generation[0] = label.generation
     elif owner == LABEL_OTHER_RUN:
         slot[0] = SLOT_EARLIER_RUN
+    return 0
 
 
 cdef inline bint order_id_of(object text, OrderEvent* out) noexcept:
@@ -259,7 +271,7 @@ cdef int order_event_of(object data, const Instrument* spec, int32_t market,
     out.order_state = order_state_of(data.order_state)
     out.side = SIDE_BID if first_of(data.direction) == c'b' else SIDE_ASK
     out.last_update_ms = data.last_update_timestamp
-    owner_of(data.label, market, scheme, &out.slot, &out.generation)
+    owner_of(data, market, scheme, &out.slot, &out.generation)
     if isinstance(price, float):
         if not ticks_of_price(spec, price, &out.price_ticks) or out.price_ticks <= 0:
             return 0
@@ -301,7 +313,7 @@ cdef int fill_of(object data, const Instrument* spec, int32_t market,
                                                                         &out.trade_id):
         return 0
     out.market = market
-    owner_of(data.label, market, scheme, &out.slot, &out.generation)
+    owner_of(data, market, scheme, &out.slot, &out.generation)
     out.side = SIDE_BID if first_of(data.direction) == c'b' else SIDE_ASK
     if 0 <= out.slot < SLOTS_QUOTE:
         out.side = SIDE_BID if out.slot < LEVELS_MAX else SIDE_ASK

@@ -2,9 +2,11 @@
 from libc.stdint cimport uint8_t
 from libc.string cimport memcpy
 
+from connectors.deribit.labels cimport write_group, write_quote_id, write_set_id
 from mmcore.types cimport (
-    ACTION_CANCEL, ACTION_CANCEL_ALL, ACTION_CANCEL_INSTRUMENT, ACTION_EDIT, ACTION_NEW,
-    ORDER_ID_MAX, SIDE_BID, TIF_FOK, TIF_GTC, TIF_IOC, InstrumentSpec)
+    ACTION_CANCEL, ACTION_CANCEL_ALL, ACTION_CANCEL_INSTRUMENT, ACTION_EDIT, ACTION_MASS_QUOTE,
+    ACTION_NEW, ORDER_ID_MAX, SIDE_BID, TIF_FOK, TIF_GTC, TIF_IOC, InstrumentSpec, request_kind,
+    request_slot)
 
 
 cdef inline char* put(char* out, const char* literal, Py_ssize_t size) noexcept nogil:
@@ -119,6 +121,59 @@ cdef inline bint is_writable(const Action* action, const Instrument* spec) noexc
     return action.kind == ACTION_CANCEL
 
 
+cdef inline char* put_side(char* p, const Action* action, const Instrument* spec) noexcept nogil:
+    """Write one side as a quote of its own: only then does its set id say which order it is."""
+    p = put(p, b'{"instrument_name":"', 20)
+    p = put(p, spec.name, spec.name_size)
+    p = put(p, b'","quote_set_id":"', 18)
+    p += write_set_id(action.market, action.slot, action.generation, p)
+    p = put(p, b'","bid":{', 9) if action.side == SIDE_BID else put(p, b'","ask":{', 9)
+    p = put_amount_and_price(p, action, spec)
+    if action.post_only:
+        p = put(p, b',"post_only":true,"reject_post_only":true', 41)
+    return put(p, b'}}', 2)
+
+
+cdef int32_t write_mass(char* out, const ActionBatch* batch, int32_t first,
+                        const Instrument* spec, const LabelScheme* scheme) noexcept nogil:
+    """Write the mass quote that an action of a batch begins; returns its size or ENCODE_UNKNOWN.
+
+    Its sides are the actions with the same request id, at most one of each side.
+    """
+    cdef const Action* action = &batch.items[first]
+    cdef char* p = put_head(out, action.request_id)
+    cdef int32_t i, sides = 0
+    p = put(p, b',"method":"private/mass_quote","params":{"quote_id":"', 53)
+    p += write_quote_id(scheme, p)
+    p = put(p, b'","mmp_group":"', 15)
+    p += write_group(scheme, request_slot(action.request_id), p)
+    p = put(p, b'","detailed":true', 17)
+    if action.valid_until_ms > 0:
+        p = put(p, b',"valid_until":', 15)
+        p = put_integer(p, action.valid_until_ms)
+    p = put(p, b',"quotes":[', 11)
+    for i in range(first, batch.count):
+        if batch.items[i].request_id != action.request_id:
+            continue
+        if (not is_writable(&batch.items[i], spec) or batch.items[i].market != action.market
+                or batch.items[i].kind > ACTION_EDIT or sides & (1 << batch.items[i].side)):
+            return ENCODE_UNKNOWN
+        if sides:
+            p = put(p, b',', 1)
+        sides |= 1 << batch.items[i].side
+        p = put_side(p, &batch.items[i], spec)
+    return <int32_t>(put(p, b']}}', 3) - out)
+
+
+cdef inline bint is_written(const ActionBatch* batch, int32_t place) noexcept nogil:
+    """Whether an action before this one began the mass quote it is a part of."""
+    cdef int32_t i
+    for i in range(place):
+        if batch.items[i].request_id == batch.items[place].request_id:
+            return True
+    return False
+
+
 cdef int32_t write_action(char* out, const Action* action, const Instrument* spec,
                           const LabelScheme* scheme) noexcept nogil:
     """Write one request; returns its size, at most TEXT_MAX, or ENCODE_UNKNOWN.
@@ -207,6 +262,7 @@ cdef class Encoder:
     cdef int32_t encode(self, const ActionBatch* batch) noexcept nogil:
         """Write all texts and all frames of a batch; returns how many, or why not (< 0)."""
         cdef int32_t i, size
+        cdef bint mass
         cdef const Action* action
         cdef char* text = self.text
         cdef char* frame = self.frames
@@ -219,16 +275,22 @@ cdef class Encoder:
             action = &batch.items[i]
             if not 0 <= action.market < self.market_count:
                 return ENCODE_UNKNOWN
-            size = write_action(text, action, &self.specs[action.market], &self.labels.scheme)
+            mass = request_kind(action.request_id) == ACTION_MASS_QUOTE
+            if mass and is_written(batch, i):
+                continue
+            if mass:
+                size = write_mass(text, batch, i, &self.specs[action.market], &self.labels.scheme)
+            else:
+                size = write_action(text, action, &self.specs[action.market], &self.labels.scheme)
             if size < 0:
                 return size
             frame += frame_text(frame, text, size, self.next_mask())
             text[size] = c'\n'
             text += size + 1
-        self.count = batch.count
+            self.count += 1
         self.text_size = text - self.text
         self.frames_size = frame - self.frames
-        return batch.count
+        return self.count
 
     # ------------------------------------------------------------ Python face
     def encode_actions(self, list actions not None):

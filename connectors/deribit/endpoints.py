@@ -30,6 +30,12 @@ GET_ORDER_STATE_BY_LABEL = "private/get_order_state_by_label"
 GET_USER_TRADES = "private/get_user_trades_by_instrument"
 CANCEL = "private/cancel"
 CANCEL_ALL = "private/cancel_all"
+GET_ORDER_STATE = "private/get_order_state"
+GET_OPEN_ORDERS_BY_INSTRUMENT = "private/get_open_orders_by_instrument"
+SET_MMP_CONFIG = "private/set_mmp_config"
+GET_MMP_CONFIG = "private/get_mmp_config"
+GET_MMP_STATUS = "private/get_mmp_status"
+RESET_MMP = "private/reset_mmp"
 CANCEL_ALL_BY_INSTRUMENT = "private/cancel_all_by_instrument"
 
 
@@ -72,6 +78,17 @@ def rest_url(ws: str) -> str:
         raise ValueError(f"{ws}: a ws:// URL needs a port, its REST port is the next one")
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     return f"http://{host}:{parts.port + 1}{REST_PATH}"
+
+
+def price_index(instrument: str) -> str:
+    """Return the name of the index an instrument follows."""
+    base = instrument.split("-")[0].lower()
+    return base if "_" in base else base + "_usd"
+
+
+def protection_channel(index: str) -> str:
+    """Return the name of the channel that says when quote protection has tripped."""
+    return f"user.mmp_trigger.{index}"
 
 
 def own_channel(instrument: str) -> str:

@@ -47,6 +47,7 @@ cdef class DeribitFeed:
     cdef int on_payload(self, const char* ptr, Py_ssize_t size, int64_t now_ns) except -1
     # its own steps
     cdef int on_channel(self, const char* channel, Py_ssize_t size, int64_t now_ns) except -1
+    cdef int on_protection(self, int64_t now_ns) except -1
     cdef int on_answer(self, int64_t request_id, int64_t now_ns) except -1
     cdef int malformed(self, int32_t market, int64_t now_ns) except -1
     cdef int on_unfamiliar(self, int64_t now_ns) except -1

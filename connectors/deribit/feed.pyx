@@ -7,7 +7,7 @@ from connectors.deribit.decode cimport (
     BOOK_LEVELS_MAX, book_delta_of, market_state_of, same_name, ticker_update_of,
     trade_print_of)
 from connectors.deribit.labels cimport Labels
-from connectors.deribit.own cimport OWN_CHANGES, OWN_ORDERS, OWN_TRADES, REQUEST_TRADES
+from connectors.deribit.own cimport OWN_CHANGES, OWN_ORDERS, OWN_TRADES, REQUEST_LISTED
 from mmcore.types cimport (
     CONTROL_MARKET_STATE, MARKET_HALTED, MARKET_LOCKED, MARKET_OPEN, BookDelta, Control,
     InstrumentSpec, TickerUpdate, request_kind, request_market)
@@ -15,6 +15,7 @@ from mmcore.types cimport (
 import msgspec
 
 from connectors.deribit import messages
+from connectors.deribit.endpoints import price_index
 
 cdef object NOT_SENT = msgspec.UNSET
 cdef object decode_book = msgspec.json.Decoder(messages.BookNotification).decode
@@ -23,6 +24,7 @@ cdef object decode_ticker = msgspec.json.Decoder(messages.TickerNotification).de
 cdef object decode_index = msgspec.json.Decoder(messages.IndexNotification).decode
 cdef object decode_platform = msgspec.json.Decoder(messages.PlatformStateNotification).decode
 cdef object decode_state = msgspec.json.Decoder(messages.InstrumentStateNotification).decode
+cdef object decode_protection = msgspec.json.Decoder(messages.ProtectionNotification).decode
 cdef object decode_route = msgspec.json.Decoder(messages.Route).decode
 
 # The venue's own key order. Another order is legal JSON and takes the generic decoder.
@@ -76,8 +78,7 @@ cdef class DeribitFeed:
             spec = specs[i]
             self.specs[i] = spec.c
             self.specs[i].index = i
-            base = spec.name.split("-")[0].lower()
-            self.price_indexes.append(base if "_" in base else base + "_usd")
+            self.price_indexes.append(price_index(spec.name))
 
     # ------------------------------------------------------------ routing
     cdef int on_payload(self, const char* ptr, Py_ssize_t size, int64_t now_ns) except -1:
@@ -144,6 +145,8 @@ cdef class DeribitFeed:
             return self.on_own(OWN_ORDERS, now_ns)
         if starts(channel, size, b"user.trades.", 12):
             return self.on_own(OWN_TRADES, now_ns)
+        if starts(channel, size, b"user.mmp_trigger.", 17):
+            return self.on_protection(now_ns)
         if starts(channel, size, b"deribit_price_index.", 20):
             return self.on_index(now_ns)
         if starts(channel, size, b"platform_state", 14) and size == 14:
@@ -226,6 +229,16 @@ cdef class DeribitFeed:
         self.malformed(-1, now_ns)
         return FEED_DISTRUST
 
+    cdef int on_protection(self, int64_t now_ns) except -1:
+        """The venue froze a group of quote protection: one of ours ends all quotes of its index."""
+        cdef object message = self.view.decoded(decode_protection)
+        if message is None:
+            return self.malformed(-1, now_ns)
+        data = message.params.data
+        if data.mmp_group in self.own.groups:
+            self.own.frozen(data.index_name, now_ns)
+        return FEED_NOTHING
+
     # ------------------------------------------------------------ states
     cdef void connected(self) noexcept:
         """Forget what an earlier connection said of the platform: its end may go unheard."""
@@ -289,7 +302,7 @@ cdef class DeribitFeed:
         cdef int32_t market = request_market(request_id)
         if kind == 0:
             return FEED_NOTHING if request_id == REQUEST_HEARTBEAT_ID else self.on_cold_answer()
-        if kind > REQUEST_TRADES or market >= self.market_count:
+        if kind > REQUEST_LISTED or market >= self.market_count:
             self.counters.unknown_ids += 1
             return FEED_NOTHING
         if not self.own.on_answer(self.view, request_id, now_ns):

@@ -3,7 +3,7 @@ import re
 
 from libc.string cimport memcmp, memcpy
 
-from mmcore.types cimport MARKETS_MAX, SLOTS_MAX
+from mmcore.types cimport LEVELS_MAX, MARKETS_MAX, SLOTS_MAX
 
 cdef const char* HEX = b"0123456789abcdef"
 
@@ -48,6 +48,47 @@ cdef int32_t write_label(const LabelScheme* scheme, int32_t market, int32_t slot
     p[0] = c'-'
     p = write_hex(p + 1, scheme.config, 8)
     return <int32_t>(p - out)
+
+
+cdef int32_t write_quote_id(const LabelScheme* scheme, char* out) noexcept nogil:
+    """Write the id of every mass quote of this run; returns its size."""
+    cdef char* p = out
+    memcpy(p, scheme.prefix, scheme.prefix_size)
+    p = write_hex(p + scheme.prefix_size, scheme.run, 8)
+    p[0] = c'-'
+    return <int32_t>(write_hex(p + 1, scheme.config, 8) - out)
+
+
+cdef int32_t write_set_id(int32_t market, int32_t slot, uint32_t generation,
+                          char* out) noexcept nogil:
+    """Write which order a side of a mass quote is; returns its size."""
+    cdef char* p = write_hex(out, <uint32_t>market, 1)
+    p = write_hex(p, <uint32_t>slot, 2)
+    p[0] = c'-'
+    return <int32_t>(write_hex(p + 1, generation, 6) - out)
+
+
+cdef int32_t write_group(const LabelScheme* scheme, int32_t rung, char* out) noexcept nogil:
+    """Write the name of a rung's group of quote protection; returns its size."""
+    memcpy(out, scheme.prefix, scheme.prefix_size)
+    return <int32_t>(write_hex(out + scheme.prefix_size, <uint32_t>rung, 1) - out)
+
+
+cdef int32_t parse_quote(const LabelScheme* scheme, const char* quote_id, Py_ssize_t quote_size,
+                         const char* set_id, Py_ssize_t set_size, Label* out) noexcept nogil:
+    """Read both ids of a quote back, as parse_label does a label."""
+    cdef char text[LABEL_MAX]
+    cdef Py_ssize_t head = scheme.prefix_size + 8
+    out.market = -1
+    out.slot = -1
+    out.generation = 0
+    if quote_size != scheme.prefix_size + QUOTE_ID_TAIL or set_size != SET_ID_SIZE:
+        return LABEL_FOREIGN
+    memcpy(text, quote_id, head)
+    text[head] = c'-'
+    memcpy(text + head + 1, set_id, SET_ID_SIZE)
+    memcpy(text + head + 1 + SET_ID_SIZE, quote_id + head, QUOTE_ID_TAIL - 8)
+    return parse_label(scheme, text, scheme.prefix_size + LABEL_TAIL, out)
 
 
 cdef int32_t parse_label(const LabelScheme* scheme, const char* text, Py_ssize_t size,
@@ -100,6 +141,21 @@ cdef class Labels:
             raise ValueError(f"no label for market {market}, slot {slot}, "
                              f"generation {generation}")
         size = write_label(&self.scheme, market, slot, generation, out)
+        return (<bytes>out[:size]).decode("ascii")
+
+    def parse_quote(self, str quote_id not None, str set_id not None):
+        """Return what parse() does, of a quote's ids."""
+        cdef Label label
+        cdef bytes quote = quote_id.encode(), made = set_id.encode()
+        owner = parse_quote(&self.scheme, quote, len(quote), made, len(made), &label)
+        return LabelOwner(owner), label.market, label.slot, label.generation
+
+    def group(self, int rung):
+        """Return the name of a rung's group of quote protection."""
+        cdef char out[LABEL_MAX]
+        if not 0 <= rung < LEVELS_MAX:
+            raise ValueError(f"no rung {rung}")
+        size = write_group(&self.scheme, rung, out)
         return (<bytes>out[:size]).decode("ascii")
 
     def parse(self, str text not None):

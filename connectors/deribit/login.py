@@ -4,9 +4,11 @@ import asyncio
 import random
 from typing import Any
 
+from msgspec import Struct
+
 from connectors.deribit import endpoints
 from connectors.deribit.connection import ClientConfig, auth_params
-from connectors.deribit.messages import AuthResult, CancelOnDisconnectResult
+from connectors.deribit.messages import AuthResult
 from connectors.deribit.reconcile import StartRefusedError
 from connectors.deribit.rpc import Rpc
 from connectors.deribit.session import DeribitSession
@@ -16,6 +18,13 @@ REFRESH_AT_MOST_S = 86_400.0
 NEEDED = ("trade:read_write", "account:read_write")
 FORBIDDEN = "wallet:read_write"
 CLOCK_OFFSET_MAX_MS = 500
+
+
+class CancelOnDisconnectResult(Struct, gc=False):
+    """private/get_cancel_on_disconnect."""
+
+    scope: str
+    enabled: bool
 
 
 class Login:

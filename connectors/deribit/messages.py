@@ -69,6 +69,14 @@ class IndexData(Struct, gc=False):
     index_name: str
 
 
+class ProtectionData(Struct, gc=False):
+    """user.mmp_trigger.{index}: quote protection has tripped."""
+
+    frozen_until: Millis
+    index_name: str
+    mmp_group: str = ""
+
+
 class PlatformStateData(Struct, gc=False):
     """platform_state: one index locked or not, or maintenance ahead."""
 
@@ -101,6 +109,8 @@ class OrderData(Struct, gc=False):
     order_type: str = "limit"
     is_liquidation: bool = False
     cancel_reason: str = ""
+    quote_id: str = ""
+    quote_set_id: str = ""
 
 
 class UserTradeData(Struct, gc=False):
@@ -118,6 +128,8 @@ class UserTradeData(Struct, gc=False):
     liquidity: Literal["M", "T"]
     label: str = ""
     liquidation: str = ""  # M, T or MT: which side of the trade was being liquidated
+    quote_id: str = ""
+    quote_set_id: str = ""
     block_trade_id: str | None = None
     combo_id: str | None = None
     combo_trade_id: str | int | None = None
@@ -186,6 +198,14 @@ class PlatformStateParams(Struct, gc=False):
 
 class PlatformStateNotification(Struct, gc=False):
     params: PlatformStateParams
+
+
+class ProtectionParams(Struct, gc=False):
+    data: ProtectionData
+
+
+class ProtectionNotification(Struct, gc=False):
+    params: ProtectionParams
 
 
 class InstrumentStateParams(Struct, gc=False):
@@ -257,6 +277,28 @@ class OrderAnswer(Struct, gc=False):
     error: ErrorData | UnsetType = UNSET
 
 
+class QuoteErrorData(Struct, gc=False):
+    """One side of a mass quote that was refused."""
+
+    instrument_name: str
+    side: Literal["bid", "ask"]
+    error: ErrorData
+
+
+class MassQuoteResult(Struct, gc=False):
+    """private/mass_quote, detailed."""
+
+    orders: list[OrderData] = []
+    trades: list[UserTradeData] = []
+    errors: list[QuoteErrorData] = []
+
+
+class MassQuoteAnswer(Struct, gc=False):
+    id: Id53
+    result: MassQuoteResult | UnsetType = UNSET
+    error: ErrorData | UnsetType = UNSET
+
+
 class CancelAnswer(Struct, gc=False):
     """private/cancel."""
 
@@ -310,13 +352,6 @@ class AuthResult(Struct, gc=False):
     refresh_token: str
     expires_in: Annotated[int, Meta(gt=0)]
     scope: str = ""
-
-
-class CancelOnDisconnectResult(Struct, gc=False):
-    """private/get_cancel_on_disconnect."""
-
-    scope: str
-    enabled: bool
 
 
 class StatusResult(Struct, gc=False):

@@ -11,6 +11,8 @@ cdef enum:
     OWN_EVENTS_MAX = 512        # own orders, and own trades, of one message; more is malformed
     REQUEST_QUERY = 6           # id kind of get_order_state_by_label; its sequence = generation
     REQUEST_TRADES = 7          # id kind of get_user_trades_by_instrument
+    REQUEST_STATE = 9           # of get_order_state; sequence = generation, like the next
+    REQUEST_LISTED = 10         # of get_open_orders_by_instrument, asked for one order
     OWN_CHANGES = 0             # user.changes
     OWN_ORDERS = 1              # user.orders
     OWN_TRADES = 2              # user.trades
@@ -22,9 +24,6 @@ cdef struct VenuePosition:
     double realized_btc
     double funding_btc          # realised funding of the session
     double total_btc            # total_profit_loss
-
-
-cdef int32_t refusal_of_code(int64_t code) noexcept nogil
 
 
 @cython.final
@@ -39,6 +38,8 @@ cdef class OwnFeed:
     cdef readonly uint64_t foreign  # own orders or trades on instruments we do not run
     cdef readonly int64_t trades_answered   # last question for own trades; negated: refused
     cdef readonly int64_t trades_next_seq   # where its next page begins; 0: that was the last
+    cdef list price_indexes                 # of str, by market
+    cdef readonly frozenset groups          # names of our groups of quote protection
     cdef Instrument specs[MARKETS_MAX]
     cdef VenuePosition positions[MARKETS_MAX]
     cdef OrderEvent* orders
@@ -52,7 +53,13 @@ cdef class OwnFeed:
     cdef int take_orders(self, list orders, int32_t* count) except -1
     cdef int on_liquidation(self, int64_t now_ns) except -1
     cdef int positions_fit(self, list positions) except -1
+    cdef int on_mass_answer(self, object answer, int64_t request_id, int64_t now_ns) except -1
+    cdef int refuse(self, int32_t market, int32_t slot, int64_t request_id, int64_t code,
+                    bint alone, int64_t now_ns) except -1
+    cdef int frozen(self, object index, int64_t now_ns) except -1
     cdef int take_position(self, object data, int64_t now_ns) except -1
     cdef int on_order_answer(self, object answer, int64_t request_id, int64_t now_ns) except -1
+    cdef int on_state_answer(self, object answer, int64_t request_id, int64_t now_ns) except -1
+    cdef int absent(self, int64_t request_id, int64_t now_ns) except -1
     cdef int on_trades_answer(self, object answer, int64_t request_id, int64_t now_ns) except -1
     cdef int on_query_answer(self, object answer, int64_t request_id, int64_t now_ns) except -1

@@ -2,9 +2,7 @@ from typing import final
 
 from connectors.deribit.labels import Labels
 from mmcore.engine import Engine
-from mmcore.types import InstrumentSpec, Refusal
-
-def refusal_of(code: int) -> Refusal: ...
+from mmcore.types import InstrumentSpec
 
 @final
 class OwnFeed:
@@ -16,6 +14,8 @@ class OwnFeed:
     def liquidations(self) -> int: ...
     @property
     def unauthorized(self) -> int: ...
+    @property
+    def groups(self) -> frozenset[str]: ...
     @property
     def foreign(self) -> int: ...
     @property

@@ -4,27 +4,27 @@ from libc.math cimport isfinite
 from libc.stdint cimport uint32_t
 from libc.string cimport memset
 
+from connectors.deribit.codes cimport (
+    FAILED, MMP_REQUIRED, MMP_TRIGGER, ORDER_NOT_FOUND, UNAUTHORIZED, refusal_of_code)
 from connectors.deribit.decode cimport fill_of, order_event_of, same_name
 from mmcore.states cimport REASON_LIQUIDATION
 from mmcore.types cimport (
-    ACTION_CANCEL, ACTION_CANCEL_ALL, ACTION_CANCEL_INSTRUMENT, ACTION_EDIT, ACTION_NEW,
-    CONTROL_FUNDING, CONTROL_PAUSE, ORDER_EVENT_ABSENT, ORDER_EVENT_ACCEPTED, ORDER_EVENT_REFUSED,
-    ORDER_EVENT_UPDATE, REFUSAL_GONE, REFUSAL_NO_EFFECT, REFUSAL_POST_ONLY, REFUSAL_UNSURE,
-    VENUE_ORDER_CANCELLED, Control, InstrumentSpec, contracts_of_amount,
-    request_kind, request_market, request_slot)
+    ACTION_CANCEL, ACTION_CANCEL_ALL, ACTION_CANCEL_INSTRUMENT, ACTION_EDIT, ACTION_MASS_QUOTE,
+    ACTION_NEW, CONTROL_FUNDING, CONTROL_PAUSE, CONTROL_PROTECTION, LEVELS_MAX,
+    ORDER_EVENT_ABSENT, ORDER_EVENT_ACCEPTED, ORDER_EVENT_REFUSED, ORDER_EVENT_UPDATE, REFUSAL_GONE,
+    REFUSAL_NO_EFFECT, SIDE_ASK, SIDE_BID, VENUE_ORDER_CANCELLED, Control, InstrumentSpec,
+    contracts_of_amount, request_kind, request_market, request_slot)
 
 import msgspec
 
 from connectors.deribit import messages
-# the Python class: a cimported enum has no name at run time
-from mmcore.types import Refusal
+from connectors.deribit.endpoints import price_index
 
 cdef object NOT_SENT = msgspec.UNSET
 # reasons of a cancel that say the venue looks after our risk itself
 cdef frozenset FORCED = frozenset((
     "autoliquidation", "risk_mitigation", "pme_risk_reduction", "pme_account_locked",
     "position_locked"))
-cdef int64_t UNAUTHORIZED = 13009   # the token expired, or was taken back
 cdef tuple decoders = (
     msgspec.json.Decoder(messages.UserChangesNotification).decode,
     msgspec.json.Decoder(messages.UserOrdersNotification).decode,
@@ -33,24 +33,9 @@ cdef tuple decoders = (
 cdef object decode_order = msgspec.json.Decoder(messages.OrderAnswer).decode
 cdef object decode_cancel = msgspec.json.Decoder(messages.CancelAnswer).decode
 cdef object decode_cancel_all = msgspec.json.Decoder(messages.CancelAllAnswer).decode
+cdef object decode_mass = msgspec.json.Decoder(messages.MassQuoteAnswer).decode
 cdef object decode_trades = msgspec.json.Decoder(messages.TradePageAnswer).decode
 cdef object decode_query = msgspec.json.Decoder(messages.OrderListAnswer).decode
-
-
-cdef int32_t refusal_of_code(int64_t code) noexcept nogil:
-    """What an error of the venue means for the order its request was about, as a Refusal."""
-    if code in (10001, 10040, 10050, 11051, 11094, 13028, 13888):
-        return REFUSAL_UNSURE       # failed, retry, queued too long, maintenance, timed out
-    if code in (10004, 10010, 11008, 11044):
-        return REFUSAL_GONE         # not found, already closed, already filled, not open
-    if code == 11054:
-        return REFUSAL_POST_ONLY    # of an edit: the order is cancelled
-    return REFUSAL_NO_EFFECT
-
-
-def refusal_of(int64_t code):
-    """Return what an error code of the venue means for an order: a Refusal."""
-    return Refusal(refusal_of_code(code))
 
 
 cdef class OwnFeed:
@@ -75,6 +60,8 @@ cdef class OwnFeed:
         self.market_count = <int32_t>len(specs)
         for i, spec in enumerate(specs):
             self.specs[<int>i] = spec.c
+        self.price_indexes = [price_index(s.name) for s in specs]
+        self.groups = frozenset([labels.group(rung) for rung in range(LEVELS_MAX)])
 
     cdef int32_t market_named(self, object name) noexcept:
         cdef int32_t i
@@ -200,6 +187,10 @@ cdef class OwnFeed:
             return self.on_order_answer(view.decoded(decode_cancel), request_id, now_ns)
         if kind == ACTION_CANCEL_INSTRUMENT or kind == ACTION_CANCEL_ALL:
             return self.on_order_answer(view.decoded(decode_cancel_all), request_id, now_ns)
+        if kind == ACTION_MASS_QUOTE:
+            return self.on_mass_answer(view.decoded(decode_mass), request_id, now_ns)
+        if kind == REQUEST_STATE:
+            return self.on_state_answer(view.decoded(decode_cancel), request_id, now_ns)
         if kind == REQUEST_TRADES:
             return self.on_trades_answer(view.decoded(decode_trades), request_id, now_ns)
         return self.on_query_answer(view.decoded(decode_query), request_id, now_ns)
@@ -241,6 +232,78 @@ cdef class OwnFeed:
         for i in range(fill_count):
             self.engine.on_fill(&self.fills[i], now_ns)
         self.engine.on_order(event, now_ns)
+        return 1
+
+    cdef int on_mass_answer(self, object answer, int64_t request_id, int64_t now_ns) except -1:
+        """Apply what became of each side of a mass quote; a side it leaves out is unknown."""
+        cdef int32_t market = request_market(request_id)
+        cdef int32_t rung = request_slot(request_id)
+        cdef int32_t fill_count = 0, order_count = 0, i, side
+        cdef int64_t code = 0
+        if answer is None or answer.id != request_id or rung >= LEVELS_MAX:
+            return 0
+        if answer.error is NOT_SENT:
+            if answer.result is NOT_SENT or not (
+                    self.take_fills(answer.result.trades, &fill_count)
+                    and self.take_orders(answer.result.orders, &order_count)):
+                return 0
+            for i in range(order_count):
+                if self.orders[i].market != market or self.orders[i].slot % LEVELS_MAX != rung:
+                    return 0
+            for error in answer.result.errors:
+                if self.market_named(error.instrument_name) != market:
+                    return 0
+            for i in range(fill_count):
+                self.engine.on_fill(&self.fills[i], now_ns)
+            for i in range(order_count):
+                self.orders[i].kind = ORDER_EVENT_ACCEPTED
+                self.orders[i].request = ACTION_MASS_QUOTE
+                self.orders[i].request_id = request_id
+                self.engine.on_order(&self.orders[i], now_ns)
+            for error in answer.result.errors:
+                side = SIDE_BID if error.side == "bid" else SIDE_ASK
+                self.refuse(market, side * LEVELS_MAX + rung, request_id, error.error.code, True,
+                            now_ns)
+        else:
+            code = answer.error.code
+        for side in range(2):
+            if self.engine.outstanding(market, side * LEVELS_MAX + rung, request_id):
+                self.refuse(market, side * LEVELS_MAX + rung, request_id, code or FAILED, False,
+                            now_ns)
+        return 1
+
+    cdef int refuse(self, int32_t market, int32_t slot, int64_t request_id, int64_t code,
+                    bint alone, int64_t now_ns) except -1:
+        """Tell that one side of a mass quote was refused.
+
+        An order whose change is refused by itself has been cancelled; where the whole message is,
+        the venue has done nothing.
+        """
+        cdef OrderEvent* event = &self.orders[0]
+        memset(event, 0, sizeof(OrderEvent))
+        event.market, event.slot = market, slot
+        event.kind = ORDER_EVENT_REFUSED
+        event.request, event.request_id = ACTION_MASS_QUOTE, request_id
+        event.error_code = <int32_t>code
+        event.refusal = refusal_of_code(code)
+        if alone and event.refusal == REFUSAL_NO_EFFECT and self.engine.outstanding(
+                market, slot, request_id) == ACTION_EDIT:
+            event.refusal = REFUSAL_GONE
+        self.engine.on_order(event, now_ns)
+        if code in (MMP_TRIGGER, MMP_REQUIRED):
+            self.frozen(self.price_indexes[market], now_ns)
+        return 1
+
+    cdef int frozen(self, object index, int64_t now_ns) except -1:
+        """Quote protection of an index no longer stands: nothing there may be quoted by it."""
+        cdef Control control
+        cdef int32_t market
+        memset(&control, 0, sizeof(Control))
+        control.kind = CONTROL_PROTECTION
+        for market in range(self.market_count):
+            if self.price_indexes[market] == index:
+                control.market = market
+                self.engine.on_control(&control, now_ns)
         return 1
 
     cdef int on_trades_answer(self, object answer, int64_t request_id, int64_t now_ns) except -1:
@@ -286,14 +349,34 @@ cdef class OwnFeed:
                 event.kind = ORDER_EVENT_UPDATE
                 self.engine.on_order(event, now_ns)
                 return 1
-        if count:
+        if count and request_kind(request_id) != REQUEST_LISTED:
             return 0
-        event = &self.orders[0]
+        return self.absent(request_id, now_ns)
+
+    cdef int on_state_answer(self, object answer, int64_t request_id, int64_t now_ns) except -1:
+        """The venue's word on one order, asked by its id: its state, or that there is none."""
+        cdef int32_t count = 0
+        if answer is None or answer.id != request_id:
+            return 0
+        if answer.result is NOT_SENT:
+            return 1 if answer.error is NOT_SENT or answer.error.code != ORDER_NOT_FOUND else (
+                self.absent(request_id, now_ns))
+        if not self.take_orders([answer.result], &count) or count != 1 or (
+                self.orders[0].market != request_market(request_id)
+                or self.orders[0].slot != request_slot(request_id)
+                or self.orders[0].generation != <uint32_t>(request_id & 0xFFFFFFFF)):
+            return 0
+        self.engine.on_order(&self.orders[0], now_ns)
+        return 1
+
+    cdef int absent(self, int64_t request_id, int64_t now_ns) except -1:
+        """The venue has no order such as the request asked for."""
+        cdef OrderEvent* event = &self.orders[0]
         memset(event, 0, sizeof(OrderEvent))
         event.kind = ORDER_EVENT_ABSENT
-        event.market = market
-        event.slot = slot
-        event.generation = generation
+        event.market = request_market(request_id)
+        event.slot = request_slot(request_id)
+        event.generation = <uint32_t>(request_id & 0xFFFFFFFF)
         self.engine.on_order(event, now_ns)
         return 1
 

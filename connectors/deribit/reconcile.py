@@ -7,15 +7,9 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-from msgspec import UnsetType
-
 from connectors.deribit import endpoints
-from connectors.deribit.account_messages import (
-    AccountSummary,
-    Limits,
-    MatchingLimits,
-    RateData,
-    TradingLimits,
+from connectors.deribit.account_messages import AccountSummary
+from connectors.deribit.credits import other_pools, trading_rate
 )
 from connectors.deribit.deliveries import book_deliveries
 from connectors.deribit.fills import MissedFills
@@ -26,6 +20,7 @@ from connectors.deribit.profit import ProfitAudit
 from connectors.deribit.rpc import Rpc, RpcClosedError, RpcError
 from connectors.deribit.session import DeribitSession
 from connectors.deribit.sweep import Sweep
+from mmcore.budget import CreditPool
 from mmcore.states import RiskReason
 from mmcore.types import ControlKind, InstrumentSpec
 
@@ -49,21 +44,6 @@ class InstrumentChangedError(StartRefusedError):
     """A contract is not any more what the session was built for; only a restart helps."""
 
 
-def trading_rate(limits: Limits | UnsetType) -> RateData | None:
-    """Return rate and burst of matching-engine requests out of an account's limits."""
-    if isinstance(limits, UnsetType) or isinstance(limits.matching_engine, UnsetType):
-        return None
-    engine = limits.matching_engine
-    for place in (engine.trading, engine):
-        if isinstance(place, TradingLimits) and isinstance(place.total, RateData):
-            return place.total
-        if (isinstance(place, TradingLimits | MatchingLimits)
-                and not isinstance(place.rate, UnsetType)
-                and not isinstance(place.burst, UnsetType)):
-            return RateData(rate=place.rate, burst=place.burst)
-    return None
-
-
 def percentile_95(samples: Sequence[int]) -> int:
     """Return the value 95 % of the samples do not exceed."""
     ordered = sorted(samples)
@@ -81,6 +61,7 @@ class Reconciler:
         *,
         currency: str = "BTC",
         timeout_s: float = 5.0,
+        quotes: bool = False,
     ) -> None:
         self.session = session
         self.rpc = rpc
@@ -89,7 +70,7 @@ class Reconciler:
         self.timeout_s = timeout_s
         self.round_trips_ns: list[int] = []
         self.offsets: list[tuple[int, int]] = []  # (round trip, wall minus now), both ns
-        self.sweep = Sweep(session, rpc, specs, timeout_s)
+        self.sweep = Sweep(session, rpc, specs, timeout_s, quotes=quotes)
         self.fills = MissedFills(session, specs, timeout_s)
         self.profit = ProfitAudit(session, specs)
         self.profit_off: list[tuple[str, float]] = []
@@ -145,8 +126,10 @@ class Reconciler:
             raise UnfitConfigError(
                 f"a full requote is {requote_orders} orders, more than half of this account's "
                 f"burst of {rate.burst:g} requests; lower quote.levels or quote fewer instruments")
-        if rate is not None:
-            self.session.control(ControlKind.CONTROL_CREDITS, 0, int(rate.burst), rate.rate)
+        for pool, limit in ((CreditPool.POOL_TRADING, rate), *other_pools(summary.limits)):
+            if limit is not None:
+                self.session.control(ControlKind.CONTROL_CREDITS, pool, int(limit.burst),
+                                     limit.rate)
         return summary
 
     async def read_margins(self) -> None:
@@ -174,7 +157,7 @@ class Reconciler:
         """Ask whether the platform, or the index of one of our instruments, is locked."""
         told = await self.rpc.call(endpoints.STATUS, {}, StatusResult, timeout_s=self.timeout_s)
         if told.locked in ("partial", "true", True) and told.locked_indices:
-            return any(index_of(spec) in told.locked_indices for spec in self.specs)
+            return any(endpoints.price_index(s.name) in told.locked_indices for s in self.specs)
         return told.locked in ("true", True)
 
     async def read_listings(self) -> None:
@@ -295,9 +278,3 @@ class Reconciler:
         self.difference_usd = max(
             (abs(spec.amount(contracts - ours)) for spec, ours, contracts in wrong), default=0.0)
         return [(spec.name, ours, contracts) for spec, ours, contracts in wrong]
-
-
-def index_of(spec: InstrumentSpec) -> str:
-    """Return the name of the index an instrument follows."""
-    base = spec.name.split("-")[0].lower()
-    return base if "_" in base else base + "_usd"

@@ -77,7 +77,7 @@ cdef class DeribitSink(OrderSink):
             return 0
         self.journal.append(JOURNAL_OUT, 0, now_ns, encoder.text, <unsigned int>encoder.text_size)
         self.write(encoder.frames, encoder.frames_size)
-        self.messages += batch.count
+        self.messages += encoder.count
         if self.real_time:
             done_ns = monotonic_ns()
             histogram_record(&self.engine.tick_to_order_ns, done_ns - now_ns)
@@ -102,6 +102,8 @@ cdef class DeribitSink(OrderSink):
         self.turn_ns = now_ns
         self.emergency.items[0].request_id = request_id_of(
             ACTION_CANCEL_ALL, 0, 0, <unsigned int>self.emergency_sequence)
+        if self.connected() and self.engine.budget is not None:
+            self.engine.budget.spend(self.emergency.items[0].request_id, now_ns)
         return self.submit(release_cancels(&self.emergency), now_ns)
 
     @property

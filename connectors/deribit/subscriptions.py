@@ -41,6 +41,9 @@ class Subscriptions:
         """Subscribe everything; StartRefusedError names what the venue left out."""
         config = self.config
         own = [endpoints.own_channel(s.name) for s in self.specs]
+        if config.quotes is not None:
+            own += [endpoints.protection_channel(index) for index in dict.fromkeys(
+                endpoints.price_index(s.name) for s in self.specs)]
         market = [c for s in self.specs
                   for c in endpoints.market_channels(s.name, config.interval)]
         for number in range(len(self.specs)):

@@ -18,6 +18,9 @@ from mmcore.types import InstrumentSpec
 log = logging.getLogger("mm.deribit")
 
 QUERY_KIND = 6  # request ids of get_order_state_by_label; see own.pxd
+STATE_KIND = 9  # of get_order_state
+LISTED_KIND = 10  # of get_open_orders_by_instrument
+QUOTE_SLOTS = 20  # slots below are quotes, those above orders that take
 EXPIRY_SLACK_NS = 1_000_000_000  # an order may still appear this long after its valid_until
 QUERY_AGAIN_NS = 1_000_000_000
 LISTED_AT_MOST = 5  # foreign orders named in a refusal
@@ -27,11 +30,13 @@ class Sweep:
     """Cancels and resolves over one session and RPC."""
 
     def __init__(self, session: DeribitSession, rpc: Rpc, specs: Sequence[InstrumentSpec],
-                 timeout_s: float) -> None:
+                 timeout_s: float, *, quotes: bool = False) -> None:
+        """quotes: our resting orders are mass quotes."""
         self.session = session
         self.rpc = rpc
         self.specs = list(specs)
         self.timeout_s = timeout_s
+        self.quotes = quotes
         self.queries = 0
         self._asked_ns: dict[tuple[int, int, int], int] = {}
 
@@ -60,6 +65,7 @@ class Sweep:
         pause_s = 0.05
         while True:
             try:
+                await self.pay_for_cancel_all()
                 await self.rpc.call(endpoints.CANCEL_ALL, {}, int, timeout_s=self.timeout_s)
                 left = [o for o in await self.open_orders() if not self.is_dead_man(o)]
                 if not left:
@@ -79,6 +85,14 @@ class Sweep:
         owner = self.session.feed.own.labels.parse(order.label)[0]
         return order.order_type == "stop_market" and owner == LabelOwner.LABEL_OTHER_RUN
 
+    async def pay_for_cancel_all(self) -> None:
+        """Wait until the credits of cancel_all, a pool of its own, allow one more."""
+        budget = self.session.engine.budget
+        wait_s = budget.take_cancel_all(self.session.now_ns())
+        while wait_s > 0.0:
+            await asyncio.sleep(wait_s)
+            wait_s = budget.take_cancel_all(self.session.now_ns())
+
     async def open_orders(self) -> list[OrderData]:
         """Ask for every open order of the account, trigger orders too."""
         return await self.rpc.call(
@@ -87,9 +101,11 @@ class Sweep:
     # ---------------------------------------------------------------- somebody else's
     async def find_foreign(self) -> list[OrderData]:
         """Return the open orders that no maker of our label prefix made."""
-        parse = self.session.feed.own.labels.parse
+        labels = self.session.feed.own.labels
         return [order for order in await self.open_orders()
-                if parse(order.label)[0] == LabelOwner.LABEL_FOREIGN]
+                if labels.parse(order.label)[0] == LabelOwner.LABEL_FOREIGN
+                and labels.parse_quote(order.quote_id, order.quote_set_id)[0]
+                == LabelOwner.LABEL_FOREIGN]
 
     async def cancel_ours_alone(self, foreign: Sequence[OrderData]) -> None:
         """Cancel our orders one by one: cancel_all would take the foreign ones too."""
@@ -104,9 +120,9 @@ class Sweep:
                 log.warning("cancelling %s: %s", order.order_id, error)
 
     # ---------------------------------------------------------------- unknown fate
-    def unknown_orders(self) -> list[tuple[int, int, int, int]]:
-        """List (market, slot, generation, valid_until_ms) of orders of unknown fate."""
-        return [(market, row["slot"], row["generation"], row["valid_until_ms"])
+    def unknown_orders(self) -> list[tuple[int, int, int, int, str]]:
+        """List (market, slot, generation, valid_until_ms, id or "") of orders of unknown fate."""
+        return [(market, row["slot"], row["generation"], row["valid_until_ms"], row["order_id"])
                 for market, m in enumerate(self.session.engine.markets)
                 if m.orders.unknown_count
                 for row in m.orders.rows() if row["state"] == "ORDER_UNKNOWN"]
@@ -120,7 +136,7 @@ class Sweep:
         unknown = self.unknown_orders()
         now_ns = self.session.now_ns()
         wall_ns = now_ns + self.session.engine.wall_offset_ns
-        for market, slot, generation, valid_until_ms in unknown:
+        for market, slot, generation, valid_until_ms, order_id in unknown:
             if wall_ns < valid_until_ms * 1_000_000 + EXPIRY_SLACK_NS:
                 continue
             key = (market, slot, generation)
@@ -128,14 +144,27 @@ class Sweep:
                 continue
             self._asked_ns[key] = now_ns
             self.queries += 1
-            request_id = QUERY_KIND << 44 | market << 40 | slot << 32 | generation
-            label = self.session.feed.own.labels.write(market, slot, generation)
+            kind, method, params = self.question(market, slot, generation, order_id)
             self.session.send_text(encode(
-                request_id, endpoints.GET_ORDER_STATE_BY_LABEL,
-                {"currency": currency_of(self.specs[market]), "label": label}))
+                kind << 44 | market << 40 | slot << 32 | generation, method, params))
         if not unknown:
             self._asked_ns.clear()
         return len(unknown)
+
+    def question(self, market: int, slot: int, generation: int,
+                 order_id: str) -> tuple[int, str, dict[str, str]]:
+        """Return how to ask for one order: by its label; a quote, which has none, by its id.
+
+        A quote whose id never came is looked for among the open ones.
+        """
+        if not self.quotes or slot >= QUOTE_SLOTS:
+            return QUERY_KIND, endpoints.GET_ORDER_STATE_BY_LABEL, {
+                "currency": currency_of(self.specs[market]),
+                "label": self.session.feed.own.labels.write(market, slot, generation)}
+        if order_id:
+            return STATE_KIND, endpoints.GET_ORDER_STATE, {"order_id": order_id}
+        return LISTED_KIND, endpoints.GET_OPEN_ORDERS_BY_INSTRUMENT, {
+            "instrument_name": self.specs[market].name}
 
     async def resolve_unknown(self, deadline_s: float) -> bool:
         """Ask until no order is of unknown fate; False at the deadline.

@@ -9,9 +9,10 @@ cpdef enum CreditClass:
     CREDIT_INSTRUMENTS = 4
     CREDIT_QUOTES = 5           # one of a mass quote
     CREDIT_LOG = 6              # get_transaction_log
+    CREDIT_MASS = 7             # a mass quote, whatever it holds
 
 cdef enum:
-    CREDIT_CLASSES = 7
+    CREDIT_CLASSES = 8
 
 cdef struct CreditPool:
     int64_t rate                # credits a second
@@ -25,5 +26,6 @@ cdef struct Credits:
     bint unlimited
     int64_t refused
 
+cdef int32_t credit_class_of(int32_t kind, int64_t request_id) noexcept nogil
 cdef void credits_open(Credits* credits, int32_t tier, int64_t t_ns) noexcept nogil
 cdef bint credits_take(Credits* credits, int32_t credit_class, int64_t t_ns) noexcept nogil

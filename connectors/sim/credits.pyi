@@ -10,3 +10,4 @@ class CreditClass(IntEnum):
     CREDIT_INSTRUMENTS = 4
     CREDIT_QUOTES = 5
     CREDIT_LOG = 6
+    CREDIT_MASS = 7

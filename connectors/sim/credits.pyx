@@ -1,6 +1,8 @@
 """Request credits; see credits.pxd. Rates of api tiers 1 to 4, tier 0 is unlimited."""
 from libc.string cimport memset
 
+from mmcore.types cimport ACTION_CANCEL_ALL, ACTION_MASS_QUOTE, request_kind
+
 cdef int64_t E9 = 1000000000
 
 
@@ -32,6 +34,14 @@ cdef void credits_open(Credits* credits, int32_t tier, int64_t t_ns) noexcept no
     pool_open(&credits.pools[<int>CREDIT_INSTRUMENTS], 10000, 500000, 10000, t_ns)
     pool_open(&credits.pools[<int>CREDIT_QUOTES], 500, 500, 1, t_ns)
     pool_open(&credits.pools[<int>CREDIT_LOG], 10000, 80000, 10000, t_ns)
+    pool_open(&credits.pools[<int>CREDIT_MASS], 10, 10, 1, t_ns)
+
+
+cdef int32_t credit_class_of(int32_t kind, int64_t request_id) noexcept nogil:
+    """The pool that pays for an action of a kind; the id tells what is part of a mass quote."""
+    if request_kind(request_id) == ACTION_MASS_QUOTE:
+        return CREDIT_MASS
+    return CREDIT_CANCEL_ALL if kind == ACTION_CANCEL_ALL else CREDIT_MATCHING
 
 
 cdef bint credits_take(Credits* credits, int32_t credit_class, int64_t t_ns) noexcept nogil:

@@ -56,6 +56,7 @@ cdef class DirectVenue(Outputs):
     cdef Py_ssize_t settlements_seen
     cdef dict pending                   # ticket -> (request id, action kind, market, slot)
     cdef DirectCounters counters
+    cdef int64_t paid_id                # request paid for last
     cdef readonly list fills            # see direct.pyx, FILL_FIELDS
     cdef readonly list trail            # REQUEST_FIELDS, while keep_trail
     cdef public bint keep_trail

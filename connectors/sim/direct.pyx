@@ -7,7 +7,7 @@ from connectors.sim.checks cimport (
     SIM_NOT_OPEN, SIM_OK, SIM_ORDER_NOT_FOUND, SIM_PENDING, SIM_POST_ONLY_REJECT, SIM_TIMED_OUT,
     SIM_TOO_MANY_REQUESTS,
 )
-from connectors.sim.credits cimport CREDIT_CANCEL_ALL, CREDIT_MATCHING
+from connectors.sim.credits cimport CREDIT_MASS, credit_class_of
 from connectors.sim.inflight cimport (
     DELIVER_CONTROL, DELIVER_FILL, DELIVER_ORDER, DELIVER_OWN_LEVEL, DELIVER_TICKER,
 )
@@ -127,9 +127,9 @@ cdef class DirectVenue(Outputs):
         cdef int64_t order_id = number_of(action.order_id, action.order_id_size)
         memset(out, 0, sizeof(Outcome))
         out.slot = SLOT_NONE
-        if not self.exchange.take_credit(
-                t_ns, self.account,
-                CREDIT_CANCEL_ALL if action.kind == ACTION_CANCEL_ALL else CREDIT_MATCHING):
+        cdef int32_t pool = credit_class_of(action.kind, action.request_id)
+        if (pool != CREDIT_MASS or action.request_id != self.paid_id) and (
+                not self.exchange.take_credit(t_ns, self.account, pool)):
             out.error = SIM_TOO_MANY_REQUESTS
         elif action.kind == ACTION_NEW:
             self.order_request(action, &order)
@@ -146,6 +146,7 @@ cdef class DirectVenue(Outputs):
             self.exchange.cancel_many(t_ns, self.account, -1, -1, None, out)
         else:
             raise ValueError(f"an action of kind {action.kind} cannot be carried out")
+        self.paid_id = action.request_id        # both sides of a mass quote are one
         return 0
 
     cdef int order_request(self, const Action* action, OrderRequest* request) noexcept:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from desk import ASK, BID, MS, SECOND
 
-from connectors.deribit.own import refusal_of
+from connectors.deribit.codes import refusal_of
 from mmcore.face import TableFace, next_state
 from mmcore.orders import OrderOutcome, OrderSignal, OrderState, OrderTable
 from mmcore.types import ActionKind, OrderEventKind, VenueOrderState

@@ -7,7 +7,7 @@ from typing import Any
 from desk import BID, SECOND
 from test_orders import NEVER, STATES, TABLE
 
-from connectors.deribit.own import refusal_of
+from connectors.deribit.codes import refusal_of
 from mmcore.face import TableFace
 from mmcore.orders import OrderTable
 from mmcore.types import ActionKind, OrderEventKind, VenueOrderState

@@ -31,6 +31,7 @@ REQUEST_MAX = 32 * 1024
 MAINTENANCE = b'{"jsonrpc":"2.0","error":{"message":"system_maintenance","code":11051}}'
 CREDIT_MATCHING, CREDIT_CANCEL_ALL, CREDIT_OTHER, CREDIT_SUBSCRIBE, CREDIT_INSTRUMENTS = range(5)
 CREDIT_LOG = 6
+CREDIT_MASS = 7
 MATCHING = frozenset({
     "private/buy", "private/sell", "private/edit", "private/edit_by_label", "private/cancel",
     "private/cancel_all_by_instrument", "private/cancel_all_by_currency",
@@ -137,6 +138,8 @@ class Methods:
                 raise RpcError(13021)
         if caller.account >= 0 and not self.exchange.take_credit(
                 t_ns, caller.account, credit_class(method, params)):
+            if method == "private/mass_quote":
+                raise RpcError(13903)
             caller.on_limit()
             raise RpcError(10028)
         return handler(caller, params, t_ns)
@@ -148,6 +151,8 @@ def credit_class(method: str, params: Params) -> int:
         return CREDIT_MATCHING if "currency" in params.values else CREDIT_CANCEL_ALL
     if method == "private/cancel_all":
         return CREDIT_CANCEL_ALL
+    if method == "private/mass_quote":
+        return CREDIT_MASS
     if method in MATCHING:
         return CREDIT_MATCHING
     if method.endswith("/subscribe"):

@@ -27,7 +27,7 @@ TIF = {TimeInForce.TIF_IOC: "immediate_or_cancel", TimeInForce.TIF_FOK: "fill_or
 
 ids = st.from_regex(r"[A-Z0-9-]{1,32}", fullmatch=True)
 actions = st.fixed_dictionaries({
-    "kind": st.sampled_from(list(ActionKind)),
+    "kind": st.sampled_from([k for k in ActionKind if k != ActionKind.ACTION_MASS_QUOTE]),
     "market": st.integers(0, 3),
     "slot": st.integers(0, 23),
     "side": st.integers(0, 1),
@@ -37,7 +37,8 @@ actions = st.fixed_dictionaries({
     "reduce_only": st.booleans(),
     "price_ticks": st.integers(1, 10**8),
     "amount_contracts": st.integers(1, 10**9),
-    "request_id": st.integers(1 << 44, 2**53 - 1),
+    # any but a mass quote's, which is several actions
+    "request_id": st.integers(1 << 44, 2**53 - 1).filter(lambda i: i >> 44 != 8),
     "valid_until_ms": st.one_of(st.just(0), st.integers(1, 2**45)),
     "order_id": ids,
 }).map(lambda a: a if a["time_in_force"] == TimeInForce.TIF_GTC else a | {"post_only": False})

@@ -188,7 +188,7 @@ def test_cancelled(rig: Rig) -> None:
         "request_id": rid, "order_state": VenueOrderState.VENUE_ORDER_CANCELLED})]
 
 
-@pytest.mark.parametrize("kind", list(ActionKind))
+@pytest.mark.parametrize("kind", [k for k in ActionKind if k != ActionKind.ACTION_MASS_QUOTE])
 def test_refused(rig: Rig, kind: ActionKind) -> None:
     rid = request_id(kind, 2, 3, 5)
     event = rig(answer(rid, error={"code": 11054, "message": "post_only_reject", "data": {}}))

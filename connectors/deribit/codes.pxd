@@ -1,0 +1,11 @@
+"""Error codes of the venue, and what each means for the order its request was about."""
+from libc.stdint cimport int32_t, int64_t
+
+cdef enum:                      # those that mean more than that
+    FAILED = 10001
+    ORDER_NOT_FOUND = 10004
+    UNAUTHORIZED = 13009        # the token expired, or was taken back
+    MMP_TRIGGER = 13030
+    MMP_REQUIRED = 13040
+
+cdef int32_t refusal_of_code(int64_t code) noexcept nogil
