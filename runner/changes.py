@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from connectors.deribit.client import DeribitClient
-from connectors.deribit.reconcile import trading_rate
+from connectors.deribit.credits import trading_rate
 from connectors.replay.changes import ChangeRecord, apply_change
 from mmcore.engine import Engine
 from runner.config import Config, Given, apply_set, check_values

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from connectors.deribit import endpoints
 from connectors.deribit.account_messages import AccountSummary
 from connectors.deribit.credits import other_pools, trading_rate
-)
 from connectors.deribit.deliveries import book_deliveries
 from connectors.deribit.fills import MissedFills
 from connectors.deribit.instruments import differences

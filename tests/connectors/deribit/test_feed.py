@@ -234,7 +234,7 @@ def test_cold_and_unknown_ids(rig: Rig) -> None:
         assert rig(raw) == []
     assert rig.cold == [first, text, none]
     assert rig(answer(1, result={"version": "1"})) == []  # our own heartbeat answer
-    assert rig(answer(request_id(8, 0, 0, 0), result=1)) == []
+    assert rig(answer(request_id(11, 0, 0, 0), result=1)) == []
     assert rig(answer(request_id(ActionKind.ACTION_NEW, 5, 0, 0), result=1)) == []
     assert rig.feed.counts["unknown_ids"] == 2
     assert len(rig.cold) == 3
