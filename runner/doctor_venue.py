@@ -19,10 +19,10 @@ from msgspec import MsgspecError, Struct
 from connectors.deribit import endpoints
 from connectors.deribit.account_messages import AccountSummary
 from connectors.deribit.connection import ClientConfig, auth_params, ssl_context_of
+from connectors.deribit.credits import trading_rate
 from connectors.deribit.instruments import resolve, spec_of
 from connectors.deribit.login import FORBIDDEN, NEEDED
 from connectors.deribit.messages import AuthResult, InstrumentData
-from connectors.deribit.reconcile import trading_rate
 from connectors.deribit.rpc import Rpc, RpcError
 from connectors.deribit.session import CONNECT_ERRORS, TextListener, open_connection
 from runner.assemble import client_config

@@ -12,8 +12,8 @@ from mmcore.types cimport (
     ACTION_CANCEL, ACTION_CANCEL_ALL, ACTION_CANCEL_INSTRUMENT, ACTION_EDIT, ACTION_MASS_QUOTE,
     ACTION_NEW, CONTROL_FUNDING, CONTROL_PAUSE, CONTROL_PROTECTION, LEVELS_MAX,
     ORDER_EVENT_ABSENT, ORDER_EVENT_ACCEPTED, ORDER_EVENT_REFUSED, ORDER_EVENT_UPDATE, REFUSAL_GONE,
-    REFUSAL_NO_EFFECT, SIDE_ASK, SIDE_BID, VENUE_ORDER_CANCELLED, Control, InstrumentSpec,
-    contracts_of_amount, request_kind, request_market, request_slot)
+    REFUSAL_NO_EFFECT, REFUSAL_POST_ONLY, SIDE_ASK, SIDE_BID, VENUE_ORDER_CANCELLED, Control,
+    InstrumentSpec, contracts_of_amount, request_kind, request_market, request_slot)
 
 import msgspec
 
@@ -286,7 +286,9 @@ cdef class OwnFeed:
         event.request, event.request_id = ACTION_MASS_QUOTE, request_id
         event.error_code = <int32_t>code
         event.refusal = refusal_of_code(code)
-        if alone and event.refusal == REFUSAL_NO_EFFECT and self.engine.outstanding(
+        if not alone and event.refusal == REFUSAL_POST_ONLY:
+            event.refusal = REFUSAL_NO_EFFECT
+        elif alone and event.refusal == REFUSAL_NO_EFFECT and self.engine.outstanding(
                 market, slot, request_id) == ACTION_EDIT:
             event.refusal = REFUSAL_GONE
         self.engine.on_order(event, now_ns)

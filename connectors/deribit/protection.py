@@ -93,9 +93,7 @@ class QuoteProtection:
         while await self.frozen_groups():
             self._frozen_ns = self._frozen_ns or self.session.now_ns()
             await self.wait()
-            for index in dict.fromkeys(self.indexes):
-                for name in self.names:
-                    await self.ask(endpoints.RESET_MMP, str, index_name=index, mmp_group=name)
+            await self.reset()
             if await self.frozen_groups():
                 await asyncio.sleep(AGAIN_S)
         await self.wait()
@@ -117,9 +115,16 @@ class QuoteProtection:
         self.renewing = True
         try:
             await self.wait()
+            await self.reset()
             await self.set_up()
         finally:
             self.renewing = False
+
+    async def reset(self) -> None:
+        """Thaw every group of ours; raises RpcError where the venue does not know one."""
+        for index in dict.fromkeys(self.indexes):
+            for name in self.names:
+                await self.ask(endpoints.RESET_MMP, str, index_name=index, mmp_group=name)
 
     async def wait(self) -> None:
         """Sleep for what is left of the time that a frozen group stays so."""
