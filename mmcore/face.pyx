@@ -7,7 +7,7 @@ from libc.string cimport memcpy, memset
 
 from mmcore.alpha cimport update_terms
 from mmcore.book cimport NO_ASK, NO_BID
-from mmcore.budget cimport Budget, RateCap, rate_allows, rate_spend
+from mmcore.budget cimport Budget, Pool, RateCap, rate_allows, rate_spend
 from mmcore.engine cimport Engine
 from mmcore.ladder cimport Placement
 from mmcore.market cimport Market, explain
@@ -384,8 +384,7 @@ cdef class GateFace:
 def budget_of(double level, double burst, double rate, int64_t now_ns):
     """A pool with those many requests left at a time, for tests."""
     cdef Budget budget = Budget()
-    budget.pools[0].burst, budget.pools[0].level = burst, level
-    budget.pools[0].rate, budget.pools[0].level_ns = rate, now_ns
+    budget.pools[0] = Pool(burst=burst, rate=rate, level=level, level_ns=now_ns)
     return budget
 
 

@@ -1,6 +1,7 @@
 """See witness.pxd. Judges by the exchange's own orders, positions and connections."""
 from libc.string cimport memset
 
+from connectors.deribit.labels cimport SET_ID_SIZE
 from connectors.sim.orders cimport SLOT_NONE, SimOrder
 from mmcore.faults cimport FAULT_NONE, FAULT_OPERATOR
 from mmcore.market cimport Market
@@ -38,9 +39,15 @@ cdef int64_t hex_of(const char* text, int32_t digits) noexcept nogil:
 
 
 cdef bint place_of(const SimOrder* order, Place* place) noexcept nogil:
-    """Read market, slot and generation from the end of a label; False where it has none."""
+    """Read market, slot and generation of a label's tail or a quote's set id; False without."""
     cdef const char* tail = order.label + order.label_size - TAIL
-    if order.label_size < TAIL + 2 or tail[2] != c'-' or tail[9] != c'-':
+    if order.label_size == 0:
+        tail = order.names.set_id + 1
+        if order.names.set_size != SET_ID_SIZE:
+            return False
+    elif order.label_size < TAIL + 2 or tail[9] != c'-':
+        return False
+    if tail[2] != c'-':
         return False
     place.market = <int32_t>hex_of(tail - 1, 1)
     place.slot = <int32_t>hex_of(tail, 2)

@@ -38,7 +38,8 @@ ORDERS = REQUESTS[:5]
 ANSWERS = ("answer:new", "answer:edit", "answer:cancel", "answer:pull", "answer:cancel_all",
            "answer:cold")
 TOLD = ("changes:open", "changes:fill", "changes:cancelled", "book", "trades", "ticker")
-STEPS = REQUESTS + ANSWERS + TOLD
+DRAWN = REQUESTS + ANSWERS + TOLD
+STEPS = (*DRAWN, "request:mass_quote")      # the last where orders.mode says so
 # Not 11054 on its own: the venue cancels an order that it refuses to edit so.
 CODES = (10001, 10003, 10004, 10005, 10007, 10009, 10010, 10028, 10040, 10041, 10043, 10047,
          10050, 10066, 11008, 11044, 11051, 11054, 11094, 13009, 13028, 13666, 13777, 13888,
@@ -193,7 +194,7 @@ def draw_fault(kind: Kind, rng: random.Random) -> SessionFault:
     elif kind in ("duplicate", "reorder"):      # a stream does neither to a request
         known["step"] = rng.choice(ANSWERS + TOLD)
     elif kind in MESSAGE_KINDS:
-        known["step"] = rng.choice(OF_ORDERS if rng.random() < 0.5 else STEPS)
+        known["step"] = rng.choice(OF_ORDERS if rng.random() < 0.5 else DRAWN)
     elif rng.random() < 0.7:        # at a bad moment, else at any
         known["step"] = rng.choice(BAD_MOMENTS)
     if "step" in known:

@@ -5,14 +5,15 @@ from collections import Counter, defaultdict
 from typing import Any
 
 import pytest
-from fault_session import SETS, FaultSession, ScriptedMarket
+from fault_session import LOSSES, SETS, FaultSession, fault_at
 from virtual_session import VirtualSession
-from wire_faults import WireFault
 
 from connectors.sim.account import Account
 from connectors.sim.exchange import Exchange
 from mmcore.journal import JournalKind
 from mmcore.publish import summary
+from runner.simulation.market import WalkingMarket
+from runner.simulation.plan import SessionFault
 
 CANCEL_REPLACE = "orders.mode='cancel_replace'"
 MASS_QUOTE = "orders.mode='mass_quote'"
@@ -30,9 +31,9 @@ def sent(session: VirtualSession) -> list[dict[str, Any]]:
             if kind == JournalKind.JOURNAL_OUT for line in payload.splitlines()]
 
 
-def traded(mode: str, *sets: str, faults: WireFault | None = None) -> FaultSession:
+def traded(mode: str, *sets: str, fault: SessionFault | None = None) -> FaultSession:
     """Run a watched session in a mode; assert that nothing was found that must not be."""
-    case = FaultSession(faults, SEED, (mode, *sets))
+    case = FaultSession(fault, SEED, (mode, *sets))
     assert case.run() == []
     return case
 
@@ -51,23 +52,22 @@ def test_a_session_replays_byte_for_byte(mode: str) -> None:
     assert mine["realized_btc"] == theirs["realized_btc"]
 
 
-FAULTS = {
-    CANCEL_REPLACE: [WireFault(step, 1, what) for step in ("request:cancel", "answer:cancel")
-                     for what in ("drop", "cut", "cut after", "half open", "deaf")],
+FAULTS: dict[str, list[SessionFault]] = {
+    CANCEL_REPLACE: [fault_at(kind, step, 1) for step in ("request:cancel", "answer:cancel")
+                     for kind in LOSSES],
     MASS_QUOTE: [
-        *(WireFault("request:mass_quote", nth, what) for nth in (1, 3)
-          for what in ("drop", "cut", "cut after", "half open", "deaf")),
-        *(WireFault("request:mass_quote", 3, "error", code=code)
+        *(fault_at(kind, "request:mass_quote", nth) for nth in (1, 3) for kind in LOSSES),
+        *(fault_at("error", "request:mass_quote", 3, code=code)
           for code in (10028, 10040, 10041, 11054, 13028, 13888, 13903)),
-        WireFault("request:mass_quote", 3, "error after effect", code=13028)],
+        fault_at("error_after_effect", "request:mass_quote", 3, code=13028)],
 }
 
 
 @pytest.mark.parametrize(("mode", "fault"), [(m, f) for m, fs in FAULTS.items() for f in fs],
                          ids=str)
-def test_single_faults_leave_nothing(mode: str, fault: WireFault) -> None:
+def test_single_faults_leave_nothing(mode: str, fault: SessionFault) -> None:
     """No orphan, never two live orders in a slot, exposure never understated, profit exact."""
-    traded(mode, faults=fault)
+    traded(mode, fault=fault)
 
 
 # -------------------------------------------------------------------------------- cancel, replace
@@ -108,7 +108,7 @@ def test_a_rung_is_one_message() -> None:
                    for q in request["params"]["quotes"])
 
 
-class Taken(ScriptedMarket):
+class Taken(WalkingMarket):
     """A taker goes through both our rungs once, three seconds in."""
 
     struck = False
