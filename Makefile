@@ -34,7 +34,7 @@ stage = @echo "== $(1)"; started=$$SECONDS; $(MAKE) --no-print-directory $(1) \
 	|| { echo "== $(1): FAILED, $$((SECONDS - started)) s" >&2; exit 1; }; echo "== $(1): ok, $$((SECONDS - started)) s"
 
 .PHONY: help venv build debug sanitize trace run test bench wheel lint types test-release \
-	test-sanitize test-simulation test-wheel coverage site clean
+	test-sanitize test-simulation test-wheel fuzz coverage site clean
 
 help: ## this list
 	@echo "make TARGET   (ARGS=\"…\" goes to mm, TESTS=path narrows pytest, JOBS=2 compiles at a time)"
@@ -77,12 +77,13 @@ trace: $(STAMP)
 run: build ## the market maker against the embedded exchange; ARGS="--duration 60s"
 	@$(VENV)/bin/mm run $(ARGS)
 
-test: $(STAMP) ## everything that must be green: lint, types, tests, sanitizers, wheel
+test: $(STAMP) ## everything that must be green: lint, types, tests, sanitizers, seeds, wheel
 	$(call stage,lint)
 	$(call stage,types)
 	$(call stage,build)
 	$(call stage,test-release)
 	$(call stage,test-sanitize)
+	$(call stage,test-simulation)
 	$(call stage,test-wheel)
 	@echo "== all green"
 
@@ -106,6 +107,11 @@ test-sanitize: sanitize ## the core, connector and pipeline tests under ASAN and
 test-simulation: build ## 300 fresh seeds of mm simulate
 	@base=$$(date +%s); echo "seeds from $$base"; \
 	$(call with,release) -m runner simulate --seeds $$base..$$((base + 299))
+
+# The compiler is CC where that is a clang, else the newest clang there is.
+fuzz: $(STAMP) ## coverage-guided fuzzing with clang; ARGS="decoder --seconds 600" or "exchange …"
+	@CC=$$($(PY) fuzz/run.py --compiler) $(call compile,fuzz)
+	@$(PY) -P fuzz/run.py $(ARGS)
 
 bench: build ## latency and throughput tables, instruction counts
 	@export PYTHONPATH=$(ROOT)/build/release/lib:$(ROOT)/benchmarks; \
