@@ -9,6 +9,7 @@ MM_JOBS   how many modules to translate and compile at a time, 2 by default
 """
 
 import fnmatch
+import hashlib
 import multiprocessing
 import os
 import re
@@ -187,6 +188,17 @@ def build_key(kind: str) -> str:
     ])
 
 
+def sources_hash() -> str:
+    """Return what tells this program from every other: a hash of its sources, wherever they lie."""
+    found = hashlib.sha256()
+    paths = [p for name in (*PACKAGES, "runner") for p in Path(name).rglob("*")
+             if p.suffix in {".py", ".pyx", ".pxd"}]
+    for path in sorted(paths, key=Path.as_posix):
+        content = path.read_bytes()
+        found.update(f"{path.as_posix()} {len(content)}\n".encode() + content)
+    return found.hexdigest()[:12]
+
+
 def extensions(kind: str) -> list[Extension]:
     """Return one Extension per module; each depends on the build key of its kind."""
     chosen = KINDS[kind]
@@ -306,6 +318,7 @@ class Build(build):
 
     def run(self) -> None:
         super().run()
+        Path(self.build_lib, "runner", "build_hash").write_text(sources_hash() + "\n")
         if os.environ.get("MM_ONLY"):
             return
         kept = {Path(o) for o in self.get_outputs()}

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from connectors.replay.reader import recordings
 from connectors.replay.recording import RecordingError
 from runner.backtest_result import result_of, write_results
 from runner.backtest_session import BacktestError, Session, prepare
@@ -50,7 +51,7 @@ def main(options: BacktestOptions) -> int:
     try:
         config = load(options.config, options.sets, PROFILE_VENUE.get(options.profile or ""),
                       connects=False)
-        jobs = group(options.data)
+        jobs = group(recordings(options.data))
         results = run_jobs(jobs, config, options)
     except ConfigError as error:
         return refuse(error.lines)

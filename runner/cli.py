@@ -2,7 +2,6 @@
 
 import os
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -27,18 +26,10 @@ def main() -> None:
     app(prog_name="mm")
 
 
-def product_version() -> str:
-    """Return the version, and whether it runs from a build folder."""
-    from mmcore import __version__
-
-    try:
-        return version("mmcore")
-    except PackageNotFoundError:
-        return f"{__version__} (from its source tree)"
-
-
 def show_version(wanted: bool) -> None:
     if wanted:
+        from runner.version import product_version
+
         sys.stdout.write(f"mm {product_version()}\n")
         raise typer.Exit
 

@@ -68,6 +68,8 @@ class ControlSocket:
         try:
             async with asyncio.timeout(5.0):
                 line = await reader.readline()
+            if not line:
+                return                  # somebody looked whether a maker is here
             writer.write(msgspec.json.encode(self.answer(line)) + b"\n")
             await writer.drain()
         except (TimeoutError, ValueError, ConnectionError) as error:

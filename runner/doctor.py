@@ -22,6 +22,7 @@ from runner.config import Config, ConfigError, credentials, http_address, load
 from runner.doctor_venue import Finding
 from runner.options import EXIT_CLEAN, EXIT_FAILURE
 from runner.state import SHARED_MEMORY, StateError, StateFolder
+from runner.version import build_hash, product_version
 
 # The same bounds as pyproject.toml (a test compares them): the session is compiled against one
 # picows, and nothing but this checks it at run time.
@@ -55,6 +56,7 @@ def main(config: Path | None, venue: str | None, sets: tuple[str, ...], *, as_js
 def examine(path: Path | None, venue: str | None, sets: tuple[str, ...], *,
             probe_s: float = PROBE_S, drill: bool = False) -> Iterator[Finding]:
     """Yield the findings in the order a person would ask for them."""
+    yield installed()
     yield python_version()
     yield from libraries()
     yield openssl()
@@ -84,6 +86,13 @@ def examine(path: Path | None, venue: str | None, sets: tuple[str, ...], *,
         reached = clock.state != "fail"
     if reached and (drill or not config.embedded):
         yield from doctor_venue.findings(config, probe_s=probe_s, drill=drill)
+
+
+def installed() -> Finding:
+    if not build_hash():
+        return Finding("mm", "warn", product_version(), "the build left no hash of its sources: "
+                       "install the wheel, or run make build in the source tree")
+    return Finding("mm", "ok", product_version())
 
 
 def python_version() -> Finding:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from connectors.replay.player import play_rows
-from connectors.replay.reader import detect_format, open_recording
+from connectors.replay.reader import detect_format, open_recording, recordings
 from connectors.replay.recording import Recording, RecordingError
 from connectors.replay.store import STORE_SUFFIX, is_store, write_store
 from connectors.replay.tables import BadLinesError, read_tables
@@ -61,7 +61,7 @@ def refuse(lines: list[str]) -> int:
 
 def read(options: ImportOptions) -> Recording:
     """Read the recording, with a bar where somebody is looking."""
-    paths = list(options.data)
+    paths = recordings(options.data)
     tables = not any(is_store(p) for p in paths) and all(
         detect_format(path) == "tables" for path in paths)
     console = Console(stderr=True)

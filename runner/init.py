@@ -88,4 +88,6 @@ def main(folder: Path, *, force: bool) -> int:
     except OSError as error:
         sys.stderr.write(f"mm: cannot write {error.filename}: {error.strerror}\n")
         return EXIT_FAILURE
+    sys.stderr.write(f"mm: next: edit {folder / CONFIG_NAME}, then mm doctor -c "
+                     f"{folder / CONFIG_NAME}\n")
     return EXIT_CLEAN

@@ -12,7 +12,6 @@ import random
 import sys
 import time
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +49,7 @@ from runner.report import report_text, session_summary, summary_json
 from runner.shutdown import flatten, leave, left_open
 from runner.state import StateError, StateFolder, map_file
 from runner.stress import say_stress
+from runner.version import product_version
 
 RING_HEADER_BYTES = 4096
 AUTH_METHOD = "public/auth"
@@ -192,7 +192,7 @@ async def session(config: Config, secrets: Credentials, options: RunOptions, url
     try:
         maker = await assemble(
             config, secrets, url=url, journal=journal, page_memory=page_memory,
-            rng=random.Random(), build=product_build(), wall_ms=lambda: int(time.time() * 1000))
+            rng=random.Random(), build=product_version(), wall_ms=lambda: int(time.time() * 1000))
     except START_ERRORS as error:       # first: an untrusted certificate is a ValueError too
         return Outcome("error", EXIT_FAILURE,
                        f"{url}: {str(error) or type(error).__name__}; run mm doctor")
@@ -293,13 +293,6 @@ def closed(maker: Maker, ending: Ending, *, verified: bool) -> Outcome:
     if maker.engine.risk.state == RiskState.RISK_KILLED:
         return Outcome("killed", EXIT_KILLED, fault or "the engine was killed; see mm.log", maker)
     return Outcome(reason, ending.code if fault else EXIT_CLEAN, fault, maker)
-
-
-def product_build() -> str:
-    try:
-        return version("mmcore")
-    except PackageNotFoundError:
-        return "source tree"
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from prometheus_client.exposition import generate_latest
 from runner.config import Config, ConfigError, credentials, load
 from runner.exporter import Exporter, serve
 from runner.exporter_options import exporter_options
+from runner.metric_source import PageSource
 from runner.options import EXIT_CLEAN, EXIT_FAILURE, EXIT_USAGE
 from runner.state import SHARED_MEMORY, shared_path, shared_pattern, state_path
 from runner.webhook import WebhookError, post_test
@@ -47,17 +48,25 @@ def state_folder(config: Config) -> Path | None:
 def find_page(state: Path | None) -> Path:
     """Return the page of the maker of a state folder. Raises ConfigError.
 
-    The embedded exchange's state folder is temporary; its page is found where there is one only.
+    The embedded exchange's state folder is temporary; its page is found where one maker only
+    publishes. What a killed one left behind is not asked about.
     """
     if state is not None:
         return shared_path(state) / "page"
-    found = sorted(SHARED_MEMORY.glob(f"{shared_pattern()}/page"))
+    found = [page for page in sorted(SHARED_MEMORY.glob(f"{shared_pattern()}/page"))
+             if publishes(page)]
     if len(found) != 1:
-        names = ", ".join(map(str, found)) or "none is there"
+        names = ", ".join(map(str, found)) or "no maker runs"
         fault = ("which maker? name its page with --page, or its configuration with -c and "
                  f"--venue; pages: {names}")
         raise ConfigError([fault])
     return found[0]
+
+
+def publishes(page: Path) -> bool:
+    """Return whether a running maker writes this page."""
+    source = PageSource(page)
+    return source.is_up(source.read())
 
 
 def send_test(config: Config) -> int:

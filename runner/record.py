@@ -19,6 +19,7 @@ from connectors.deribit.connection import ClientConfig
 from connectors.deribit.public import PublicFeed, definitions_json
 from connectors.deribit.rpc import RpcError
 from connectors.deribit.session import CONNECT_ERRORS
+from connectors.replay.reader import DEFINITIONS
 from runner.children import Child
 from runner.config import Config, ConfigError, credentials, load
 from runner.options import EXIT_CLEAN, EXIT_FAILURE, EXIT_USAGE
@@ -29,7 +30,6 @@ from runner.reactor import Signals
 FLUSH_S = 1.0
 TELL_S = 1.0
 SUFFIX = ".frames.gz"
-DEFINITIONS = "instruments.json"
 
 
 class RecordOptions(msgspec.Struct, frozen=True, kw_only=True):

@@ -121,7 +121,7 @@ def main(folder: Path, *, as_json: bool) -> int:
     if as_json:
         sys.stdout.write(msgspec.json.encode(figures).decode() + "\n")
         return EXIT_CLEAN if identical else EXIT_FAILURE
-    sys.stdout.write("{sessions} sessions, {records} records, {frames} frames; {equal} of "
+    sys.stdout.write("{sessions} session(s), {records} records, {frames} frames; {equal} of "
                      "{payloads} outbound payloads equal, {surplus} surplus\n"
                      "outbound_sha256 {outbound_sha256}\n"
                      "of the journal  {journal_sha256}\n".format(**figures))

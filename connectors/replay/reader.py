@@ -18,6 +18,9 @@ FRAMES = re.compile(rb'\{"recv_ns":')
 SESSION = re.compile(rb"(configuration: |wss?://\S+ <->? \d|\d{9,11}(\.\d+)?: )")
 TABLE = re.compile(rb"[^\s,]+(,[^\s,]*){3,}")     # words between commas, no spaces
 
+# What mm record writes: recordings, and beside them the contracts' definitions.
+RECORDED, DEFINITIONS = "*.frames.gz", "instruments.json"
+
 READERS: dict[str, Callable[[Sequence[Path]], Recording]] = {
     "collector": read_collector,
     "frames": read_deribit,
@@ -27,11 +30,26 @@ READERS: dict[str, Callable[[Sequence[Path]], Recording]] = {
 }
 
 
+def recordings(paths: Sequence[Path]) -> list[Path]:
+    """Return the recordings that paths name, in order.
+
+    A folder of mm record stands for the files in it; the definitions beside them are none.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir() and not segments(path):
+            found += sorted(path.glob(RECORDED)) or [path]
+        elif path.name != DEFINITIONS or len(paths) == 1:
+            found.append(path)
+    return found
+
+
 def detect_format(path: Path) -> str:
     """Return the format of a file, told from its first lines; RecordingError for an unknown one."""
     if path.is_dir():
         if not segments(path):
-            raise damage(path, None, "is a folder without a journal (NNNNNN.mmj)",
+            raise damage(path, None, "is a folder with neither a journal (NNNNNN.mmj) nor what mm "
+                         f"record wrote ({RECORDED})",
                          "give recordings by name, or the folder of a session's journal")
         return "journal"
     if is_parquet(path):
@@ -60,7 +78,7 @@ def open_recording(paths: Sequence[Path | str]) -> Recording:
     """
     if not paths:
         raise ValueError("no recording given")
-    files = [Path(p) for p in paths]
+    files = recordings([Path(p) for p in paths])
     if any(path.is_dir() for path in files) and len(files) > 1:
         raise damage(files[1], None, "is given beside a journal", "give each journal by itself")
     if any(is_store(path) for path in files):

@@ -3,7 +3,6 @@
 import html
 import math
 from collections.abc import Callable, Iterable, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from runner.tearsheet.statistics import (
     shares,
     uptime,
 )
+from runner.version import product_version
 
 STYLE = """
 :root{--ink:#22303c;--quiet:#5c6b78;--line:#dde3e8;--soft:#f5f7f9}
@@ -187,13 +187,6 @@ def assumptions(run: Run) -> str:
             + table(["key", "value"], keys) + "</details>")
 
 
-def build() -> str:
-    try:
-        return version("mmcore")
-    except PackageNotFoundError:
-        return "source tree"
-
-
 def page(runs: Sequence[Run]) -> str:
     """Return the report of the first run, compared with the others, as one HTML document."""
     run = runs[0]
@@ -208,7 +201,7 @@ def page(runs: Sequence[Run]) -> str:
 
     parts = [f"<h1>{html.escape(run.title)}</h1>",
              (f'<p class="sub">{run.lasted_s:,.0f} s, {len(run.markets)} instrument(s), mmcore '
-             f"{html.escape(build())}</p>"), cards(run)]
+             f"{html.escape(product_version())}</p>"), cards(run)]
     if len(runs) > 1:
         parts += ["<h2>Compared</h2>", comparison(runs)]
     parts += ["<h2>Account</h2>", plot(plots.equity(runs)), plot(plots.decomposition(run)),

@@ -53,6 +53,20 @@ def test_refuses_a_bad_choice(
         getattr(build, function)()
 
 
+def test_the_build_hash_follows_every_source(
+        build: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    seen = {build.sources_hash()}
+    for path, text in (("mmcore/book.pyx", "x"), ("runner/a.py", ""), ("runner/b.py", ""),
+                       ("mmcore/book.pxd", "x")):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text)
+        seen.add(build.sources_hash())
+    assert len(seen) == 5
+    (tmp_path / "mmcore/book.c").touch()                # made, not a source
+    assert build.sources_hash() in seen
+
+
 def test_floats_are_exact_in_every_kind(build: ModuleType) -> None:
     for kind in build.KINDS.values():
         assert "-ffp-contract=off" in kind.compile_args

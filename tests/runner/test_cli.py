@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -11,6 +12,7 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
+import mmcore
 from connectors.deribit.connection import ClientConfig
 from connectors.deribit.rpc import Rpc
 from runner import doctor, doctor_venue
@@ -59,16 +61,17 @@ def test_usage_errors_leave_with_2() -> None:
 def test_version() -> None:
     done = mm("--version")
     assert done.returncode == 0
-    assert done.stdout.startswith("mm ")
+    # The hash of the sources, so that two builds of one version can be told apart.
+    assert re.fullmatch(rf"mm {re.escape(mmcore.__version__)}\+[0-9a-f]{{12}}\n", done.stdout)
 
 
 def test_doctor_reports_every_check_with_a_remedy() -> None:
     done = mm("doctor", "--json", "--drill", "--probe", "500ms")
     findings = {f["name"]: f for f in json.loads(done.stdout)}
-    for name in ("python", "picows", "uvloop", "msgspec", "openssl", "packages", "compiled core",
-                 "clock source", "clock sync", "processors", "cpu governor", "open files",
-                 "shared memory", "configuration", "state folder", "disk", "key", "account",
-                 "latency", "cancel drill"):
+    for name in ("mm", "python", "picows", "uvloop", "msgspec", "openssl", "packages",
+                 "compiled core", "clock source", "clock sync", "processors", "cpu governor",
+                 "open files", "shared memory", "configuration", "state folder", "disk", "key",
+                 "account", "latency", "cancel drill"):
         assert name in findings, name
     for finding in findings.values():
         assert (finding["state"] == "ok") == (finding["remedy"] == ""), finding

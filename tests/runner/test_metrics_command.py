@@ -44,17 +44,20 @@ def test_two_makers_have_to_be_told_apart(tmp_path: Path, monkeypatch: pytest.Mo
                                           capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(metrics, "SHARED_MEMORY", tmp_path)
     assert command(once=True) == 2
-    assert "none is there" in capsys.readouterr().err
+    assert "no maker runs" in capsys.readouterr().err
     made = []
     for mark in ("0123456789ab", "ba9876543210"):
         folder = tmp_path / metrics.shared_pattern().replace(12 * "[0-9a-f]", mark)
         folder.mkdir()
         made.append(folder / "page")
-        made[-1].touch()
+        ScriptedEngine(folder)
         if mark.startswith("0"):
             assert metrics.find_page(metrics.state_folder(load(None))) == made[0]
     with pytest.raises(ConfigError, match="--page"):
         metrics.find_page(metrics.state_folder(load(None)))
+    made[1].unlink()
+    made[1].touch()                         # what a maker leaves that was killed at its start
+    assert metrics.find_page(metrics.state_folder(load(None))) == made[0]
 
 
 def test_a_named_venue_has_its_own_page() -> None:

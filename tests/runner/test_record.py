@@ -8,7 +8,7 @@ import pytest
 
 from connectors.deribit.connection import ClientConfig
 from connectors.deribit.public import PublicFeed
-from connectors.replay.reader import open_recording
+from connectors.replay.reader import open_recording, recordings
 from runner.options import EXIT_FAILURE, EXIT_USAGE
 from runner.record import RecordOptions, Writer, main
 
@@ -33,6 +33,8 @@ def test_a_recording_of_the_embedded_exchange_can_be_played(
     assert told["interval"] == "100ms"
     assert not list(tmp_path.glob("*.part"))
     recording = open_recording(told["files"])
+    assert recordings([tmp_path]) == [Path(file) for file in told["files"]]     # by its folder
+    assert recordings(sorted(tmp_path.iterdir())) == recordings([tmp_path])     # and as FOLDER/*
     names = [spec.name for spec in recording.instruments]
     assert sorted(names) == sorted(told["instruments"])
     assert len(names) == 2
