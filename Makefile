@@ -113,10 +113,11 @@ fuzz: $(STAMP) ## coverage-guided fuzzing with clang; ARGS="decoder --seconds 60
 	@CC=$$($(PY) fuzz/run.py --compiler) $(call compile,fuzz)
 	@$(PY) -P fuzz/run.py $(ARGS)
 
-bench: build ## latency and throughput tables, instruction counts
+bench: build ## latency and throughput tables, instruction counts, tick to order
 	@export PYTHONPATH=$(ROOT)/build/release/lib:$(ROOT)/benchmarks; \
 	for bench in $(sort $(wildcard benchmarks/bench_*.py)) benchmarks/count_instructions.py; do \
-	$(PY) -P $$bench $(ARGS); echo; done
+	$(PY) -P $$bench $(ARGS); echo; done; \
+	$(PY) -P benchmarks/tick_to_order.py --short $(ARGS)
 
 # The wheel is made from the sdist, so that a file missing there shows here.
 wheel: $(STAMP) ## the repaired manylinux wheel, alone in dist/

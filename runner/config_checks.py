@@ -192,6 +192,14 @@ def machine_faults(config: Config) -> list[str]:
         faults.append(
             f"{at(config, 'venue.label_prefix')}: venue.label_prefix = "
             f"{config.venue.label_prefix!r} must be 1 to 8 letters or digits; use \"mm\"")
+    runtime = config.runtime
+    # Helpers are children and stay where the reactor is pinned unless they are told otherwise.
+    if runtime.spin and (runtime.reactor_cpu < 0 or runtime.helper_cpu in (
+            -1, runtime.reactor_cpu)):
+        faults.append(
+            f"{at(config, 'runtime.spin')}: runtime.spin = true takes a CPU whole, and "
+            f"runtime.reactor_cpu = {runtime.reactor_cpu}, runtime.helper_cpu = "
+            f"{runtime.helper_cpu} share it; give each a CPU of its own, or spin = false")
     return faults
 
 

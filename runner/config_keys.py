@@ -198,8 +198,8 @@ class Runtime(Section, frozen=True):
                                     -1, 4095)] = -1
     helper_cpu: Annotated[int, key("CPU", "Pin recorder and view to this CPU; -1: do not.",
                                    -1, 4095)] = -1
-    spin: Annotated[bool, key("", "Never sleep: one CPU at 100 % for less wake-up latency.")
-                    ] = False
+    spin: Annotated[bool, key("", "Never sleep: one CPU at 100 % for less wake-up latency; needs "
+                              "runtime.reactor_cpu, and runtime.helper_cpu elsewhere.")] = False
     guard: Annotated[bool, key("", "Start the helper that cancels over HTTP when the reactor's own "
                                "way is silent or the reactor hangs.")] = True
     hang_s: Annotated[float, key("s", "A loop that stands still for so long is ended by the guard, "

@@ -111,6 +111,8 @@ WRONG = {
     "chase beyond off-centre": ("[orders]\nrequote_bps = 12\n", 2,
                                 ["orders.requote_bps = 12", "orders.off_center_bps = 10"]),
     "ring no power of two": ("[journal]\nring_mib = 12\n", 2, ["journal.ring_mib = 12", "use 16"]),
+    "spinning on a shared CPU": ("[runtime]\nspin = true\nreactor_cpu = 0\n", 2,
+                                 ["runtime.helper_cpu = -1 share it", "a CPU of its own"]),
     "label prefix": ("[venue]\nlabel_prefix = 'my maker'\n", 2,
                      ["venue.label_prefix", "1 to 8 letters or digits"]),
     "limit missing live": (live("max_order_usd = 2000\n"), 0,
