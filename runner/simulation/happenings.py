@@ -13,6 +13,7 @@ from connectors.sim.orders import CancelReason
 from connectors.sim.wire.platform import Platform
 from mmcore.states import RiskState
 from mmcore.types import ControlKind
+from runner.changes import Changes
 from runner.simulation.plan import Kind, SessionFault
 from runner.simulation.wire import VENUE_PORT, transports_of
 
@@ -142,6 +143,34 @@ def set_free(session: Session, life: Life | None) -> None:
     session.witness.restrained = session.witness.flattening = False
 
 
+def change(session: Session, fault: SessionFault) -> bool:
+    """Set a key while it trades, as mm ctl set does, and set it back."""
+    life = session.life
+    if not may_command(session) or life is None or life.maker is None:
+        return False
+    changes = Changes(session.config, life.maker.engine, life.maker.session.note)
+    key = fault.change.partition("=")[0]
+    section, name = key.split(".")
+    before = getattr(getattr(session.config, section), name)
+    if not asked(changes, fault.change):
+        return False
+
+    def set_back() -> None:
+        if life is session.life and not life.over and not asked(changes, f"{key}={before}"):
+            session.fail(f"EXCEPTION: {key}={before} is refused where it was before")
+
+    session.loop.call_later(fault.last_s, set_back)
+    return True
+
+
+def asked(changes: Changes, text: str) -> bool:
+    """Ask for a change, twice where that is wanted; False where it is refused or is none."""
+    answer = changes.ask([text], "simulation", "", "")
+    if "confirm" in answer:
+        answer = changes.ask([text], "simulation", "", answer["confirm"])
+    return bool(answer["ok"])
+
+
 def kill(session: Session, fault: SessionFault) -> bool:
     """Kill it by hand; somebody looks, unlatches, starts it again."""
     if not may_command(session):
@@ -234,6 +263,6 @@ def mmp(session: Session, fault: SessionFault) -> bool:
 HAPPENINGS: dict[Kind, Callable[[Session, SessionFault], bool]] = {
     "crash": crash, "power_loss": power_loss, "restart": restart, "stall": stall,
     "clock_jump": clock_jump, "disk_full": disk_full,
-    "pause": pause, "reduce": reduce, "flatten": flatten, "kill": kill,
+    "pause": pause, "reduce": reduce, "flatten": flatten, "kill": kill, "set": change,
     "token_expiry": token_expiry, "maintenance": maintenance, "lock": lock,
     "settlement": settlement, "refuses_connections": refuses_connections, "mmp": mmp}

@@ -23,7 +23,7 @@ Kind = Literal[
     # the maker's process
     "crash", "power_loss", "restart",
     # a person
-    "pause", "reduce", "flatten", "kill"]
+    "pause", "reduce", "flatten", "kill", "set"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 MESSAGE_KINDS: frozenset[Kind] = frozenset({
     "drop", "delay", "duplicate", "reorder", "garbled", "truncated", "oversized", "error",
@@ -47,6 +47,9 @@ CODES = (10001, 10003, 10004, 10005, 10007, 10009, 10010, 10028, 10040, 10041, 1
 AFTER_EFFECT = (10001, 10040, 10050, 11051, 11094, 13028, 13888)
 DELAYS_S = (0.05, 0.5, 0.95, 1.7, 5.0, 20.0, 60.0)
 OF_ORDERS = ORDERS + ANSWERS[:4] + TOLD[:3]
+CHANGES = ("quote.levels=1", "quote.levels=2", "quote.levels=3", "quote.size_btc=0.002",
+           "quote.size_btc=0.009", "quote.base_half_spread_bps=0.5", "orders.requote_bps=1.0",
+           "orders.unknown_ms=200", "orders.post_fill_hold_ms=600", "inventory.limit_btc=0.5")
 BAD_MOMENTS = ("request:edit", "request:cancel", "changes:fill", "answer:new", "answer:edit")
 FIRST_S = 2.5           # quotes stand
 LAST_S = 42.0           # faults begin until then
@@ -67,6 +70,7 @@ class SessionFault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     last_s: float = 0.0
     code: int = 0           # error: what the venue answers
     at_byte: int = 0        # cut_inside, fragments: modulo the message's size
+    change: str = ""        # set: KEY=VALUE, as of mm ctl set
 
     def __post_init__(self) -> None:
         if self.kind in MESSAGE_KINDS and self.step not in STEPS:
@@ -78,12 +82,15 @@ class SessionFault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         if self.kind in ("error", "error_after_effect") and not (
                 self.code and self.step.startswith("request:")):
             raise ValueError(f"{self.kind}: needs a code and a step request:…")
+        if (self.kind == "set") != ("=" in self.change):
+            raise ValueError(f"{self.kind}: change = \"KEY=VALUE\" belongs to set, and to it alone")
 
     def __str__(self) -> str:
         parts = [f"{self.at_s:.2f} s {self.kind}"]
         parts += [f"at {self.step} #{self.nth}"] if self.step else []
         parts += [f"{self.last_s:g} s"] if self.last_s else []
         parts += [str(self.code)] if self.code else []
+        parts += [self.change] if self.change else []
         return " ".join(parts)
 
 
@@ -204,7 +211,7 @@ def draw_fault(kind: Kind, rng: random.Random) -> SessionFault:
         "lock": (1.0, 6.0), "mmp": (0.5, 5.0), "refuses_connections": (1.0, 10.0),
         "stall": (0.02, 6.0), "disk_full": (0.5, 6.0), "crash": (0.0, 4.0),
         "power_loss": (0.0, 4.0), "restart": (0.0, 4.0), "pause": (0.05, 5.0),
-        "reduce": (0.05, 5.0),
+        "reduce": (0.05, 5.0), "set": (0.05, 5.0),
         "flatten": (0.5, 5.0), "kill": (0.5, 4.0), "clock_jump": (0.001, 3.0),
         "half_open": (0.5, 25.0), "deaf": (0.5, 25.0), "settlement": (5.0, 5.0)}
     if kind == "delay":
@@ -213,6 +220,8 @@ def draw_fault(kind: Kind, rng: random.Random) -> SessionFault:
         known["last_s"] = round(rng.uniform(*lasting[kind]), 3)
     if kind in ("cut_inside", "fragments"):
         known["at_byte"] = rng.randrange(1, 400)
+    if kind == "set":
+        known["change"] = rng.choice(CHANGES)
     if kind == "settlement":
         known.pop("step", None)
         known.pop("nth", None)

@@ -64,6 +64,25 @@ def test_found_by_seed_121() -> None:
     assert outcome.struck == {"cut": 1, "cut_after": 1}
 
 
+def test_a_key_is_set_while_orders_are_under_way_and_set_back() -> None:
+    fault = SessionFault(kind="set", at_s=4.0, step="request:edit", last_s=3.0,
+                         change="quote.levels=1")
+    session = Session(draw(Plan(fault=(fault,), seconds=20.0, set=("quote.levels=3",)), 5))
+    levels: list[float] = []
+
+    def note() -> None:
+        assert session.life is not None
+        assert session.life.maker is not None
+        levels.append(session.life.maker.engine.params.get("quote.levels"))
+
+    for at_s in (3.9, 6.0, 12.0):
+        session.loop.call_later(at_s, note)
+    outcome = session.run()
+    assert outcome.breach == ""
+    assert outcome.struck == {"set": 1}
+    assert levels == [3.0, 1.0, 3.0]
+
+
 # ------------------------------------------------------------------------- the witness sees
 def sown(do: Callable[[Session], None], plan: Plan = QUIET, at_s: float = 5.0) -> Outcome:
     session = Session(draw(plan, 3))
@@ -182,6 +201,8 @@ def test_every_kind_is_drawn() -> None:
     ("[[fault]]\nkind = 'drop'\nstep = 'request:dance'", "request:dance"),
     ("[[fault]]\nkind = 'error'\nstep = 'request:buy'", "needs a code"),
     ("[[fault]]\nkind = 'crash'\nnth = 0", "nth from 1"),
+    ("[[fault]]\nkind = 'set'", "change = "),
+    ("[[fault]]\nkind = 'crash'\nchange = 'quote.levels=1'", "change = "),
     ("colour = 1", "colour"),
 ])
 def test_a_wrong_plan_is_refused(tmp_path: Path, text: str, fault: str) -> None:
