@@ -1,7 +1,8 @@
 """Play the market's worst moments against a full position and print what each rule leaves.
 
 Every case runs the whole maker against the whole exchange in virtual time. Exit 1 where a maker
-under all its rules was liquidated, or ended neither flat nor inside its limits.
+under all its rules was liquidated, ended neither flat nor inside its limits, or had an order in
+the book of a settlement.
 """
 
 import argparse
@@ -12,7 +13,15 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "pipeline"))
 
-from risk_scenarios import CASES, HEADER, RULES, play, play_trend, unhedged_btc
+from risk_scenarios import (
+    CASES,
+    HEADER,
+    RULES,
+    play,
+    play_settlement,
+    play_trend,
+    unhedged_btc,
+)
 
 
 def main() -> None:
@@ -35,6 +44,13 @@ def main() -> None:
             print(found.row(case.name, rules, 0.0))
             if found.liquidations or found.most_btc > 0.3 * 1.001:
                 bad.append(case.name)
+    for skew_ms in (-2000, 0, 2000):
+        settled = play_settlement(skew_ms)
+        found = settled.figures
+        print(found.row(f"settlement, clock {skew_ms:+d} ms", "all", 0.0))
+        if found.liquidations or settled.mismatches or any(
+                n for second, n in settled.resting.items() if -12 <= second < 8):
+            bad.append(f"settlement {skew_ms:+d} ms")
     if bad:
         sys.exit(f"liquidated or over a limit: {', '.join(bad)}")
 

@@ -348,6 +348,7 @@ cdef class Limits:
         market.target.first[0] = market.target.first[1] = 0
         market.target.why.removed[0] = market.target.why.removed[1] = 0
         market.target.take.why = 0
+        market.target.closing = True
         best = (price_usd(&market.spec, market.signals.s.others_ticks[1 - side])
                 if market.book.valid and market.signals.s.two_sided else 0.0)
         if best > 0.0 and (best - cap) * sign <= 0.0:

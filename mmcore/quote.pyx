@@ -240,6 +240,7 @@ cdef void quote_compute(const Instrument* spec, const SignalState* signal,
     if signal.reference_usd <= 0.0:
         memset(why, 0, sizeof(Why))         # nothing of an earlier decision stays in the record
     begin_why(spec, signal, params, inventory, stance, out)
+    out.closing = False
     if signal.reference_usd <= 0.0:
         why.removed[0] = why.removed[1] = REMOVED_REFERENCE
         return

@@ -1,5 +1,5 @@
 """See risk.pxd. Limits are judged on the worst case: position plus every order that may fill."""
-from libc.math cimport fabs
+from libc.math cimport fabs, fmax
 
 from mmcore.book cimport NO_ASK
 from mmcore.budget cimport rate_allows, rate_spend
@@ -11,7 +11,8 @@ from mmcore.types cimport (
     ACTION_EDIT, ACTION_NEW, INSTRUMENT_INVERSE, MARKET_OPEN, REMOVED_BOOK_INVALID,
     REMOVED_COLLAR, REMOVED_EDGE, REMOVED_INVENTORY, REMOVED_KILLED, REMOVED_LAG,
     REMOVED_NOT_READY, REMOVED_REFERENCE, REMOVED_STALE, REMOVED_STATE, REMOVED_THROTTLE,
-    SIDE_ASK, SIDE_BID, TAKE_NONE, amount_of, contracts_of_btc, delta_btc, lots_down, price_usd)
+    REMOVED_WARMUP, SIDE_ASK, SIDE_BID, TAKE_FLATTEN, TAKE_NONE, TAKE_STOP, amount_of,
+    contracts_of_btc, delta_btc, lots_down, price_usd)
 from mmcore.states import RiskState  # no-cython-lint; found here since there is a gate
 
 cdef double SLACK_BTC = 1e-12       # rounding of BTC worths, far below one contract
@@ -63,8 +64,8 @@ cdef class RiskGate(RiskStates):
         if not book.valid or health.synced_ns == 0:
             bits |= REMOVED_BOOK_INVALID
         elif now_ns - health.synced_ns < <int64_t>(params.signals.warmup_s * 1e9):
-            bits |= REMOVED_NOT_READY
-        if health.state != MARKET_OPEN or (self.state == RISK_PAUSED and self.pulled):
+            bits |= REMOVED_WARMUP
+        if health.state != MARKET_OPEN:
             bits |= REMOVED_STATE
         if self.state >= RISK_STOPPED:
             bits |= REMOVED_KILLED
@@ -107,8 +108,7 @@ cdef class RiskGate(RiskStates):
         self.leverage_limit_btc = params.risk.max_leverage * self.account.equity_btc
         self.net_btc = self.gross_btc = self.margin_btc = 0.0
         self.net_worst_btc[0] = self.net_worst_btc[1] = 0.0
-        self.open_orders = 0
-        self.admitted_count = 0
+        self.open_orders = self.admitted_count = 0
 
     cdef void count(self, const Exposure* exposure, int32_t open_orders) noexcept nogil:
         """Count one instrument into the net worst case."""
@@ -131,6 +131,8 @@ cdef class RiskGate(RiskStates):
         self.approve_take(&target.take, blocked, spec, signal, params, exposure, &out.take)
         if self.flattening:
             blocked &= ~REMOVED_KILLED          # only reducing quotes pass below
+        if target.closing:
+            blocked &= ~REMOVED_WARMUP          # a fresh book is as good to close by as an old one
         for side in range(2):
             out.count[side] = 0
             out.first[side] = target.first[side]
@@ -138,8 +140,8 @@ cdef class RiskGate(RiskStates):
             out.why.removed[side] |= blocked
             if blocked & ~REMOVED_REFERENCE or (blocked and not target.reducing[side]):
                 continue        # a strange reference keeps nobody in a position
-            if not target.reducing[side] and (
-                    self.state != RISK_ACTIVE or exposure.barred[side]):
+            if (self.state == RISK_PAUSED and self.pulled) or (not target.reducing[side] and (
+                    self.state != RISK_ACTIVE or exposure.barred[side])):
                 out.why.removed[side] |= (
                     REMOVED_STATE if self.state != RISK_ACTIVE else REMOVED_THROTTLE)
                 continue
@@ -201,8 +203,11 @@ cdef class RiskGate(RiskStates):
                 most = held
         if out.amount_contracts > most:
             out.amount_contracts = most
-        if self.flattening and take.reduce_only:
-            blocked &= ~REMOVED_KILLED
+        if take.reduce_only:
+            blocked &= ~(REMOVED_WARMUP | (REMOVED_KILLED if self.flattening else 0))
+        if self.state == RISK_PAUSED and self.pulled and (
+                self.adrift or take.why not in (TAKE_STOP, TAKE_FLATTEN)):
+            blocked |= REMOVED_STATE
         if out.amount_contracts <= 0 or blocked & ~(REMOVED_REFERENCE | REMOVED_LAG) or (
                 not price_allowed(price_usd(spec, take.price_ticks), signal,
                                   params.risk.price_collar_bps)):
@@ -223,7 +228,7 @@ cdef class RiskGate(RiskStates):
         cdef const Order* order = &orders.orders[action.slot]
         cdef int64_t before = order_worst(order)
         cdef int64_t after = action.amount_contracts
-        cdef double added, at_price = exposure.at_price_usd
+        cdef double added, wider, at_price = exposure.at_price_usd
         cdef int32_t reason
         if action.kind != ACTION_NEW:
             after -= order.booked_contracts
@@ -243,10 +248,9 @@ cdef class RiskGate(RiskStates):
         if reason != GATE_OK:
             self.refused[reason] += 1
             return reason
-        self.gross_btc += gross_of(exposure, action.side, added) - gross_of(
-            exposure, action.side, 0.0)
-        self.margin_btc += exposure.margin_rate * (
-            gross_of(exposure, action.side, added) - gross_of(exposure, action.side, 0.0))
+        wider = gross_of(exposure, action.side, added) - gross_of(exposure, action.side, 0.0)
+        self.gross_btc += wider
+        self.margin_btc += exposure.margin_rate * wider
         exposure.worst_btc[action.side] += added
         self.net_worst_btc[action.side] += added
         self.open_orders += action.kind == ACTION_NEW
@@ -317,9 +321,9 @@ cdef class RiskGate(RiskStates):
             return GATE_OK
         if self.state >= RISK_STOPPED:
             return GATE_OK if self.flattening and reducing else GATE_STATE
-        if self.state == RISK_PAUSED and self.pulled:
-            return GATE_STATE
-        return GATE_OK if reducing else GATE_STATE
+        if self.state == RISK_PAUSED and self.pulled and not action.reduce_only:
+            reducing = False                # who closes says so
+        return GATE_OK if reducing and not self.adrift else GATE_STATE
 
     cdef int32_t check_price(self, const Action* action, const Instrument* spec,
                              const SignalState* signal,
@@ -364,9 +368,7 @@ cdef class RiskGate(RiskStates):
                 self.gross_btc + more > self.leverage_limit_btc + SLACK_BTC):
             return GATE_LEVERAGE
         if params.risk.margin_use_max > 0.0 and self.account.margin_balance_btc > 0.0:
-            margin = self.margin_btc
-            if self.account.margin_btc > margin:
-                margin = self.account.margin_btc
+            margin = fmax(self.margin_btc, self.account.margin_btc)
             if margin + exposure.margin_rate * more > (
                     params.risk.margin_use_max * self.account.margin_balance_btc):
                 return GATE_MARGIN

@@ -41,6 +41,7 @@ cdef class RiskStates:
     cdef readonly uint32_t reducing     # a bit per RiskReason that demands it
     cdef readonly int64_t resume_ns     # end of a pause of our own; 0: only by command
     cdef readonly bint pulled           # this pause takes the reducing quotes too
+    cdef readonly bint adrift           # and the position is not known well enough to close it
     cdef readonly bint flattening       # the position may be closed though killed or leaving
     cdef readonly uint64_t pauses       # of our own
     cdef readonly uint64_t reject_storms

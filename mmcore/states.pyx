@@ -16,6 +16,8 @@ cdef bint[RISK_STATES][RISK_STATES] MAY = [
 # What these say is that position or orders are not known well enough even to reduce by quotes.
 cdef uint32_t PULLING = (1 << REASON_REJECTS | 1 << REASON_JOURNAL | 1 << REASON_RECONCILE
                          | 1 << REASON_FOREIGN | 1 << REASON_LIQUIDATION | 1 << REASON_ERROR)
+# And these that not even a stop may count on the position.
+cdef uint32_t ADRIFT = 1 << REASON_RECONCILE | 1 << REASON_ERROR
 
 
 cdef int32_t reason_of(int32_t fault) noexcept nogil:
@@ -44,6 +46,7 @@ cdef class RiskStates:
         self.reason = reason
         self.resume_ns = 0
         self.pulled = state == RISK_PAUSED and (PULLING >> reason & 1)
+        self.adrift = state == RISK_PAUSED and (ADRIFT >> reason & 1)
         return True
 
     cdef bint pause_until(self, int64_t resume_ns, int32_t reason) noexcept nogil:
@@ -51,16 +54,18 @@ cdef class RiskStates:
 
         resume_ns 0: until somebody resumes.
         """
-        cdef bint pulled = self.pulled
+        cdef bint pulled = self.pulled, adrift = self.adrift
         if self.state > RISK_PAUSED or (self.state == RISK_PAUSED and self.resume_ns == 0):
-            if self.state == RISK_PAUSED and PULLING >> reason & 1:
-                self.pulled = True          # for a stronger reason
+            if self.state == RISK_PAUSED:   # for a stronger reason, too
+                self.pulled |= <bint>(PULLING >> reason & 1)
+                self.adrift |= <bint>(ADRIFT >> reason & 1)
             return False
         if self.state == RISK_PAUSED and resume_ns != 0 and resume_ns < self.resume_ns:
             resume_ns = self.resume_ns
         self.to_state(RISK_PAUSED, reason)
         self.resume_ns = resume_ns
         self.pulled |= pulled
+        self.adrift |= adrift
         self.pauses += 1
         return True
 

@@ -269,6 +269,12 @@ PROCESS_METRICS: tuple[Metric, ...] = (
     gauge("drawdown_limit_btc", "risk.day_kill_btc; +Inf: off"),
     gauge("memory_limit_bytes", "telemetry.memory_limit_mib"),
     gauge("fill_silence_limit_seconds", "telemetry.fill_silence_h; +Inf: off"),
+    gauge("leverage_ratio", "Gross exposure over equity"),
+    counter("loss_stops", "Positions closed for their loss"),
+    counter("throttles", "Sides paused for repeated execution", "execution_throttles"),
+    counter("liquidations", "Words of the venue on a liquidation, or a cancel for risk"),
+    gauge("closing_at_cap", "1 while a position to be closed rests at its worst price"),
+    gauge("position_unprotected", "1 while a position has no dead-man stop at the venue"),
 )
 
 HISTOGRAM_METRICS: tuple[Histogram, ...] = (

@@ -196,7 +196,7 @@ cdef struct Control:
 # ---------------------------------------------------------------- what is decided
 cpdef enum RemovedReason:
     """Why a side of a ladder is empty; the bits of Why.removed."""
-    REMOVED_NOT_READY = 1           # not connected, not reconciled, or warming up
+    REMOVED_NOT_READY = 1           # not connected, or not reconciled
     REMOVED_BOOK_INVALID = 2
     REMOVED_STALE = 4
     REMOVED_STATE = 8               # instrument not open, or the engine paused
@@ -221,6 +221,7 @@ cpdef enum RemovedReason:
     REMOVED_FROZEN = 4194304        # the venue's quote protection has tripped
     REMOVED_THROTTLE = 67108864     # repeated execution of this side
     REMOVED_EDGE = 134217728        # fills at this distance and side lost money
+    REMOVED_WARMUP = 268435456      # the book is too young to quote by; closing may go on
 
 cpdef enum TakeReason:
     """Why liquidity is to be taken; the kind of a Take."""
@@ -278,6 +279,7 @@ cdef struct TargetQuotes:
     int32_t count[2]
     int32_t first[2]            # rungs before it are not wanted now: their slots stay empty
     bint reducing[2]            # that side reduces the position: floor and width do not bind it
+    bint closing                # nothing but the closing of a position
     Rung rungs[2][LEVELS_MAX]
     Take take
     Why why

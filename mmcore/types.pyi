@@ -112,6 +112,7 @@ class RemovedReason(IntFlag):
     REMOVED_FROZEN = 4194304
     REMOVED_THROTTLE = 67108864
     REMOVED_EDGE = 134217728
+    REMOVED_WARMUP = 268435456
 
 @disjoint_base
 class InstrumentSpec:

@@ -83,7 +83,8 @@ ALERTS: tuple[Alert, ...] = (
     Alert("MmKilled", PAGE, when("mm_kill_latch", "==", 1), 0,
           "The engine was killed",
           "A fault, a limit or the operator stopped trading for good. Orders are cancelled until "
-          "the venue says that none is left; the position stays as it is.",
+          "the venue says that none is left. A kill for the day's loss closes the position "
+          "(risk.kill_flatten); after any other it stays as it is.",
           f"{LOOK}. mm_fault_code and mm.log name the cause. Decide on the position. Start again "
           "only when the cause is understood."),
     Alert("MmKillUnlatched", PAGE, when("mm_kill_unlatched", "==", 1), 5,
@@ -204,6 +205,33 @@ ALERTS: tuple[Alert, ...] = (
           "More than half of the margin is in use",
           "A fast market can bring the account near liquidation.",
           "Reduce the position or add funds. Lower inventory.limit_btc."),
+    Alert("MmLiquidation", PAGE, when("mm_liquidations_total", ">", 0, window_s=600), 0,
+          "The venue liquidates, or cancels for risk",
+          "An own trade or order came back marked as a liquidation or a risk measure. Quoting is "
+          "paused until somebody resumes it; stops go on.",
+          f"{LOOK} and at the margin. Add funds or close. mm ctl resume once it is understood."),
+    Alert("MmCloseAtCap", PAGE, when("mm_closing_at_cap", "==", 1), 5,
+          "A position to be closed rests at its worst price",
+          "A stop, a kill or an order to flatten finds nobody within risk.kill_flatten_cap_bps of "
+          "the mark. An order rests there; the loss may grow meanwhile.",
+          "Close it at the venue, or mm ctl set risk.kill_flatten_cap_bps higher."),
+    Alert("MmUnprotected", PAGE, when("mm_position_unprotected", "==", 1), 15,
+          "A position may have no stop at the venue",
+          "The guard could not place or verify the dead-man stop: if this machine goes now, "
+          "nobody closes the position.",
+          "mm.log says what the venue answered the guard. See MmGuardCold. Place a stop by hand "
+          "at the venue if it lasts."),
+    Alert("MmLossStop", PAGE, when("mm_loss_stops_total", ">", 0, window_s=600), 0,
+          "A position was closed for its loss",
+          "risk.stop_loss_btc or risk.stop_move_pct was reached. Nothing adds for "
+          "risk.stop_pause_s; then quoting goes on by itself.",
+          "Look at the market and at the fills before it. Stop mm run if the cause is not plain."),
+    Alert("MmThrottled", WARN, when("mm_execution_throttles_total", ">", 0, window_s=600), 0,
+          "Repeated execution paused a side",
+          "More fills or BTC of one side within risk.throttle_s than allowed. "
+          "risk.throttle_pauses_kill of them within an hour kill.",
+          "Somebody trades against these quotes as fast as they are renewed: look at the width "
+          "and the markouts."),
     Alert("MmPositionNearLimit", WARN,
           when("mm_delta_btc", ">", 0.9, per="mm_delta_limit_btc", absolute=True), 300,
           "Net position over 90 % of its limit for five minutes",

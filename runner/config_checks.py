@@ -229,6 +229,10 @@ def loss_faults(config: Config) -> list[str]:
             f"{at(config, 'risk.day_soft_btc', 'risk.day_kill_btc')}: risk.day_soft_btc = "
             f"{risk.day_soft_btc:g} is not under risk.day_kill_btc = {risk.day_kill_btc:g}, so "
             "the first loss would kill; lower the first or raise the second")
+    if config.profile == "live" and risk.day_kill_btc <= 0.0:
+        faults.append(
+            f"{at(config, 'risk.day_kill_btc')}: risk.day_kill_btc = 0 lets a live maker lose "
+            "without end; set what a day may cost")
     move = risk.stress_kill_pct / 100
     if config.profile == "sim" or not 0.0 < move < 1.0 or risk.day_kill_btc <= 0.0:
         return faults

@@ -117,7 +117,14 @@ RISK = (
         "{{instrument}} {{side}}"),
     Panel("Drawdown, BTC", BTC, (
         ("drawdown", f"mm_drawdown_btc{{{J}}}"), ("limit", f"mm_drawdown_limit_btc{{{J}}}"))),
-    one("Margin in use", RATIO, f"mm_margin_use_ratio{{{J}}}", "share"),
+    Panel("Margin in use, and leverage", RATIO, (
+        ("margin", f"mm_margin_use_ratio{{{J}}}"), ("leverage", f"mm_leverage_ratio{{{J}}}"))),
+    Panel("Stops, throttles, liquidations", COUNT, (
+        ("closed for loss", f"mm_loss_stops_total{{{J}}}"),
+        ("sides paused", f"mm_execution_throttles_total{{{J}}}"),
+        ("liquidations", f"mm_liquidations_total{{{J}}}"),
+        ("rests at the cap", f"mm_closing_at_cap{{{J}}}"),
+        ("without a stop at the venue", f"mm_position_unprotected{{{J}}}"))),
     one("Rejects by code", COUNT, f"increase(mm_rejects_by_code_total{{{J}}}[5m])", "{{code}}"),
     one("Actions held back by the gate", COUNT, f"increase(mm_gate_refusals_total{{{J}}}[5m])",
         "{{reason}}"),

@@ -18,7 +18,10 @@ log = logging.getLogger("mm.guard")
 
 
 class Guarding:
-    """One guard after another. warm: it reaches the venue; starts: how many there were."""
+    """One guard after another. starts: how many there were.
+
+    warm: it reaches the venue. unprotected: a position may have no dead-man stop.
+    """
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -30,6 +33,7 @@ class Guarding:
         self.starts = 0
         self.started_s = 0.0
         self.warm = False
+        self.unprotected = False
 
     def start(self, secrets: Credentials) -> None:
         """Start the guard. It hears its keys over the pipe alone."""
@@ -84,6 +88,8 @@ class Guarding:
         event = said.pop("event", "")
         if event in ("warm", "unreachable"):
             self.warm = event == "warm"
+        elif event in ("unprotected", "stops"):
+            self.unprotected = event == "unprotected"
         facts = ", ".join(f"{name} {value}" for name, value in said.items() if value != "")
         log.log(logging.INFO if event == "warm" else logging.WARNING, "guard: %s %s", event, facts)
 

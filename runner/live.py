@@ -272,7 +272,9 @@ async def until_the_end(maker: Maker, keeping: "asyncio.Future[None]", signals: 
             refused = maker.client.error
             if isinstance(refused, RpcError) and refused.method == AUTH_METHOD:
                 return Ending("error",
-                              f"{refused}; check venue.client_id and venue.client_secret")
+                              f"{refused}; check venue.client_id and venue.client_secret, and "
+                              f"that it was made at {maker.client.config.url}: test and production "
+                              "do not know each other's keys")
             if end_s is not None and loop.time() >= end_s:
                 return Ending("duration")
     finally:

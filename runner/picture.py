@@ -16,7 +16,8 @@ Reading = dict[str, Any]
 RISK_STATES = ("active", "reducing", "paused", "stopped", "killed")
 RISK_STYLES = ("green", "yellow", "yellow", "cyan", "bold red")
 REMOVED_WORDS = {
-    RemovedReason.REMOVED_NOT_READY: "warming up",
+    RemovedReason.REMOVED_NOT_READY: "not connected",
+    RemovedReason.REMOVED_WARMUP: "warming up",
     RemovedReason.REMOVED_BOOK_INVALID: "book invalid",
     RemovedReason.REMOVED_STALE: "data stale",
     RemovedReason.REMOVED_STATE: "not trading",

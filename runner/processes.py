@@ -94,7 +94,8 @@ class Helpers:
         return {**self.words.facts(), "recorder_restarts": self.restarts["recorder"],
                 "exporter_restarts": self.restarts["exporter"],
                 "guard_restarts": max(0, self.guard.starts - 1), "guard_warm": self.guard.warm,
-                "guard_wanted": self.guard.child is not None}
+                "guard_wanted": self.guard.child is not None,
+                "position_unprotected": self.guard.unprotected}
 
     def mend(self) -> str:
         """Start a recorder or exporter that died anew; say what cannot be mended, or nothing.

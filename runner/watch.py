@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from connectors.deribit.client import DeribitClient
 from connectors.deribit.session import DeribitSession
+from mmcore.engine import Engine
 from mmcore.types import ControlKind
 from runner.record_keys import Telemetry
 
@@ -101,7 +102,9 @@ class Watch:
             "drawdown_limit_btc": session.engine.params.get("risk.day_kill_btc") or math.inf,
             "memory_limit_bytes": self.memory_limit_bytes,
             "fill_silence_limit_seconds": self.fill_silence_s or math.inf,
+            "liquidations": session.feed.own.liquidations,
         }
+        found |= loss_facts(session.engine)
         account = reconciler.account
         if account is not None:
             found["margin_initial_btc"] = account.initial_margin
@@ -119,6 +122,13 @@ class Watch:
         if now_ns - self.paused_ns >= DISK_FAULT_AGAIN_NS:
             self.paused_ns = now_ns
             self.session.control(ControlKind.CONTROL_PAUSE, 0, DISK_FAULT_PAUSE_NS)
+
+
+def loss_facts(engine: Engine) -> dict[str, float]:
+    """Return what the rules on losses have come to, for TelemetryPage.put."""
+    limits = engine.limits.figures()
+    return {"leverage_ratio": limits["leverage"], "loss_stops": limits["stops"],
+            "throttles": limits["throttles"], "closing_at_cap": limits["at_cap"]}
 
 
 def send_buffer_bytes(session: DeribitSession) -> int:

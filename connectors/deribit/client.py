@@ -307,7 +307,7 @@ class DeribitClient:
 
     async def _kill(self) -> None:
         """Cancel everything until the venue says that nothing is left."""
-        while not await self.reconciler.sweep.cancel_and_verify(60.0):
+        while not await self.reconciler.sweep.clear_killed(60.0):
             log.error("killed, and orders are still open: trying again")
 
     # ---------------------------------------------------------------- pumps

@@ -23,6 +23,7 @@ LISTED_KIND = 10  # of get_open_orders_by_instrument
 QUOTE_SLOTS = 20  # slots below are quotes, those above orders that take
 EXPIRY_SLACK_NS = 1_000_000_000  # an order may still appear this long after its valid_until
 QUERY_AGAIN_NS = 1_000_000_000
+Key = tuple[int, int, int]  # market, slot, generation
 LISTED_AT_MOST = 5  # foreign orders named in a refusal
 
 
@@ -53,10 +54,49 @@ class Sweep:
         return not under_way or (await self.resolve_unknown(deadline_s)
                                  and await self.cancel_and_verify(deadline_s))
 
-    async def cancel_and_verify(self, deadline_s: float) -> bool:
+    async def clear_killed(self, deadline_s: float) -> bool:
+        """clear_orders() of a kill: what was under way when it came is waited for as well.
+
+        What the kill itself sends since, to close a position, is left to it.
+
+        Raises RpcClosedError where the connection goes meanwhile.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + deadline_s
+        before, under_way = self.known_orders()
+        if not await self.cancel_and_verify(deadline_s, before):
+            return False
+        if not under_way:
+            return True
+        while before & self.known_orders()[0]:
+            self.ask_unknown()
+            if loop.time() > end:
+                return False
+            if not self.session.sink.is_connected:
+                raise RpcClosedError("the connection went while orders were waited for")
+            await asyncio.sleep(0.02)
+        return await self.cancel_and_verify(max(0.0, end - loop.time()), before)
+
+    def known_orders(self) -> tuple[frozenset[Key], bool]:
+        """Return what the engine counts as open, and whether a request of it is under way."""
+        rows = [(market, row) for market, m in enumerate(self.session.engine.markets)
+                for row in m.orders.rows()]
+        return (frozenset((market, row["slot"], row["generation"]) for market, row in rows),
+                any(row["request"] or row["state"] == "ORDER_UNKNOWN" for _, row in rows))
+
+    def is_newer(self, order: OrderData, before: frozenset[Key]) -> bool:
+        """Say whether an order is ours and none of those known before."""
+        labels = self.session.feed.own.labels
+        told = (labels.parse(order.label) if order.label
+                else labels.parse_quote(order.quote_id, order.quote_set_id))
+        return told[0] == LabelOwner.LABEL_OURS and told[1:] not in before
+
+    async def cancel_and_verify(self, deadline_s: float,
+                                before: frozenset[Key] | None = None) -> bool:
         """Cancel every order of the account until a query shows none; False at the deadline.
 
         The dead-man stop goes too, and the guard puts it back: it may be there again already.
+        before: the orders that must be gone, where newer ones of ours may be there.
 
         Raises RpcClosedError where the connection goes meanwhile.
         """
@@ -67,7 +107,8 @@ class Sweep:
             try:
                 await self.pay_for_cancel_all()
                 await self.rpc.call(endpoints.CANCEL_ALL, {}, int, timeout_s=self.timeout_s)
-                left = [o for o in await self.open_orders() if not self.is_dead_man(o)]
+                left = [o for o in await self.open_orders() if not self.is_dead_man(o)
+                        and not (before is not None and self.is_newer(o, before))]
                 if not left:
                     return True
                 log.warning("%d orders are still open after cancel_all", len(left))

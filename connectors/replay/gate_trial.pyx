@@ -104,6 +104,7 @@ cdef class GateTrial:
         elif draw == 1:
             self.gate.to_state(RISK_PAUSED, REASON_OPERATOR)
             self.gate.pulled = self.between(0, 1)
+            self.gate.adrift = self.gate.pulled and self.between(0, 1)
         elif draw == 2:
             self.gate.to_state(RISK_STOPPED, REASON_OPERATOR)
         elif draw == 3:
@@ -315,7 +316,8 @@ cdef class GateTrial:
                 -sign * <double>market.position.contracts, 0.0) or (
                 sign * others_net > SLACK)
             self.violations[13] += self.gate.state >= RISK_STOPPED and not self.gate.flattening
-            self.violations[13] += self.gate.state == RISK_PAUSED and self.gate.pulled
+            self.violations[13] += self.gate.state == RISK_PAUSED and self.gate.pulled and (
+                self.gate.adrift or not action.reduce_only)
         self.violations[13] += action.reduce_only and position >= 0.0
 
     def run(self, int64_t count):

@@ -382,7 +382,7 @@ def test_removed_reasons_of_a_market() -> None:
     desk.ticker()
     assert blocked(desk) & RemovedReason.REMOVED_BOOK_INVALID
     desk = Desk({"signals.warmup_s": 120})
-    assert blocked(desk) == RemovedReason.REMOVED_NOT_READY
+    assert blocked(desk) == RemovedReason.REMOVED_WARMUP
     desk = Desk()
     desk.ticker(state=1)
     assert blocked(desk) == RemovedReason.REMOVED_STATE | RemovedReason.REMOVED_CALENDAR

@@ -6,8 +6,11 @@ prints the table, the tests hold its figures.
 
 from collections.abc import Callable
 from typing import NamedTuple
+from unittest import mock
 
 from scenario import PRICE, Scenario
+
+from connectors.sim.wire.public import Public
 
 FULL_USD = 22_500.0                     # 0.3 BTC at 75,000, the default limit
 LIMIT = "inventory.limit_btc=0.3"
@@ -20,6 +23,8 @@ RULES: dict[str, tuple[str, ...]] = {
     "stop": tuple(s for s in OFF if "stop" not in s),
     "cut": tuple(s for s in OFF if "cut" not in s),
     "kill": tuple(s for s in OFF if "day_kill" not in s),
+    # the stop in the warm-up of a live venue: after a start, or a break in the book
+    "young": (*(s for s in OFF if "stop" not in s), "signals.warmup_s=120"),
     "all": ()}
 
 Script = Callable[[float], tuple[float, int]]
@@ -94,6 +99,8 @@ class Case(NamedTuple):
 
 
 SECOND_NS = 1_000_000_000
+DAY_NS = 1_795_046_400_000_000_000      # 00:00 UTC of a day in November 2026
+EIGHT_S = 8 * 3_600
 CASES = [
     Case("gap -5 %, long", gap(-0.05), FULL_USD, -0.05),
     Case("gap +5 %, short", gap(0.05), -FULL_USD, 0.05),
@@ -132,3 +139,33 @@ def play_trend(share: float, seconds: float, rules: str = "all") -> tuple[Case, 
                 seconds)
     return case, play(case, rules, print_every_s=5.0, taker_side=1 if share < 0 else 0,
                       step_ns=SECOND_NS, every_s=1.0)
+
+
+class Settlement(NamedTuple):
+    """A full position through the settlement minute. resting: most orders by second from 08:00."""
+
+    figures: Figures
+    resting: dict[int, int]
+    mismatches: int
+
+
+def play_settlement(skew_ms: int) -> Settlement:
+    """Play the daily settlement with the maker's idea of the venue's time off by so much."""
+    true_time = Public.get_time
+    resting: dict[int, int] = {}
+    # orders are void to a venue whose clock is later than their valid_until
+    played = Scenario(lambda s: (PRICE + 0.5 * (int(s) % 2), 400), 90.0, position_usd=FULL_USD,
+                      sets=(LIMIT, "orders.valid_for_ms=5000"))
+    played.wall_offset_ns = DAY_NS + (EIGHT_S - 45) * SECOND_NS - played.now_ns()
+
+    def look(session: Scenario) -> None:
+        session.look(session)
+        second = session.wall_ns() // SECOND_NS % 86_400 - EIGHT_S
+        resting[second] = max(resting.get(second, 0), session.resting)
+
+    with mock.patch.object(Public, "get_time", lambda self, caller, params, t_ns: true_time(
+            self, caller, params, t_ns) + skew_ms):
+        played.run(90.0, meanwhile=lambda _: look(played), every_s=0.1)
+    assert played.maker is not None
+    return Settlement(figures(played), resting,
+                      played.maker.client.reconciler.mismatches_total)

@@ -8,22 +8,16 @@ from risk_scenarios import (
     CASES,
     FULL_USD,
     HEADER,
-    LIMIT,
     Case,
-    figures,
     gap,
     play,
+    play_settlement,
     play_trend,
     unhedged_btc,
 )
-from scenario import PRICE, Scenario
-
-from connectors.sim.wire.public import Public
 
 HALF_PCT_BTC = 0.0015           # slippage and fees of closing 0.3 BTC: 50 bps
 INSIDE_CONTRACTS = 2250
-DAY_NS = 1_795_046_400_000_000_000      # 00:00 UTC of a day in November 2026
-EIGHT_S = 8 * 3_600
 
 
 @pytest.mark.parametrize(("share", "position", "lost"), [
@@ -42,7 +36,7 @@ def test_what_a_gap_costs_without_any_reaction(share: float, position: float,
 @pytest.mark.parametrize(("share", "position", "rules", "state"), [
     (-0.05, FULL_USD, "stop", "reducing"), (-0.20, FULL_USD, "stop", "reducing"),
     (-0.20, FULL_USD, "kill", "killed"), (0.20, -FULL_USD, "kill", "killed"),
-    (0.20, -FULL_USD, "stop", "reducing")])
+    (0.20, -FULL_USD, "stop", "reducing"), (-0.05, FULL_USD, "young", "reducing")])
 def test_one_rule_alone_closes_it(share: float, position: float, rules: str,
                                   state: str) -> None:
     found = play(Case(f"gap {share:+.0%}", gap(share), position, share, 30.0), rules)
@@ -85,28 +79,13 @@ def test_an_hour_of_one_sided_trend_stays_inside_its_limits(share: float) -> Non
 
 
 @pytest.mark.parametrize("skew_ms", [-2000, 0, 2000])
-def test_the_settlement_minute_with_a_skewed_clock(skew_ms: int,
-                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_settlement_minute_with_a_skewed_clock(skew_ms: int) -> None:
     """The maker's idea of the venue's time is off by two seconds either way.
 
     No order rests while the contract is not open; a full position goes through it unharmed.
     """
-    true_time = Public.get_time
-    monkeypatch.setattr(Public, "get_time", lambda self, caller, params, t_ns: true_time(
-        self, caller, params, t_ns) + skew_ms)
-    seen: dict[int, int] = {}
-    # orders are void to a venue whose clock is later than their valid_until
-    played = Scenario(lambda s: (PRICE + 0.5 * (int(s) % 2), 400), 90.0, position_usd=FULL_USD,
-                      sets=(LIMIT, "orders.valid_for_ms=5000"))
-    played.wall_offset_ns = DAY_NS + (EIGHT_S - 45) * 10**9 - played.now_ns()
-
-    def look(session: Scenario) -> None:
-        session.look(session)
-        second = session.wall_ns() // 10**9 % 86_400 - EIGHT_S
-        seen[second] = max(seen.get(second, 0), session.resting)
-
-    played.run(90.0, meanwhile=lambda _: look(played), every_s=0.1)
-    found = figures(played)
+    played = play_settlement(skew_ms)
+    found, seen = played.figures, played.resting
     print(f"\nskew {skew_ms:+d} ms: most orders by second {seen}")
     print(f"{HEADER}\n{found.row('settlement', 'all', 0.0)}")
     assert {n for second, n in seen.items() if -12 <= second < 8} == {0}
@@ -115,5 +94,4 @@ def test_the_settlement_minute_with_a_skewed_clock(skew_ms: int,
     assert found.liquidations == 0
     assert abs(found.held) <= INSIDE_CONTRACTS
     assert "paused" not in found.states
-    assert played.maker is not None
-    assert played.maker.client.reconciler.mismatches_total == 0
+    assert played.mismatches == 0

@@ -344,6 +344,13 @@ def test_a_limit_that_may_lose_more_than_the_kill_is_refused_live(folder: Path) 
     load(None, ["inventory.limit_btc=0.5"])     # the embedded exchange may
 
 
+def test_a_live_maker_without_a_kill_of_the_day_is_refused(folder: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(written(folder, live()), ["risk.day_kill_btc=0"])
+    assert "set what a day may cost" in str(caught.value)
+    load(None, ["risk.day_kill_btc=0"])
+
+
 def test_time_windows_of_a_file_replace_the_shipped_ones(folder: Path) -> None:
     text = '[[quote.window]]\nat_utc = "12:30"\ndays = ["mon"]\nbefore_s = 60\npull = true\n'
     config = load(written(folder, text))

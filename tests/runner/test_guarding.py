@@ -40,6 +40,17 @@ def test_silence_and_a_lost_connection_are_blind_where_something_is_held(contrac
     assert sight_of(desk.engine, 1)[0] is bool(contracts)
 
 
+def test_a_position_without_its_stop_is_said_until_it_has_one() -> None:
+    guard = Guarding(load(None))
+    assert not guard.unprotected
+    guard.told({"event": "unprotected", "why": "no answer"})
+    assert guard.unprotected
+    guard.told({"event": "warm", "why": "", "ms": 3.0})
+    assert guard.unprotected
+    guard.told({"event": "stops", "placed": 1, "moved": 0, "removed": 0})
+    assert not guard.unprotected
+
+
 def test_a_word_to_look_when_flat_turns_to_held_and_not_at_every_fill() -> None:
     said: list[bytes] = []
 

@@ -160,7 +160,7 @@ def test_every_reason_has_a_word() -> None:
     from mmcore.types import RemovedReason
 
     assert set(REMOVED_WORDS) == set(RemovedReason)
-    assert removed_words(3) == "warming up, book invalid"
+    assert removed_words(3) == "not connected, book invalid"
     assert removed_words(0) == ""
 
 
