@@ -89,7 +89,7 @@ def test_a_kill_leaves_its_own_closing_order_at_the_cap() -> None:
 
     What was open before the kill goes and is verified gone; the closing order is not swept away.
     """
-    orders: list[tuple[float, int]] = []
+    orders: list[tuple[float, int, tuple[int, ...]]] = []
 
     def gone(s: float) -> tuple[float, int]:
         return PRICE * (0.98 if s > 4.0 else 1.0), 0 if 4.0 < s < 15.0 else 400
@@ -101,11 +101,14 @@ def test_a_kill_leaves_its_own_closing_order_at_the_cap() -> None:
 
     def watching(session: Any) -> None:
         look(session)
-        orders.append((played.loop.time() - 1000.0, played.resting))
+        assert played.maker is not None
+        orders.append((played.loop.time() - 1000.0, played.resting, tuple(
+            row["generation"] for row in played.maker.engine.markets[0].orders.rows())))
 
     played.run(30.0, meanwhile=watching, every_s=0.2)
     assert played.states[-1] == "killed"
-    assert {count for at_s, count in orders if 7.0 < at_s < 14.0} == {1}
+    (only,) = {row[1:] for row in orders if 7.0 < row[0] < 14.0}
+    assert only[0] == len(only[1]) == 1         # one order, and always the same one
     assert played.held == 0
     assert played.resting == 0
 
