@@ -141,6 +141,7 @@ class DeribitClient:
         end = loop.time() + self.config.stop_deadline_s
         self.state = "stopping"
         self._wake.set()
+        self.session.control(ControlKind.CONTROL_FLATTEN)   # no closing order any more, either
         self.session.control(ControlKind.CONTROL_STOP)
         self._cancel_tasks()
         if self._work is not None:

@@ -84,33 +84,36 @@ def test_beyond_the_cap_it_rests_is_said_and_closes_when_the_market_returns() ->
     assert caps[-1][1] is False
 
 
-def test_a_kill_leaves_its_own_closing_order_at_the_cap() -> None:
-    """2 % against it with nobody in the book: killed, the rest stands at the cap for ten seconds.
+@pytest.mark.parametrize("back_s", [15.0, 1e9])
+def test_a_kill_leaves_its_own_closing_order_at_the_cap(
+        back_s: float, caplog: pytest.LogCaptureFixture) -> None:
+    """2 % against it with nobody in the book: killed, the rest stands at the cap.
 
-    What was open before the kill goes and is verified gone; the closing order is not swept away.
+    What was open before the kill goes and is verified gone; the closing order is not swept away
+    but by who leaves.
     """
-    orders: list[tuple[float, int, tuple[int, ...]]] = []
+    orders: list[tuple[float, int]] = []
 
     def gone(s: float) -> tuple[float, int]:
-        return PRICE * (0.98 if s > 4.0 else 1.0), 0 if 4.0 < s < 15.0 else 400
+        return PRICE * (0.98 if s > 4.0 else 1.0), 0 if 4.0 < s < back_s else 400
 
-    played = Ordered(gone, 30.0, lambda _: None, position_usd=FULL_USD,
+    played = Ordered(gone, 20.0, lambda _: None, position_usd=FULL_USD,
                      sets=("risk.day_kill_btc=0.005", "risk.day_soft_btc=0",
                            "risk.stop_loss_btc=0", "inventory.cut_above_btc=0"))
     look = played.look
 
     def watching(session: Any) -> None:
         look(session)
-        assert played.maker is not None
-        orders.append((played.loop.time() - 1000.0, played.resting, tuple(
-            row["generation"] for row in played.maker.engine.markets[0].orders.rows())))
+        orders.append((played.loop.time() - 1000.0, played.resting))
 
-    played.run(30.0, meanwhile=watching, every_s=0.2)
+    played.run(20.0, meanwhile=watching, every_s=0.2)
     assert played.states[-1] == "killed"
-    (only,) = {row[1:] for row in orders if 7.0 < row[0] < 14.0}
-    assert only[0] == len(only[1]) == 1         # one order, and always the same one
-    assert played.held == 0
+    assert {count for at_s, count in orders if 7.0 < at_s < 14.0} == {1}
+    assert "still open after cancel_all" not in caplog.text
+    assert played.verified
+    played.at_venue()
     assert played.resting == 0
+    assert (played.held == 0) == (back_s < 20.0)
 
 
 @pytest.mark.parametrize("limit_s", [20.0, 0.5])
