@@ -12,6 +12,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.11 python3.12; 
 ARGS ?=
 JOBS ?= 2
 TESTS ?= tests
+SECONDS_RUN ?= 5
 
 ROOT := $(CURDIR)
 VENV := .venv
@@ -120,7 +121,7 @@ bench: build ## latency and throughput tables, instruction counts, tick to order
 	$(PY) -P benchmarks/tick_to_order.py --short $(ARGS)
 
 # The wheel is made from the sdist, so that a file missing there shows here.
-wheel: $(STAMP) ## the repaired manylinux wheel, alone in dist/
+wheel: $(STAMP) ## the repaired manylinux wheel and its checksum in dist/
 	@rm -rf build/wheel dist mmcore.egg-info
 	@mkdir -p build/wheel dist
 	@echo "building the wheel of $(MODULES) modules from the sdist …"
@@ -131,15 +132,18 @@ wheel: $(STAMP) ## the repaired manylinux wheel, alone in dist/
 	|| { echo "the wheel holds no compiled module" >&2; exit 1; }
 	@PATH="$(ROOT)/$(VENV)/bin:$$PATH" $(VENV)/bin/auditwheel repair -w dist build/wheel/*.whl \
 	> build/wheel/repair.log 2>&1 || { cat build/wheel/repair.log >&2; exit 1; }
+	@cd dist && sha256sum *.whl > SHA256SUMS
 	@ls -l dist | awk 'NR > 1 { print $$NF ", " $$5 " bytes" }'
 
-test-wheel: wheel ## install the wheel in an environment of its own, outside the tree, and run it
+# SECONDS_RUN=30 lets the session of the check trade for longer.
+test-wheel: wheel ## install the wheel in an environment without a compiler, and use all of it
 	@place=$$(mktemp -d); trap 'rm -rf "$$place"' EXIT; \
 	"$$($(PY) -c 'import sys; print(sys._base_executable)')" -m venv $$place/venv; \
 	$$place/venv/bin/python -m pip install -q --disable-pip-version-check \
-	-c requirements/dev.txt dist/*.whl; \
-	cp .ci/check_installed.py setup.py $$place/; cd $$place; \
-	venv/bin/python -P check_installed.py setup.py; venv/bin/mm --version
+	-c requirements/dev.txt "$$(ls $(ROOT)/dist/*.whl)[report]"; \
+	cp .ci/check_installed.py .ci/check_product.py setup.py $$place/; mkdir $$place/new; \
+	cd $$place; venv/bin/python -P check_installed.py setup.py; cd new; \
+	../venv/bin/python -P ../check_product.py $(ROOT)/dist/*.whl $(SECONDS_RUN)
 
 # Run inside the build: coverage resolves the names in the C files against its working folder.
 coverage: trace ## line coverage of mmcore by the core and pipeline tests, 90 % at least

@@ -2,11 +2,15 @@
 
 scrape_cost.py            pairs of sessions, scraped at 10 Hz and not; 0 where p50 is within 5 %
 scrape_cost.py --record   journal, telemetry page and exporter on against off instead; bound 3 %
+scrape_cost.py --page     mm dashboard open against closed instead; bound 5 %
 scrape_cost.py --strace   system calls of one reactor, counted scraped and not, by name; 0 where no
                           kind is new and there is not one call more a scrape
+scrape_cost.py --strace --page    the same with the page open and closed
 
 Every session trades against one synthetic exchange of its own over loopback. Pairs are interleaved,
-so that what the machine does besides falls on both sides.
+so that what the machine does besides falls on both sides. The page is asked as a browser asks it,
+twice a second (ten times where calls are counted, so that one more would show); what drawing it
+costs is an affair of the machine that looks.
 """
 
 import argparse
@@ -22,7 +26,8 @@ import threading
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,7 +39,8 @@ from runner.options import RunOptions
 from runner.state import shared_path
 
 SCRAPE_S = 0.1
-BOUNDS = {"scrape": 5.0, "record": 3.0}
+LOOK_S = 0.5                # ASK_MS of runner/live_page/static/page.js
+BOUNDS = {"scrape": 5.0, "record": 3.0, "page": 5.0}
 START_LIMIT_S = 60.0
 SUB_BUCKETS = 16            # of an octave
 # Orders as often as the market allows: a median of a few would say nothing.
@@ -127,16 +133,17 @@ class Session:
 
 
 class Scraper:
-    """Asks for the metrics ten times a second, from a thread, while it is entered."""
+    """Asks an address again and again, from a thread, while it is entered."""
 
-    def __init__(self, port: int) -> None:
-        self.address = f"http://127.0.0.1:{port}/metrics"
+    def __init__(self, address: str, every_s: float) -> None:
+        self.address = address
+        self.every_s = every_s
         self.ended = threading.Event()
         self.scrapes = 0
         self.thread = threading.Thread(target=self.run, daemon=True)
 
     def run(self) -> None:
-        while not self.ended.wait(SCRAPE_S):
+        while not self.ended.wait(self.every_s):
             with urllib.request.urlopen(self.address, timeout=10) as answer:  # noqa: S310
                 answer.read()
             self.scrapes += 1
@@ -150,13 +157,38 @@ class Scraper:
         self.thread.join()
 
 
-def run_one(seconds: float, *sets: str, scraped: bool) -> Latency:
+@contextmanager
+def watched(session: Session, port: int, kind: str,
+            look_s: float = LOOK_S) -> Iterator[Scraper]:
+    """Watch a session: scrape its metrics ten times a second, or have its page open."""
+    if kind == "scrape":
+        with Scraper(f"http://127.0.0.1:{port}/metrics", SCRAPE_S) as scraper:
+            yield scraper
+        return
+    page = subprocess.Popen(
+        [sys.executable, "-P", "-m", "runner", "dashboard", "--port", "0", "--set",
+         f"runtime.state_dir='{session.folder / 'state'}'"], stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, text=True)
+    try:
+        assert page.stdout is not None
+        address = page.stdout.readline().partition("#")[0]
+        if not address:
+            raise SystemExit("the page did not start")
+        with Scraper(f"{address}api/state", look_s) as scraper:
+            yield scraper
+    finally:
+        page.terminate()
+        page.communicate()
+
+
+def run_one(seconds: float, *sets: str, kind: str = "") -> Latency:
+    """Run one session. kind: how it is watched, scrape or page; empty: not at all."""
     with tempfile.TemporaryDirectory(prefix="mm-bench-") as name:
         session = Session(Path(name), *BUSY, *sets, silent=bool(sets))
         try:
             port = session.wait_until_quoting()
-            if scraped:
-                with Scraper(port):
+            if kind:
+                with watched(session, port, kind):
                     time.sleep(seconds)
             else:
                 time.sleep(seconds)
@@ -175,7 +207,8 @@ def pairs(kind: str, count: int, seconds: float) -> int:
     for number in range(1, count + 1):
         order = (False, True) if number % 2 else (True, False)
         found = {with_it: run_one(seconds, *(() if with_it else off_sets),
-                                  scraped=with_it and kind == "scrape") for with_it in order}
+                                  kind=kind if with_it and kind != "record" else "")
+                 for with_it in order}
         off.append(found[False])
         on.append(found[True])
         shown = [each.us(share) for share in (0.5, 0.99) for each in (off[-1], on[-1])]
@@ -203,16 +236,19 @@ def count_calls(process_id: int, seconds: float) -> dict[str, int]:
         r"(?m)^\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+(?:\d+\s+)?(\w+)$", text) if m[2] != "total"}
 
 
-def window(session: Session, port: int, seconds: float, *, scraped: bool) -> Window:
-    """Count one window of a session that goes on."""
-    before = session.page.read()
-    if scraped:
-        with Scraper(port) as scraper:
+def window(session: Session, port: int, seconds: float, kind: str) -> Window:
+    """Count one window of a session that goes on. kind: as for run_one."""
+    if kind:
+        with watched(session, port, kind, SCRAPE_S) as scraper:
+            before = session.page.read()
+            began = scraper.scrapes
             found = count_calls(session.child.pid, seconds)
-        scrapes = scraper.scrapes
+            scrapes = scraper.scrapes - began
+            after = session.page.read()
     else:
+        before = session.page.read()
         found, scrapes = count_calls(session.child.pid, seconds), 0
-    after = session.page.read()
+        after = session.page.read()
     assert before is not None
     assert after is not None
     return Window(found, after["frames"] - before["frames"], scrapes)
@@ -232,8 +268,8 @@ def more_per_scrape(windows: list[Window], counted: Callable[[Window], float],
     return float(found[-1]), float(error)
 
 
-def calls(count: int, seconds: float) -> int:
-    """Print system calls by name, scraped and not, in turns within one session."""
+def calls(kind: str, count: int, seconds: float) -> int:
+    """Print system calls by name, watched and not, in turns within one session."""
     windows: list[Window] = []
     with tempfile.TemporaryDirectory(prefix="mm-bench-") as name:
         session = Session(Path(name))
@@ -241,15 +277,15 @@ def calls(count: int, seconds: float) -> int:
             port = session.wait_until_quoting()
             for number in range(count):
                 order = (False, True) if number % 2 else (True, False)
-                windows += [window(session, port, seconds, scraped=on) for on in order]
+                windows += [window(session, port, seconds, kind if on else "") for on in order]
             session.end()
         finally:
             session.child.kill()
     totals: dict[bool, Counter[str]] = {False: Counter(), True: Counter()}
     for each in windows:
         totals[each.scrapes > 0].update({**each.calls, "(frames)": int(each.frames)})
-    print(f"{'call':<18}{'not scraped':>14}{'scraped':>14}   ({count} pairs of {seconds:g} s, "
-          f"{sum(each.scrapes for each in windows)} scrapes)")
+    print(f"{'call':<18}{'not watched':>14}{'watched':>14}   ({count} pairs of {seconds:g} s, "
+          f"asked {sum(each.scrapes for each in windows)} times by {kind})")
     for call in sorted(totals[False] | totals[True]):
         print(f"{call:<18}{totals[False][call]:>14}{totals[True][call]:>14}")
     # Once a minute the day's accounts are written, in whichever window that falls.
@@ -261,8 +297,8 @@ def calls(count: int, seconds: float) -> int:
     rest = more_per_scrape(
         windows, lambda w: sum(w.calls.values()) - w.calls.get(RECEIVE, 0),
         lambda w: [float(w.calls.get(call, 0)) for call in (RECEIVE, "sendto")])
-    print(f"kinds of call that come with scraping: {', '.join(sorted(new)) or 'none'}; more for "
-          f"each scrape: {reads[0]:+.2f} reads (standard error {reads[1]:.2f}), "
+    print(f"kinds of call that come with it: {', '.join(sorted(new)) or 'none'}; more for "
+          f"each time asked: {reads[0]:+.2f} reads (standard error {reads[1]:.2f}), "
           f"{rest[0]:+.2f} others ({rest[1]:.2f}); bound {EXTRA_MAX} each")
     return 1 if new or max(reads[0], rest[0]) > EXTRA_MAX else 0
 
@@ -271,12 +307,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--strace", action="store_true")
     parser.add_argument("--record", action="store_true")
+    parser.add_argument("--page", action="store_true")
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=40.0)
     options = parser.parse_args()
+    watch = "page" if options.page else "scrape"
     if options.strace:
-        return calls(options.pairs, options.seconds)
-    return pairs("record" if options.record else "scrape", options.pairs, options.seconds)
+        return calls(watch, options.pairs, options.seconds)
+    return pairs("record" if options.record else watch, options.pairs, options.seconds)
 
 
 if __name__ == "__main__":
