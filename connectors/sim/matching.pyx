@@ -4,7 +4,7 @@ from libc.stdlib cimport free, malloc, realloc
 
 from connectors.sim.levels cimport LEVEL_PAGE_BITS, LEVEL_SPAN_BITS
 from connectors.sim.orders cimport SLOT_NONE, SimOrder
-from connectors.sim.queue cimport QUEUE_LOG, queue_join, queue_level_changed, queue_traded
+from connectors.sim.queue cimport QUEUE_KINDS, queue_join, queue_level_changed, queue_traded
 from mmcore.types cimport SIDE_BID, InstrumentSpec
 
 cdef extern from *:
@@ -364,8 +364,9 @@ cdef class MatchBook:
     # ---- for Python
     def set_queue_model(self, int32_t kind, double power=1.0):
         """Choose how a shrinking level moves queued orders up: a queue.QueueKind."""
-        if not 0 <= kind <= QUEUE_LOG or not 0.0 < power <= 10.0:
-            raise ValueError(f"queue model {kind} with power {power}: 0 to 3, power above 0 to 10")
+        if not 0 <= kind < QUEUE_KINDS or not 0.0 < power <= 10.0:
+            raise ValueError(f"queue model {kind} with power {power}: 0 to "
+                             f"{QUEUE_KINDS - 1}, power above 0 to 10")
         self.queue.kind = kind
         self.queue.power = power
 

@@ -20,6 +20,7 @@ cdef enum QueueKind:
     QUEUE_PROPORTIONAL = 1
     QUEUE_POWER = 2
     QUEUE_LOG = 3
+    QUEUE_KINDS                 # how many there are
 
 cdef struct QueueModel:
     int32_t kind                # QueueKind

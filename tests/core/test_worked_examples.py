@@ -1,4 +1,4 @@
-"""The blocks of docs/strategy.md section 7, built and run: signal and width model of one's own."""
+"""Code blocks of the docs, built and run: a signal, a width model and a fill model of one's own."""
 
 import json
 import os
@@ -9,6 +9,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
+import connectors
 import mmcore
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,6 +68,45 @@ def test_the_worked_example_builds_and_quotes(tmp_path: Path) -> None:
     assert said["model"] is True
     assert 0.0 < said["drift"] <= 7.6           # 1 bp of about 75,000 USD at full strength
     assert abs(said["half_vol_usd"] - 6.0) < 1e-9   # 2 * sqrt(9)
+
+
+FILLS = """
+from test_queue_models import ahead, floor_of, TICKS, PERP
+from exchange_floor import BUY
+
+floor = floor_of(4)                 # 100 before ours, 100 behind
+floor.level(PERP, BUY, TICKS, 800)  # 700 behind
+floor.level(PERP, BUY, TICKS, 760)  # 40 gone: 20 of them before ours
+print(ahead(floor))
+"""
+
+
+def test_the_fill_model_builds_and_fills(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "extending.md").read_text()
+    number, rule = re.findall(r"```cython\n(.*?)```", text, re.DOTALL)
+    source = tmp_path / "source"
+    for package in ("mmcore", "connectors"):
+        shutil.copytree(ROOT / package, source / package,
+                        ignore=shutil.ignore_patterns("*.c", "__pycache__"))
+    model = source / "connectors" / "sim" / "queue.pxd"
+    head, last, tail = model.read_text().rpartition("    # Scaled by the larger part")
+    changed = head.replace("    QUEUE_KINDS ", f"{number}    QUEUE_KINDS ") + rule + last + tail
+    assert changed.count("QUEUE_HALF") == 2
+    model.write_text(changed)
+    installed = tmp_path / "lib" / "connectors"
+    shutil.copytree(Path(connectors.__path__[0]), installed)
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    made = source / "connectors" / "sim" / "matching"
+    run([sys.executable, "-m", "cython", "-3", "--module-name", "connectors.sim.matching",
+         f"{made}.pyx"], source)
+    run(["gcc", "-shared", "-fPIC", "-O0", "-ffp-contract=off",
+         f"-I{sysconfig.get_path('include')}", f"{made}.c",
+         "-o", str(installed / "sim" / f"matching{suffix}")], tmp_path)
+    path = (str(tmp_path / "lib"), str(Path(mmcore.__path__[0]).parent), str(ROOT / "tests"),
+            str(ROOT / "tests" / "connectors" / "sim"))
+    said = run([sys.executable, "-P", "-c", FILLS], tmp_path,
+               {**os.environ, "PYTHONPATH": os.pathsep.join(path)})
+    assert int(said) == 80
 
 
 def run(command: list[str], place: Path, environment: dict[str, str] | None = None) -> str:

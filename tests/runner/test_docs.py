@@ -1,6 +1,7 @@
 """The docs: every page is reached, every command is one, and the quick start works as written."""
 
 import importlib.util
+import itertools
 import os
 import re
 import shlex
@@ -13,9 +14,11 @@ from typing import Any
 import pytest
 import typer
 
+from mmcore.telemetry_table import families
 from runner.children import python_environment
 from runner.cli import app
-from runner.state import SHARED_MEMORY, shared_pattern
+from runner.config_keys import KEYS, SECTIONS
+from runner.state import shared_path
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*(ROOT / "docs").glob("*.md"), ROOT / "README.md"])
@@ -119,6 +122,65 @@ def test_the_site_builds(tmp_path: Path) -> None:
                          text)
 
 
+def test_what_the_pages_name_exists() -> None:
+    """Every config key and every metric that a page names in code is one."""
+    named = re.compile(r"\b(" + "|".join(SECTIONS) + r")\.([a-z][a-z0-9_]*[a-z0-9])\b")
+    metric = re.compile(r"\bmm_[a-z][a-z0-9_]*[a-z0-9]\b")
+    wrong = []
+    for page in PAGES:
+        text = page.read_text()
+        for code in CODE.findall(BLOCK.sub("", text)):
+            keys = {f"{section}.{key}" for section, key in named.findall(code)
+                    if not re.search(r"[/(]|\.(md|py|pyx|pxd)\b", code)}
+            wrong += [f"{page.name}: {key}" for key in sorted(keys - set(KEYS) - NO_KEYS)]
+            metrics = {re.sub("_(bucket|count|sum)$", "", m) for m in metric.findall(code)}
+            wrong += [f"{page.name}: {m}" for m in sorted(metrics - set(families()))]
+    assert wrong == []
+
+
+NO_KEYS = {"quote.window", "signals.micro_table", "risk.state"}     # two tables, an engine's field
+# What somebody asks who has never seen this, the pages to open one after the other (each linked
+# from the one before), and words of the answer on the last.
+QUESTIONS = {
+    "How do I try it without a key?": (["README.md"], ["make run", "without a key"]),
+    "How do I get to real money, and when not?": (
+        ["README.md", "docs/index.md"], ["Least size", "--drill", "Only while"]),
+    "Why does it not quote?": (
+        ["README.md", "docs/faq.md"], ["mm_side_removed", "mm replay DIR --why"]),
+    "How do I stop it at once, and start it again?": (
+        ["README.md", "docs/faq.md", "docs/control.md"], ["mm ctl kill", "mm ctl unkill --reason"]),
+    "What does quote.skew_usd_at_limit do?": (
+        ["README.md", "docs/configuration.md"], ["`quote.skew_usd_at_limit`"]),
+    "Where do my API secrets go?": (
+        ["README.md", "docs/faq.md"], ["env:", "file:", "core dump"]),
+    "What happens when the connection drops?": (
+        ["README.md", "docs/connection.md"], ["connection lost", "back-off"]),
+    "How do I backtest it on my own recording?": (
+        ["README.md", "docs/backtest.md"], ["mm record", "mm backtest"]),
+    "An alert came. What do I do?": (
+        ["README.md", "docs/runbook.md"], ["What to do.", "MmPositionMismatch"]),
+    "How do I add a signal of my own?": (
+        ["README.md", "docs/extending.md", "docs/strategy.md"], ["register_term", "own_1_shift"]),
+    "Can I watch it on my phone?": (
+        ["README.md", "docs/control.md"], ["phone", "ssh -L 9465"]),
+    "How do I make it faster?": (
+        ["README.md", "docs/host.md"], ["runtime.reactor_cpu", "mm doctor"]),
+}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_newcomer_s_question_is_answered_in_three_openings(question: str) -> None:
+    path, words = QUESTIONS[question]
+    assert len(path) <= 3
+    for before, after in itertools.pairwise(path):
+        page = ROOT / before
+        leads = {((ROOT / bare) if bare else (page.parent / link)).resolve()
+                 for link, _, bare in LINK.findall(page.read_text())}
+        assert ROOT / after in leads, f"{before} does not lead to {after}"
+    text = (ROOT / path[-1]).read_text()
+    assert [word for word in words if word not in text] == []
+
+
 # ------------------------------------------------------------------ the quick start, for real
 @pytest.mark.slow
 def test_the_quick_start_works_as_written(tmp_path: Path) -> None:
@@ -139,7 +201,6 @@ def test_the_quick_start_works_as_written(tmp_path: Path) -> None:
         done = run(line)
         assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
     assert (tmp_path / "out.json").exists()
-    before = {p.parent for p in SHARED_MEMORY.glob(f"{shared_pattern()}/page")}
     state = tmp_path / "one"
     maker = subprocess.Popen(
         [*MM, "run", "--headless", "--set", "telemetry.prometheus_port=0", "--set",
@@ -147,7 +208,7 @@ def test_the_quick_start_works_as_written(tmp_path: Path) -> None:
         cwd=tmp_path, env=environment, start_new_session=True)
     try:
         end = time.monotonic() + 60
-        while not {p.parent for p in SHARED_MEMORY.glob(f"{shared_pattern()}/ctl")} - before:
+        while not (shared_path(state) / "ctl").exists():
             assert time.monotonic() < end
             time.sleep(0.1)
         # Other makers may run on this machine, so each command is told which one.

@@ -17,8 +17,9 @@ let asking = false;
 // ------------------------------------------------------------------ words
 function number(value, digits = 1) {
   if (value === null || value === undefined || !isFinite(value)) return "–";
-  return value.toLocaleString("en-US",
+  const text = value.toLocaleString("en-US",
     { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  return /[1-9]/.test(text) ? text : text.replace("-", "");     // never "-0"
 }
 
 function signed(value, digits) {
@@ -217,8 +218,10 @@ function chart(id, series) {
   const axis = { stroke: css("--dim"), grid: { stroke: css("--line"), width: 1 },
     ticks: { stroke: css("--line") } };
   return new uPlot({
-    width: $(id).clientWidth, height: CHART_HEIGHT, series: [{}, ...series],
-    axes: [axis, { ...axis, size: 78, values: (_, at) => at.map(short) }],
+    width: $(id).clientWidth, height: CHART_HEIGHT,
+    series: [{ value: (_, s) => s === null ? "--" : clock(s * 1000) }, ...series],
+    axes: [{ ...axis, space: 80, values: (_, at) => at.map((s) => clock(s * 1000)) },
+      { ...axis, size: 78, values: (_, at) => at.map(short) }],
     cursor: { drag: { x: true, y: false } }, scales: { x: { time: true } },
     tzDate: (s) => uPlot.tzDate(new Date(s * 1000), "Etc/UTC"),
   }, [[], ...series.map(() => [])], $(id));
