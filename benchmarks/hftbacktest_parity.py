@@ -33,10 +33,12 @@ from hftbacktest_anchor import (
     Outcome,
     Script,
     anchor_rows,
+    lot,
     quote_both_sides,
     quoting,
     run_script,
 )
+from hftbacktest_queue import Standing, fill_ns
 
 from connectors.deribit.labels import Labels
 from connectors.replay.books import DictBook
@@ -226,6 +228,7 @@ def explained(recording: Recording, rows: npt.NDArray[np.int64],
 
     Each is run again alone: where both then agree, it was other orders of ours that made the
     difference. Here a print is shared by all orders it reaches; there each takes the whole of it.
+    Else its queue is retold by the rules of both: if that gives both times, the rules differ.
     """
     spec = recording.instruments[0]
     found = []
@@ -237,8 +240,25 @@ def explained(recording: Recording, rows: npt.NDArray[np.int64],
         found.append({
             "order": number, "ours": ours.filled.get(number, 0),
             "theirs": theirs.filled.get(number, 0),
-            "why": "own orders share a print here" if same else "differs alone"})
+            "why": "own orders share a print here" if same
+            else queue_told(theirs_rows, alone, spec, model, one.fill_ns.get(number),
+                            other.fill_ns.get(number))})
     return found
+
+
+def queue_told(rows: npt.NDArray[np.void], alone: Script, spec: InstrumentSpec, model: Model,
+               ours_ns: int | None, theirs_ns: int | None) -> str:
+    """Say whether the queue rules explain both times of one order's fill."""
+    cancels = alone.t_ns[alone.kind == CANCEL]
+    order = Standing(
+        arrives_ns=int(alone.t_ns[0]) + model.entry_ns,
+        ends_ns=int(cancels[0]) + model.entry_ns if len(cancels) else int(rows["exch_ts"][-1]),
+        side=int(alone.side[0]), price=float(alone.ticks[0] * spec.tick_usd), tick=spec.tick_usd,
+        lot=lot(spec), power=model.power)
+    if model.queue == "power" and (ours_ns, theirs_ns) == (
+            fill_ns(rows, order, theirs=False), fill_ns(rows, order, theirs=True)):
+        return "prints still stand behind the order there"
+    return "unexplained"
 
 
 def throughput(recording: Recording, spec: InstrumentSpec, model: Model,
@@ -279,6 +299,8 @@ def text(result: dict[str, Any]) -> str:
         "{position_path_equal}".format(**result)]
     lines += ["  order {order}: {ours} contracts here, {theirs} there: {why}".format(**d)
               for d in result["differences"][:TELL_MAX]]
+    whys = [d["why"] for d in result["differences"]]
+    lines += [f"  {whys.count(why)} differ: {why}" for why in sorted(set(whys))]
     if "throughput" in result:
         lines.append("throughput {mrows_per_s_ours:.2f} M rows/s here, {mrows_per_s_theirs:.2f} "
                      "there: {ratio:.2f} x (pairs {ratio_min:.2f} to {ratio_max:.2f})".format(
@@ -304,7 +326,8 @@ def main() -> int:
         parser.error(f"--latency-ms must be from 0 to {LIFE_LEAST_NS / 2e6:g}")
     model = Model(options.queue, options.power, one_way_ns, one_way_ns, 0.00015, 0.00035)
     result = compare(recording, model, options.orders, options.seed)
-    result |= {"queue": options.queue, "seed": options.seed}
+    result |= {"queue": options.queue, "seed": options.seed,
+               "unexplained": sum(d["why"] == "unexplained" for d in result["differences"])}
     if options.pairs:
         result["throughput"] = throughput(recording, spec, model, options.pairs)
     sys.stdout.write(json.dumps(result) + "\n" if options.json else text(result))

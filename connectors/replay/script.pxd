@@ -11,6 +11,6 @@ cdef class ScriptedOrders:
     cdef dict order_ids                 # number -> the exchange's order id
     cdef readonly dict refusals         # number -> error of its placing
 
-    cdef int loop(self) except -1
+    cdef int loop(self, int64_t until_ns) except -1
     cdef int name_order(self) except -1
     cdef int read_answers(self) except -1

@@ -49,20 +49,37 @@ cdef class ScriptedOrders:
         action.request_id = number + 1
         self.venue.send(&action, t_ns, t_ns + self.venue.entry.draw(t_ns))
 
-    def run(self):
-        """Play the whole recording and carry out every order at its time.
+    def run(self, int64_t until_ns=NEVER_NS):
+        """Play the recording up to a time, or to its end; carry out every order at its time.
 
         Fills are in venue.fills, whose generation is the order's number plus one.
         """
-        self.loop()
+        self.loop(until_ns)
 
-    cdef int loop(self) except -1:
+    @property
+    def due_ns(self):
+        """When the next recorded message is played; NEVER_NS behind the last."""
+        return self.player.due_ns
+
+    @property
+    def touch(self):
+        """Best bid and ask of the exchange now, in ticks; None where a side is empty."""
+        cdef int64_t bid = 0
+        cdef int64_t ask = 0
+        if not (self.venue.exchange.best_ticks(0, 0, &bid)
+                and self.venue.exchange.best_ticks(0, 1, &ask)):
+            return None
+        return bid, ask
+
+    cdef int loop(self, int64_t until_ns) except -1:
         cdef Exchange exchange = self.venue.exchange
         cdef int64_t request_ns, timer_ns, due_ns
         while self.player.due_ns != NEVER_NS:
             request_ns = self.venue.requests.due_ns()
             timer_ns = exchange.next_100ms_ns
             due_ns = min(self.player.due_ns, request_ns, timer_ns)
+            if due_ns > until_ns:
+                break
             if self.player.due_ns == due_ns:
                 self.player.step(exchange)
             elif request_ns == due_ns:

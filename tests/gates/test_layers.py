@@ -115,6 +115,7 @@ RANKS = {
     "connectors.sim.direct": 90,
     "connectors.sim.direct_sink": 91,
     "connectors.replay.player": 89.5,
+    "connectors.replay.cut": 90,
     "connectors.replay.observer": 91,
     "connectors.replay.backtest": 92,
     "connectors.replay.script": 92,
