@@ -5,13 +5,21 @@ import hashlib
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from connectors.replay.reader import recordings
 from connectors.replay.recording import RecordingError
@@ -26,6 +34,8 @@ ADDED = ("book_updates", "book_gaps", "book_crossed", "decisions", "orders_new",
          "level_changes", "realized_btc", "unrealized_btc", "fees_btc", "funding_btc",
          "load_s", "wall_s")
 
+Tell = Callable[[float], None]
+STEPS = 100             # of a progress bar
 
 PROFILE_WORDS = {
     "sim": "those of the embedded exchange (short warm-up, lively widths); --profile live for a "
@@ -93,10 +103,29 @@ def run_jobs(jobs: list[list[Path]], config: Config, options: BacktestOptions) -
     outs = [options.out / name if options.out is not None and len(jobs) > 1 else options.out
             for name in names]
     workers = min(len(jobs), options.workers or os.cpu_count() or 1)
-    if workers == 1:
-        return [run_job(job, config, out) for job, out in zip(jobs, outs, strict=True)]
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        return list(pool.map(run_job, jobs, [config] * len(jobs), outs))
+    results = []
+    with bar(options) as progress:
+        task = progress.add_task("backtest", total=float(len(jobs)))
+        if workers == 1:
+            for done, (job, out) in enumerate(zip(jobs, outs, strict=True)):
+                def tell(share: float, done: int = done) -> None:
+                    progress.update(task, completed=done + share)
+
+                results.append(run_job(job, config, out, None if progress.disable else tell))
+            return results
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            for result in pool.map(run_job, jobs, [config] * len(jobs), outs):
+                progress.advance(task)
+                results.append(result)
+    return results
+
+
+def bar(options: BacktestOptions) -> Progress:
+    """Return the bar of a run; it shows nothing where nobody looks or a program reads."""
+    console = Console(stderr=True)
+    return Progress(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
+                    TimeRemainingColumn(), console=console, transient=True,
+                    disable=options.as_json or not console.is_terminal)
 
 
 def folder_names(jobs: list[list[Path]]) -> list[str]:
@@ -104,24 +133,30 @@ def folder_names(jobs: list[list[Path]]) -> list[str]:
     return [f"{number:03d}-{job[0].name.split('.')[0]}" for number, job in enumerate(jobs)]
 
 
-def run_job(paths: list[Path], config: Config, out: Path | None) -> dict[str, Any]:
-    """Run one recording to its end; return its figures."""
+def run_job(paths: list[Path], config: Config, out: Path | None,
+            tell: Tell | None = None) -> dict[str, Any]:
+    """Run one recording to its end; return its figures. tell hears what share is done."""
     session = prepare(paths, config)
     session.backtest.venue.keep_trail = out is not None
-    wall_s = run_session(session)
+    wall_s = run_session(session, tell)
     result = result_of(session, wall_s)
     if out is not None:
         write_results(session, result, out)
     return result
 
 
-def run_session(session: Session) -> float:
-    """Run a prepared session to its end; return the seconds the loop took."""
+def run_session(session: Session, tell: Tell | None = None) -> float:
+    """Run a prepared session to its end; return the seconds the loop took.
+
+    tell hears what share is done, a hundred times; what is decided does not depend on it.
+    """
     gc.collect()
     gc.freeze()
     gc.disable()
     try:
         began = time.perf_counter()
+        if tell is not None:
+            run_telling(session, tell)
         session.backtest.run()
         wall_s = time.perf_counter() - began
     finally:
@@ -129,6 +164,15 @@ def run_session(session: Session) -> float:
         gc.unfreeze()
     session.backtest.finish()
     return wall_s
+
+
+def run_telling(session: Session, tell: Tell) -> None:
+    """Run all but the last part in pieces of a hundredth of the recording's time."""
+    begin_ns = session.backtest.due_ns
+    span_ns = int(session.recording.events["local_ns"][-1]) + session.shift_ns - begin_ns
+    for step in range(1, STEPS):
+        session.backtest.run(begin_ns + span_ns * step // STEPS)
+        tell(step / STEPS)
 
 
 def together(results: list[dict[str, Any]]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pytest
 from collector_files import write_collector
 from typer.testing import CliRunner
 
+from runner.backtest import run_job
 from runner.backtest_session import latencies
 from runner.cli import app
 from runner.config import load
@@ -63,6 +64,17 @@ def test_the_same_bytes_every_time_and_other_bytes_with_another_key(inverse: Pat
     assert first["outbound_sha256"] == again["outbound_sha256"]
     other = run(inverse, sets=("orders.keep_ticks=3",))
     assert other["outbound_sha256"] != first["outbound_sha256"]
+
+
+def test_progress_is_told_and_changes_nothing(inverse: Path) -> None:
+    config = load(None, LIVELY, connects=False)
+    heard: list[float] = []
+    told, untold = run_job([inverse], config, None, heard.append), run_job([inverse], config, None)
+    assert told["outbound_sha256"] == untold["outbound_sha256"]
+    assert told["fills"] == untold["fills"] > 5
+    assert heard == sorted(heard)
+    assert len(heard) == 99
+    assert 0.0 < heard[0] < heard[-1] < 1.0
 
 
 def test_workers_change_nothing(inverse: Path, linear: Path) -> None:
