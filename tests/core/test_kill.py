@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from desk import ASK, BID, SECOND, Desk
+from desk import Desk
 
 from mmcore.faults import FaultCode
 from mmcore.journal import Journal
@@ -86,58 +86,3 @@ def test_a_batch_the_gate_did_not_see_stays_and_kills() -> None:
     assert [a["kind"] for a in sent] == ["ACTION_CANCEL_ALL"]
     assert desk.engine.faults.code == FaultCode.FAULT_INVARIANT
     assert desk.engine.risk.state_name == "RISK_KILLED"
-
-
-# ------------------------------------------------------------------ never on doubt
-def stale(desk: Desk) -> None:
-    desk.now_ns += 2 * SECOND           # not a frame in two seconds
-
-
-def lost(desk: Desk) -> None:
-    desk.control(ControlKind.CONTROL_DISCONNECTED)
-
-
-def gone_book(desk: Desk) -> None:
-    desk.delta([], [], gap=3)
-
-
-def late_feed(desk: Desk) -> None:
-    desk.control(ControlKind.CONTROL_MARKET_STATE, value=1)
-
-
-def unknown_order(desk: Desk) -> None:
-    sent = desk.turn()
-    desk.wait(1_001)
-    desk.timer()
-    assert desk.market.orders.unknown_count == len(sent) > 0
-
-
-def foreign_trade(desk: Desk) -> None:
-    desk.face.fill(desk.now_ns, market=0, slot=-1, generation=0, side=BID, price_ticks=150_000,
-                   amount_contracts=10, trade_id=999)
-
-
-def mismatch(desk: Desk) -> None:
-    desk.control(ControlKind.CONTROL_PAUSE, real=10)
-
-
-@pytest.mark.parametrize("doubt", [stale, lost, gone_book, late_feed, unknown_order,
-                                   foreign_trade, mismatch])
-@pytest.mark.parametrize("held", [0, 750, -750])
-def test_nothing_adds_while_in_doubt(doubt: Callable[[Desk], None], held: int) -> None:
-    desk = Desk()
-    if held:
-        desk.control(ControlKind.CONTROL_POSITION, value=held, real=75_000.0)
-    doubt(desk)
-    adding = {BID, ASK} if not held else {BID if held > 0 else ASK}
-    for step in range(50):              # whatever the market does meanwhile
-        if doubt not in (stale, lost, gone_book):
-            desk.wait(20)
-            desk.snapshot(bid=74_990.0 + step, ask=74_991.0 + step)
-            desk.ticker()
-            if doubt is late_feed:
-                desk.control(ControlKind.CONTROL_MARKET_STATE, value=1)
-        else:
-            desk.now_ns += 10_000_000
-        for action in [*desk.turn(), *desk.timer()]:
-            assert action["kind"] not in QUOTES or action["side"] not in adding, (step, action)

@@ -256,6 +256,7 @@ def test_positions_are_compared_and_two_mismatches_pause() -> None:
 
 
 def test_wrong_secret_is_tried_again_and_said() -> None:
+    """So it is with a key of another environment: no order ever leaves on it."""
     async def main() -> None:
         server = await serve(SimConfig(market=SmallMarket(), http=False, client_id="maker",
                                        client_secret="other"), daytime_clock())
@@ -264,6 +265,9 @@ def test_wrong_secret_is_tried_again_and_said() -> None:
         await maker.until(lambda: maker.client.connects >= 2, "a second attempt")
         assert maker.client.state != "ready"
         assert "public/auth" in str(maker.client.error)
+        assert maker.market.orders_new == 0
+        assert [account.open_orders for account in server.exchange.accounts
+                if account.client_id == "maker"] in ([], [0])
         assert await maker.client.stop() is False
         await asyncio.wait([running], timeout=5)
         await server.stop()
