@@ -69,7 +69,9 @@ class Login:
         told = await self.ask(
             endpoints.GET_CANCEL_ON_DISCONNECT, scope, CancelOnDisconnectResult)
         if not told.enabled:
-            raise StartRefusedError("the venue does not confirm cancel-on-disconnect")
+            raise StartRefusedError(
+                "the venue does not confirm cancel-on-disconnect, without which a lost connection "
+                "leaves orders behind; start again, and ask the venue's support if it stays so")
 
     async def ask(self, method: str, params: dict[str, Any], kind: Any) -> Any:
         return await self.rpc.call(method, params, kind, timeout_s=self.config.rpc_timeout_s)

@@ -10,6 +10,7 @@ from connectors.deribit.connection import ClientConfig
 from connectors.deribit.login import CLOCK_OFFSET_MAX_MS, check_scope
 from connectors.deribit.reconcile import StartRefusedError
 from connectors.sim.wire.server import SimConfig, serve
+from connectors.sim.wire.trading import Trading
 
 GOOD = "connection mainaccount trade:read_write account:read_write wallet:read"
 
@@ -38,6 +39,24 @@ def test_the_start_is_refused_over_the_wire(change: str) -> None:
 
     told = asyncio.run(main())
     assert ("may withdraw" if change == "key" else "chrony") in told
+
+
+def test_without_cancel_on_disconnect_there_is_no_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The venue takes the request and says afterwards that it is off."""
+    monkeypatch.setattr(Trading, "get_cancel_on_disconnect",
+                        lambda *_: {"scope": "connection", "enabled": False})
+
+    async def main() -> tuple[str, int]:
+        server = await serve(SimConfig(market=SmallMarket(), http=False, host="localhost"))
+        maker = Maker(server, stop_deadline_s=0.2)
+        with pytest.raises(StartRefusedError) as caught:
+            await maker.client.run()
+        await server.stop()
+        return str(caught.value), maker.market.orders_new
+
+    told, sent = asyncio.run(main())
+    assert "does not confirm cancel-on-disconnect" in told
+    assert sent == 0
 
 
 def test_reconnects_wait_longer_and_longer_never_in_step() -> None:
