@@ -140,12 +140,17 @@ class Scraper:
         self.every_s = every_s
         self.ended = threading.Event()
         self.scrapes = 0
+        self.fault = ""
         self.thread = threading.Thread(target=self.run, daemon=True)
 
     def run(self) -> None:
         while not self.ended.wait(self.every_s):
-            with urllib.request.urlopen(self.address, timeout=10) as answer:  # noqa: S310
-                answer.read()
+            try:
+                with urllib.request.urlopen(self.address, timeout=10) as answer:  # noqa: S310
+                    answer.read()
+            except OSError as error:
+                self.fault = str(error)
+                return
             self.scrapes += 1
 
     def __enter__(self) -> "Scraper":
@@ -155,6 +160,8 @@ class Scraper:
     def __exit__(self, *_: object) -> None:
         self.ended.set()
         self.thread.join()
+        if self.fault:
+            raise SystemExit(f"{self.address} stopped answering: {self.fault}")
 
 
 @contextmanager
@@ -251,6 +258,8 @@ def window(session: Session, port: int, seconds: float, kind: str) -> Window:
         after = session.page.read()
     assert before is not None
     assert after is not None
+    if session.child.poll() is not None or after["frames"] == before["frames"]:
+        raise SystemExit("the maker ended or stood still meanwhile: this machine is too busy")
     return Window(found, after["frames"] - before["frames"], scrapes)
 
 
@@ -272,7 +281,7 @@ def calls(kind: str, count: int, seconds: float) -> int:
     """Print system calls by name, watched and not, in turns within one session."""
     windows: list[Window] = []
     with tempfile.TemporaryDirectory(prefix="mm-bench-") as name:
-        session = Session(Path(name))
+        session = Session(Path(name), "runtime.hang_s=60")      # a traced process is a slow one
         try:
             port = session.wait_until_quoting()
             for number in range(count):
