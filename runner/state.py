@@ -7,12 +7,15 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from runner.config import Config
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 the name is made private below
+TEMPORARY = "mm-embedded-"
+LEFT_S = 3600.0             # so long may somebody look at what a killed maker left
 
 
 class StateError(Exception):
@@ -65,7 +68,8 @@ class StateFolder:
                                      f"trades {client_id} at this venue; cancel-all is "
                                      "account-wide: stop it, or use a sub-account of its own"))
             if temporary:
-                path = Path(tempfile.mkdtemp(prefix="mm-"))
+                sweep()
+                path = Path(tempfile.mkdtemp(prefix=TEMPORARY))
             else:
                 path = state_path(config, client_id)
                 path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -99,6 +103,27 @@ class StateFolder:
         if self.account is not None:
             self.account.unlink(missing_ok=True)    # while it is still locked
         for lock in self.locks:
+            os.close(lock)
+
+
+def sweep() -> None:
+    """Remove temporary folders of makers that were killed: no later maker would find them.
+
+    A folder whose lock is held is in use, and one that is young is let be.
+    """
+    for path in Path(tempfile.gettempdir()).glob(f"{TEMPORARY}*"):
+        try:
+            lock = os.open(path / "lock", os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            continue                # another user's, or not made yet
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if time.time() - os.fstat(lock).st_mtime > LEFT_S:
+                shutil.rmtree(shared_path(path), ignore_errors=True)
+                shutil.rmtree(path, ignore_errors=True)
+        except BlockingIOError:
+            continue
+        finally:
             os.close(lock)
 
 

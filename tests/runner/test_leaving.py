@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -84,6 +85,25 @@ def test_the_embedded_exchange_gets_a_folder_that_goes_away() -> None:
     folder.close()
     assert not folder.path.exists()
     assert not folder.shared.exists()
+
+
+def test_what_killed_makers_left_in_memory_is_removed_by_a_later_one(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    made = [StateFolder.open(load(None), "maker") for _ in range(3)]
+    dead, young, alive = made
+    for folder in (dead, young):
+        for lock in folder.locks:
+            os.close(lock)              # as the end of a process does
+    for folder in (dead, alive):
+        os.utime(folder.path / "lock", (1.0, 1.0))
+    last = StateFolder.open(load(None), "maker")
+    assert [f.path.exists() for f in made] == [False, True, True]
+    assert [f.shared.exists() for f in made] == [False, True, True]
+    alive.close()
+    last.close()
+    for path in (young.path, young.shared):
+        shutil.rmtree(path)
 
 
 def test_folders_are_per_venue_client_and_instance(monkeypatch: pytest.MonkeyPatch) -> None:
