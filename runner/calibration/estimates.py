@@ -67,6 +67,29 @@ def volatility(mid_usd: Floats, step_s: float = 1.0, seed: int = 1) -> Estimate:
                     refusal(len(squares), "returns"))
 
 
+def effect(predicted: Floats, moved: Floats, unit: str, seed: int = 1) -> Estimate:
+    """Estimate how much of a predicted move came: slope of moved on predicted through 0.
+
+    Both are of one clock of a second. 1: all of it; an interval that holds 0: none is shown. The
+    interval is a moving-block bootstrap, since predictions persist.
+    """
+    count = len(moved)
+    products, squares = predicted * moved, predicted * predicted
+    if count < 2 or not squares.sum() > 0.0:
+        return Estimate(math.nan, math.nan, math.nan, unit, count, "",
+                        refusal(count, "seconds") or "the prediction never differs from the mid")
+    block = max(1, min(BLOCK_S, count // 4))
+    places = np.random.default_rng(seed).integers(0, count, (RESAMPLES, -(-count // block)))
+    sums = [np.convolve(np.append(part, part[:block - 1]), np.ones(block), "valid")[places].sum(1)
+            for part in (products, squares)]
+    known = sums[1] > 0.0
+    low, high = np.percentile(sums[0][known] / sums[1][known], (2.5, 97.5))
+    shown = refusal(count, "seconds") or (
+        "" if low > 0.0 else f"its effect [{low:.2f}, {high:.2f}] may be none")
+    return Estimate(float(products.sum() / squares.sum()), float(low), float(high), unit, count,
+                    f"{count} seconds it was not fitted to", shown)
+
+
 def reach_usd(mid_usd: Floats, price_usd: Floats, side: Floats) -> Floats:
     """Return how far past the mid each taker order went; side +1 bought. Negative: not at all."""
     return side * (price_usd - mid_usd)

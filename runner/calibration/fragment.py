@@ -8,7 +8,9 @@ import numpy as np
 
 from runner.calibration.estimates import (
     Estimate,
+    Floats,
     Intensity,
+    effect,
     gamma_of_half_life,
     gamma_of_shift,
     intensity,
@@ -47,6 +49,7 @@ class Calibration(msgspec.Struct, frozen=True):
     momentum: Estimate
     suggestions: list[Suggestion]
     micro_table: Table
+    micro_effect: Estimate      # of a table fitted to the first half, on the second
     micro_refused: str
 
 
@@ -67,10 +70,14 @@ def calibrate(tape: Tape, config: Config, half_life_s: float | None) -> Calibrat
     window_s = config.orders.momentum_ms / 1_000.0
     fine = sampled(tape.touch_s, tape.mid_usd, window_s / 5.0)
     momentum = large_move_bps(fine, 5, MOMENTUM_QUANTILE)
-    table, micro_refused = micro_table(tape)
+    table, micro_refused = micro_table(tape.touch)
+    found = micro_effect(tape)
+    if table and found.refused:
+        table, micro_refused = (), found.refused
     return Calibration(
         instrument=tape.name, lasted_s=tape.lasted_s, price_usd=price, sigma=sigma,
-        arrivals=arrivals, momentum=momentum, micro_table=table, micro_refused=micro_refused,
+        arrivals=arrivals, momentum=momentum, micro_table=table, micro_effect=found,
+        micro_refused=micro_refused,
         suggestions=[
             *volatility_keys(sigma, price), *arrival_keys(arrivals),
             Suggestion("orders.momentum_bps", momentum.value,
@@ -125,13 +132,29 @@ def width_floor(config: Config) -> Suggestion:
                       f"{config.quote.min_edge_bps:g}")
 
 
-def micro_table(tape: Tape) -> tuple[Table, str]:
+def micro_table(touch: Floats) -> tuple[Table, str]:
     """Fit the micro-price table; empty with the reason where the mid hardly moved."""
-    rows = tape.touch[:, 1:].astype(np.int64).tolist()
+    rows = touch[:, 1:].astype(np.int64).tolist()
     try:
         return fit(tuple(row) for row in rows), ""
     except ValueError:
         return (), f"the mid moved fewer than {MOVES_LEAST} times"
+
+
+def micro_effect(tape: Tape) -> Estimate:
+    """Estimate what share of a micro-price came true a second later, on data it has not seen."""
+    half = len(tape.touch) // 2
+    table, why = micro_table(tape.touch[:half])
+    later = tape.touch[half:]
+    if not table or len(later) < 2:
+        return Estimate(np.nan, np.nan, np.nan, "1", 0, "", why or "no data left to judge it on")
+    values = np.array(table)
+    share = later[:, 3] / np.maximum(later[:, 3] + later[:, 4], 1.0)
+    column = np.minimum((share * values.shape[1]).astype(int), values.shape[1] - 1)
+    row = np.clip((later[:, 2] - later[:, 1]).astype(int), 1, values.shape[0]) - 1
+    predicted = sampled(later[:, 0], values[row, column])
+    mid_ticks = sampled(later[:, 0], 0.5 * (later[:, 1] + later[:, 2]))
+    return effect(predicted[:-1], np.diff(mid_ticks), "1")
 
 
 def as_toml(found: Calibration) -> str:
@@ -152,6 +175,8 @@ def as_toml(found: Calibration) -> str:
                        for row in found.micro_table)
         sections.setdefault("signals", []).append(
             "# Stoikov (2018), ticks off the mid by share of the bid; used by quote.micro_price\n"
+            f"# a tick of it became {found.micro_effect.value:.2f} {interval(found.micro_effect)} "
+            f"ticks a second later, fitted to the first half; {found.micro_effect.evidence}\n"
             f"micro_table = [\n{rows}]")
     else:
         sections.setdefault("signals", []).append(f"# micro_table not set: {found.micro_refused}")

@@ -8,6 +8,7 @@ import pytest
 
 from runner.calibration.command import main
 from runner.calibration.estimates import (
+    effect,
     gamma_of_half_life,
     gamma_of_shift,
     hold_s,
@@ -46,6 +47,30 @@ def test_intensity_is_recovered(a: float, k: float) -> None:
         assert found.a.refused == ""
     print(f"covered of {SEEDS}: {covered}")
     assert min(covered.values()) >= 0.90 * SEEDS
+
+
+@pytest.mark.parametrize("share", [1.0, 0.4])
+def test_a_micro_prices_effect_is_recovered(share: float) -> None:
+    """An imbalance that persists moves the mid by a share of what it predicts, in fat noise."""
+    covered = refused = 0
+    for seed in range(SEEDS):
+        rng = np.random.default_rng(seed)
+        predicted = np.convolve(rng.normal(0.0, 0.5, 1_820), 0.8 ** np.arange(20), "valid")
+        found = effect(predicted, share * predicted + rng.standard_t(3, len(predicted)), "1", seed)
+        covered += found.low <= share <= found.high
+        refused += found.refused != ""
+    print(f"effect covered {covered} of {SEEDS}, refused {refused}")
+    assert covered >= 0.90 * SEEDS
+    assert refused == 0
+
+
+def test_a_prediction_of_nothing_is_refused() -> None:
+    refused = 0
+    for seed in range(SEEDS):
+        rng = np.random.default_rng(seed)
+        refused += effect(rng.normal(size=900), rng.normal(size=900), "1", seed).refused != ""
+    assert refused >= 0.90 * SEEDS      # 97.5 % would be: the interval is of 95, and has two ends
+    assert "only 30" in effect(np.ones(30), np.ones(30), "1").refused
 
 
 def test_what_is_not_exponential_is_refused() -> None:
