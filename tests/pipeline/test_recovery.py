@@ -303,3 +303,35 @@ def test_a_kill_on_a_line_that_does_not_answer_goes_by_the_second_path(kind: Kin
     assert case.second[0][0] - killed[0] <= 0.0101
     assert case.session.maker is not None
     assert case.session.maker.engine.risk.state_name == "RISK_KILLED"
+
+
+def test_a_create_under_way_at_the_kill_is_taken_when_it_arrives() -> None:
+    """A fifth of a second late, behind the cancel-all, and gone 50 ms later."""
+    late_s = 0.2
+    case = FaultSession(fault_at("delay", "request:buy", 3, last_s=late_s), SEED, guarded=True)
+    killed: list[float] = []
+    rested: list[float] = []
+    tick, look = case.operate, case.watcher.look
+
+    def looking() -> None:
+        look()
+        account = case.watcher.account
+        if killed and account is not None and account.open_orders:
+            rested.append(case.session.loop.time())
+
+    def operate(session: VirtualSession) -> None:
+        tick(session)
+        if case.struck_s > 0 and not killed:
+            assert session.maker is not None
+            session.maker.session.control(ControlKind.CONTROL_KILL)
+            killed.append(session.loop.time())
+
+    case.watcher.look = looking     # type: ignore[method-assign]
+    case.operate = operate          # type: ignore[method-assign]
+    found = [text for text in case.run() if "no quotes" not in text]
+    assert found == []
+    assert killed[0] - case.struck_s < late_s
+    assert rested                   # it did arrive
+    assert max(rested) <= case.struck_s + late_s + 0.05
+    assert case.session.maker is not None
+    assert case.session.maker.engine.risk.state_name == "RISK_KILLED"
