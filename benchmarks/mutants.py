@@ -61,10 +61,10 @@ class Caught(NamedTuple):
     hunt_s: float
 
 
-def copy_tree(place: Path) -> None:
+def copy_tree(root: Path, place: Path) -> None:
     """Copy sources and the release build, with their times: only what is changed is built anew."""
     for name in COPIED:
-        source, target = ROOT / name, place / name
+        source, target = root / name, place / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
             shutil.copytree(source, target)
@@ -123,11 +123,11 @@ def hunt_here(seeds: int, workers: int) -> None:
                       "breach": found.breach if found else ""}))
 
 
-def try_one(mutant: Mutant, seeds: int, workers: int) -> Caught:
+def try_one(base: Path, mutant: Mutant, seeds: int, workers: int) -> Caught:
     """Build and hunt one mutant in a copy of its own: taking it back would build as much again."""
     with tempfile.TemporaryDirectory(prefix="mm-mutants-") as folder:
         place = Path(folder)
-        copy_tree(place)
+        copy_tree(base, place)
         mutate(place, mutant)
         began_s = time.monotonic()
         build(place)
@@ -154,12 +154,16 @@ def main() -> int:
             print(f"{mutant.name:28} {mutant.what}")
         return 0
     lived = 0
-    for mutant in chosen:
-        caught = try_one(mutant, options.seeds, options.workers)
-        lived += caught.seed <= 0
-        where = f"seed {caught.seed:>4}  {caught.breach[:90]}" if caught.seed else "LIVED"
-        print(f"{caught.name:28} build {caught.build_s:5.0f} s  hunt {caught.hunt_s:5.0f} s  "
-              f"{where}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="mm-mutants-") as folder:
+        base = Path(folder)
+        copy_tree(ROOT, base)
+        build(base)     # all that is older than its source, once
+        for mutant in chosen:
+            caught = try_one(base, mutant, options.seeds, options.workers)
+            lived += caught.seed <= 0
+            where = f"seed {caught.seed:>4}  {caught.breach[:90]}" if caught.seed else "LIVED"
+            print(f"{caught.name:28} build {caught.build_s:5.0f} s  hunt {caught.hunt_s:5.0f} s  "
+                  f"{where}", flush=True)
     print(f"{len(chosen) - lived} of {len(chosen)} caught within {options.seeds} seeds")
     return 1 if lived else 0
 
