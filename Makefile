@@ -78,13 +78,12 @@ trace: $(STAMP)
 run: build ## the market maker against the embedded exchange; ARGS="--duration 60s"
 	@$(VENV)/bin/mm run $(ARGS)
 
-test: $(STAMP) ## everything that must be green: lint, types, tests, sanitizers, seeds, wheel
+test: $(STAMP) ## everything that must be green: lint, types, tests, sanitizers, wheel
 	$(call stage,lint)
 	$(call stage,types)
 	$(call stage,build)
 	$(call stage,test-release)
 	$(call stage,test-sanitize)
-	$(call stage,test-simulation)
 	$(call stage,test-wheel)
 	@echo "== all green"
 

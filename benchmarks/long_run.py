@@ -8,9 +8,9 @@ read: resident memory and descriptors of the reactor and its helpers, the Python
 has made and kept, its queues. At the end `mm replay` runs the journal through the same engine. Exit
 code 0: left with nothing open, every outbound byte came out again, no record lost, and after a
 third of the run for warming up the reactor's memory grew by no more than 1 MiB an hour (17 KiB a
-minute), no descriptor was added, and no more than 100 objects kept for a million frames. So much the
-interpreter's lists of free objects still take: they fill for some ten minutes, 2,000 tuples of each
-length, and shorter runs see that.
+minute), no descriptor was added, and no more than 100 objects kept for a million frames: so much
+the interpreter's lists of free objects still take. They fill for some ten minutes, 2,000 tuples of
+each length, and shorter runs see that.
 """
 
 import argparse
