@@ -193,6 +193,8 @@ def calibrate(
     half_life_s: Annotated[float | None, typer.Option(
         "--half-life-s", min=0.1, help="Half-life of inventory that quote.gamma is to give; "
         "without it gamma gives quote.skew_usd_at_limit at the limit.")] = None,
+    run: Annotated[Path | None, typer.Option(
+        help="Folder of a run, whose markouts say how long to hold after a fill.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the lines to this file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Estimates as JSON.")] = False,
 ) -> None:
@@ -200,7 +202,7 @@ def calibrate(
     from runner.calibration.command import main
 
     raise typer.Exit(main(data, config, sets or (), instrument=instrument,
-                          half_life_s=half_life_s, out=out, as_json=as_json))
+                          half_life_s=half_life_s, run=run, out=out, as_json=as_json))
 
 
 @app.command()

@@ -10,15 +10,17 @@ from runner.calibration.fragment import as_dict, as_toml, calibrate
 from runner.calibration.tape import read_tape
 from runner.config import ConfigError, load
 from runner.options import EXIT_CLEAN, EXIT_USAGE
+from runner.tearsheet.run_data import RunError, read_run
 
 
 def main(data: Sequence[Path], config: Path | None, sets: Sequence[str], *,
-         instrument: str | None, half_life_s: float | None, out: Path | None,
-         as_json: bool) -> int:
+         instrument: str | None, half_life_s: float | None, run: Path | None = None,
+         out: Path | None, as_json: bool) -> int:
     """Calibrate and print, or write to a file; the exit code."""
     try:
         found = calibrate(read_tape(list(data), instrument),
-                          load(config, tuple(sets), connects=False), half_life_s)
+                          load(config, tuple(sets), connects=False), half_life_s,
+                          read_run(run) if run is not None else None)
         text = as_toml(found)
         if out is not None:
             out.write_text(text)
@@ -26,7 +28,7 @@ def main(data: Sequence[Path], config: Path | None, sets: Sequence[str], *,
         return refuse(error.lines)
     except OSError as error:
         return refuse([f"{error.filename}: {error.strerror}; check the path"])
-    except ValueError as error:
+    except (RunError, ValueError) as error:
         return refuse([str(error)])
     if as_json:
         sys.stdout.write(msgspec.json.encode(as_dict(found)).decode() + "\n")

@@ -19,23 +19,17 @@ from runner.calibration.estimates import (
     sampled,
     volatility,
 )
+from runner.calibration.fills import hold_after_fill, market_named
+from runner.calibration.suggestion import Suggestion
 from runner.calibration.tape import Tape
 from runner.config import Config
 from runner.micro_price import MOVES_LEAST, Table, fit
+from runner.tearsheet.run_data import Run
 
 MAKER_FEE_BPS = 1.5             # of a standard account, where the config names none
 MOMENTUM_QUANTILE = 0.999       # one window in a thousand moves further
 REACH_TICKS = 1.0               # the fit starts past the touch's own ticks
 REACH_QUANTILE = 0.995          # and ends where hardly an order reaches
-
-
-class Suggestion(msgspec.Struct, frozen=True):
-    """One key of the fragment."""
-
-    key: str
-    value: float
-    why: str
-    refused: str = ""
 
 
 class Calibration(msgspec.Struct, frozen=True):
@@ -53,11 +47,12 @@ class Calibration(msgspec.Struct, frozen=True):
     micro_refused: str
 
 
-def calibrate(tape: Tape, config: Config, half_life_s: float | None) -> Calibration:
+def calibrate(tape: Tape, config: Config, half_life_s: float | None,
+              run: Run | None = None) -> Calibration:
     """Estimate what the config's keys of width, skew and momentum should be.
 
     half_life_s: of inventory, from which gamma follows; without it gamma is what gives
-    quote.skew_usd_at_limit at inventory.limit_btc.
+    quote.skew_usd_at_limit at inventory.limit_btc. run: whose markouts say how long to hold.
     """
     mid = sampled(tape.touch_s, tape.mid_usd)
     price = float(np.median(mid)) if len(mid) else math.nan
@@ -84,7 +79,8 @@ def calibrate(tape: Tape, config: Config, half_life_s: float | None) -> Calibrat
                        f"{momentum.evidence} in {window_s * 1e3:g} ms {interval(momentum)}",
                        momentum.refused),
             risk_aversion(sigma, arrivals, config, price, half_life_s),
-            width_floor(config)])
+            width_floor(config),
+            *([hold_after_fill(market_named(run, tape.name))] if run is not None else [])])
 
 
 def interval(found: Estimate) -> str:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from collector_files import write_collector
+from typer.testing import CliRunner
 
 from runner.calibration.command import main
 from runner.calibration.estimates import (
@@ -18,6 +20,7 @@ from runner.calibration.estimates import (
     sampled,
     volatility,
 )
+from runner.cli import app
 from runner.config import load
 
 pytestmark = pytest.mark.quick
@@ -125,6 +128,25 @@ def test_a_large_move_is_a_quantile() -> None:
     assert found.low <= found.value <= found.high
     # two-sided 99 % of a normal of deviation 2 USD is 5.15 USD, of about 10,000
     assert found.value == pytest.approx(5.15, rel=0.1)
+
+
+def test_a_runs_own_fills_say_how_long_to_hold(tmp_path: Path) -> None:
+    """From the command on: a backtest's folder gives the key, or why it does not."""
+    data = write_collector(tmp_path / "a.gz", 60, 7)
+    run, out = tmp_path / "run", tmp_path / "found.toml"
+    lively = ["signals.warmup_s=1", "quote.base_half_spread_bps=0.02", "quote.vol_k=0",
+              "quote.min_half_spread_usd=0", "quote.min_half_spread_bps=0",
+              "quote.stand_aside_vol=0", "signals.regime=false", "backtest.sample_s=0.1"]
+    options = [word for text in lively for word in ("--set", text)]
+    done = CliRunner().invoke(app, ["backtest", str(data), "--out", str(run), *options, "--json"])
+    assert done.exit_code == 0, done.stderr
+    done = CliRunner().invoke(app, ["calibrate", str(data), "--run", str(run), "--out", str(out)])
+    assert done.exit_code == 0, done.stderr
+    assert "post_fill_hold_ms" in out.read_text()
+    load(out, ())
+    done = CliRunner().invoke(app, ["calibrate", str(data), "--run", str(tmp_path)])
+    assert done.exit_code == 2
+    assert "summary.json" in done.stderr
 
 
 def test_the_fragment_of_a_recording_is_a_config(data_dir: Path, tmp_path: Path,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mmcore.types import RemovedReason
+from runner.calibration.fills import hold_after_fill
 from runner.tearsheet.reasons import (
     SHIFT_TERMS,
     WIDTH_TERMS,
@@ -65,6 +66,19 @@ def test_a_buy_below_the_mid_captures_and_then_loses() -> None:
     assert np.isnan(markouts_bps(run, 0.5)).all()       # the mid is known once a second
     assert markouts_bps(run, 1.0) == pytest.approx([-9.0 / 9_999 * 1e4])
     assert np.isnan(markouts_bps(run, 5.0)).all()                       # the data ended before
+
+
+def test_the_hold_is_as_long_as_markouts_still_move() -> None:
+    """Each buy, a minute apart, is followed by a fall over five seconds, then nothing."""
+    after = np.minimum(np.arange(60.0), 5.0) * -0.6
+    mids = np.concatenate([10_000.0 - 3.0 * i + after for i in range(60)])
+    mids += np.random.default_rng(1).normal(0.0, 0.2, len(mids))
+    fills = [(60.0 * i, 1, float(mids[60 * i]) - 1.0, 100.0) for i in range(60)]
+    found = hold_after_fill(market(fills, mids.tolist()))
+    assert (found.key, found.value, found.refused) == ("orders.post_fill_hold_ms", 5_000.0, "")
+    assert "5 s -2.0" in found.why
+    short = hold_after_fill(market(fills[:20], mids.tolist()))
+    assert "only 20 fills with a markout" in short.refused
 
 
 def test_a_sell_is_the_mirror() -> None:
