@@ -20,6 +20,8 @@ cdef struct Pool:
     double rate                 # requests refilled per second
     double level                # requests available at level_ns
     int64_t level_ns
+    int32_t under_way           # paid for here, and perhaps not yet at the venue
+    int32_t overdue             # of these, whose answers are not waited for any more
 
 cdef struct Unanswered:
     int64_t request_id
@@ -46,7 +48,8 @@ cdef class Budget:
     cdef void draw(self, int32_t pool, int64_t now_ns) noexcept nogil
     cdef void spend(self, int64_t request_id, int64_t now_ns) noexcept nogil
     cdef void set_limits(self, int32_t pool, double burst, double rate) noexcept nogil
-    cdef bint answered(self, int64_t request_id) noexcept nogil
+    cdef bint answered(self, int64_t request_id, int64_t now_ns) noexcept nogil
+    cdef void arrived(self, int32_t pool, int32_t requests, int64_t now_ns) noexcept nogil
     cdef void turn_hour(self, int64_t now_ns) noexcept nogil
     cdef void traded(self, double btc, int64_t now_ns) noexcept nogil
     cdef double order_to_volume(self, int64_t now_ns) noexcept nogil

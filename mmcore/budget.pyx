@@ -4,12 +4,20 @@ from mmcore.types cimport ACTION_CANCEL_ALL, ACTION_MASS_QUOTE, request_kind
 cdef int64_t HOUR_NS = 3_600_000_000_000
 
 
+cdef inline int32_t pool_of(int64_t request_id) noexcept nogil:
+    cdef int32_t kind = request_kind(request_id)
+    if kind == ACTION_CANCEL_ALL:
+        return POOL_CANCEL_ALL
+    return POOL_MASS_QUOTE if kind == ACTION_MASS_QUOTE else POOL_TRADING
+
+
 cdef class Budget:
     """The account's matching-engine pools.
 
     They start full at the tier of a new account (5 requests/s, burst 20; 10 and 10 of mass quotes)
     until the account summary says otherwise. The effective rate is 0.8 of the account's own, so
-    that our clock and the venue's may differ.
+    that our clock and the venue's may differ. What is under way may arrive as late as now, at a
+    pool that was full until then: a pool never holds more than its burst less these.
     """
 
     def __cinit__(self):
@@ -38,10 +46,10 @@ cdef class Budget:
     cdef double available_in(self, int32_t pool, int64_t now_ns) noexcept nogil:
         """Requests a pool pays for now."""
         cdef const Pool* p = &self.pools[pool]
-        cdef double level = p.level
+        cdef double level = p.level, most = p.burst - <double>p.under_way
         if now_ns > p.level_ns:
             level += <double>(now_ns - p.level_ns) * 1e-9 * p.rate
-        return level if level < p.burst else p.burst
+        return level if level < most else most
 
     cdef void draw(self, int32_t pool, int64_t now_ns) noexcept nogil:
         """Take one request out of a pool."""
@@ -50,12 +58,13 @@ cdef class Budget:
 
     cdef void spend(self, int64_t request_id, int64_t now_ns) noexcept nogil:
         """Pay for one request and wait for its answer."""
-        cdef int32_t i, kind = request_kind(request_id)
-        self.draw(POOL_CANCEL_ALL if kind == ACTION_CANCEL_ALL else POOL_MASS_QUOTE
-                  if kind == ACTION_MASS_QUOTE else POOL_TRADING, now_ns)
+        cdef int32_t i, pool = pool_of(request_id)
+        self.draw(pool, now_ns)
+        self.pools[pool].under_way += 1
         self.turn_hour(now_ns)
         self.otv_messages[self.otv_hour % OTV_HOURS] += 1.0
         if self.unanswered == UNANSWERED_MAX:       # the oldest will not be answered any more
+            self.pools[pool_of(self.waiting[0].request_id)].overdue += 1
             for i in range(UNANSWERED_MAX - 1):
                 self.waiting[i] = self.waiting[i + 1]
             self.unanswered -= 1
@@ -88,22 +97,41 @@ cdef class Budget:
             btc += self.otv_btc[i]
         return messages / (btc if btc > 1.0 else 1.0)
 
-    cdef bint answered(self, int64_t request_id) noexcept nogil:
-        """Take one request off the list; False where nobody waits for it (any more)."""
-        cdef int32_t i, k
+    cdef void arrived(self, int32_t pool, int32_t requests, int64_t now_ns) noexcept nogil:
+        """So many requests under way have reached the venue, just now at the latest."""
+        self.pools[pool].level = self.available_in(pool, now_ns)
+        self.pools[pool].level_ns = now_ns
+        self.pools[pool].under_way -= requests
+
+    cdef bint answered(self, int64_t request_id, int64_t now_ns) noexcept nogil:
+        """Take one request off the list; False where nobody waits for it (any more).
+
+        What was sent before it and is overdue has arrived too, or never will.
+        """
+        cdef int32_t i, k, pool
         for i in range(self.unanswered):
             if self.waiting[i].request_id == request_id:
                 self.answered_sent_ns = self.waiting[i].sent_ns
                 self.unanswered -= 1
                 for k in range(i, self.unanswered):
                     self.waiting[k] = self.waiting[k + 1]
+                self.arrived(pool_of(request_id), 1, now_ns)
+                for pool in range(<int32_t>POOLS):
+                    if self.pools[pool].overdue > 0:
+                        self.arrived(pool, self.pools[pool].overdue, now_ns)
+                        self.pools[pool].overdue = 0
                 return True
+        pool = pool_of(request_id)
+        if self.pools[pool].overdue > 0:
+            self.arrived(pool, 1, now_ns)
+            self.pools[pool].overdue -= 1
         return False
 
     cdef void expire(self, int64_t now_ns, int64_t after_ns) noexcept nogil:
         """Stop waiting for answers that are overdue; the list is in order of sending."""
         cdef int32_t i, late = 0
         while late < self.unanswered and now_ns - self.waiting[late].sent_ns > after_ns:
+            self.pools[pool_of(self.waiting[late].request_id)].overdue += 1
             late += 1
         if late > 0:
             self.unanswered -= late
@@ -144,9 +172,9 @@ cdef class Budget:
         self.draw(POOL_CANCEL_ALL, now_ns)
         return 0.0
 
-    def answer(self, int64_t request_id):
+    def answer(self, int64_t request_id, int64_t now_ns=0):
         """An answer came; False where nobody waits for it, for tests."""
-        return self.answered(request_id)
+        return self.answered(request_id, now_ns)
 
     def expire_at(self, int64_t now_ns, int64_t after_ns):
         """Stop waiting for what is overdue, for tests."""

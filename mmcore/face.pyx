@@ -384,7 +384,7 @@ cdef class GateFace:
 def budget_of(double level, double burst, double rate, int64_t now_ns):
     """A pool with those many requests left at a time, for tests."""
     cdef Budget budget = Budget()
-    budget.pools[0] = Pool(burst=burst, rate=rate, level=level, level_ns=now_ns)
+    budget.pools[0] = Pool(burst, rate, level, now_ns, 0, 0)
     return budget
 
 

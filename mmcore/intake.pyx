@@ -166,7 +166,7 @@ cdef class Intake:
         """Apply the venue's word about one of our orders."""
         cdef Market market
         cdef int outcome
-        if event.request_id != 0 and self.budget.answered(event.request_id):
+        if event.request_id != 0 and self.budget.answered(event.request_id, now_ns):
             histogram_record(&self.round_trip_ns, now_ns - self.budget.answered_sent_ns)
         if event.market < 0 or event.market >= self.market_count or not (
                 0 <= event.slot < SLOTS_MAX):

@@ -5,10 +5,11 @@ order; it is free again only when the order is closed and its fills are all book
 """
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.string cimport memcmp, memcpy
 
 from mmcore.types cimport (
-    ORDER_ID_MAX, SIDE_BID, SLOTS_MAX, Action, Instrument, LevelChange, OrderEvent, delta_btc,
-    price_usd)
+    ACTION_MASS_QUOTE, ORDER_ID_MAX, SIDE_BID, SLOTS_MAX, Action, Instrument, LevelChange,
+    OrderEvent, delta_btc, price_usd, request_kind)
 
 cpdef enum OrderState:
     ORDER_CLOSED = 0
@@ -33,7 +34,8 @@ cpdef enum OrderSignal:
     SIGNAL_TIMEOUT = 9
     SIGNAL_LOST = 10            # the connection went
     SIGNAL_ABSENT = 11          # the venue was asked and has no such order
-    SIGNALS = 12
+    SIGNAL_PASSED_ON = 12       # closed, and a mass quote may have put another in its place
+    SIGNALS = 13
 
 cpdef enum OrderOverdue:
     """Bits that watch() returns."""
@@ -81,6 +83,11 @@ cdef struct Order:
     int64_t queue_printed       # contracts printed that the book does not show yet
     int64_t queue_faded         # contracts that left without a print, last time
     double queue_share          # share of these taken as having stood before it
+    bint twin                   # a mass quote without an answer may have made another of its name
+    int64_t ended_contracts     # what the order in whose place it is has filled, or may have; -1:
+                                # booked, whatever that order's word will be
+    int32_t ended_id_size       # id of that order; 0: it is in nobody's place
+    char ended_id[ORDER_ID_MAX]
     int32_t order_id_size
     char order_id[ORDER_ID_MAX]
 
@@ -119,6 +126,8 @@ cdef class OrderTable:
     cdef int learn(self, Order* order, const OrderEvent* event) noexcept nogil
     cdef int refused(self, Order* order, const OrderEvent* event,
                      int64_t now_ns) noexcept nogil
+    cdef int on_ended(self, Order* order, const OrderEvent* event,
+                      bint answered) noexcept nogil
 
 
 cdef extern from *:
@@ -128,11 +137,23 @@ cdef extern from *:
     int mm_low_slot(unsigned int mask) noexcept nogil   # of a mask that is not 0
 
 
+cdef inline bint order_requoted(const Order* order) noexcept nogil:
+    """Whether a mass quote is out that changes an order, or makes another where it has ended."""
+    return order.order_id_size > 0 and order.pending_amount_contracts > 0 and (
+        order.twin or (order.request_id != 0
+                       and request_kind(order.request_id) == ACTION_MASS_QUOTE))
+
+
 cdef inline int64_t order_worst(const Order* order) noexcept nogil:
-    """Contracts that may still fill or have filled without being booked."""
+    """Contracts that may still fill or have filled without being booked.
+
+    An order under a mass quote may fill and be followed by another: both count.
+    """
     cdef int64_t total
     if order.state == ORDER_CLOSED:
         total = order.filled_contracts
+    elif order_requoted(order):
+        total = order.amount_contracts + order.pending_amount_contracts
     elif order.pending_amount_contracts > order.amount_contracts:
         total = order.pending_amount_contracts
     else:
@@ -168,3 +189,29 @@ cdef inline double bid_price_usd(const Instrument* spec, int64_t price_ticks,
 cdef inline bint order_slot_free(const Order* order) noexcept nogil:
     return (order.state == ORDER_CLOSED
             and order.booked_contracts >= order.filled_contracts)
+
+
+cdef inline bint same_id(const char* text, int32_t size, const OrderEvent* event) noexcept nogil:
+    return size > 0 and size == event.order_id_size and memcmp(
+        text, event.order_id, <size_t>size) == 0
+
+
+cdef inline void succeed(Order* order, int64_t ended_contracts) noexcept nogil:
+    """Let a slot stand for the order a mass quote has made, or may have, after the one it named.
+
+    What that one has filled and was not booked yet is booked by the same name: it goes on as a
+    count below zero.
+    """
+    memcpy(order.ended_id, order.order_id, ORDER_ID_MAX)
+    order.ended_id_size = order.order_id_size
+    order.ended_contracts = ended_contracts
+    order.booked_contracts -= ended_contracts
+    order.filled_contracts = 0
+    order.last_update_ms = 0
+    order.order_id_size = 0
+    order.price_ticks = order.pending_price_ticks
+    order.amount_contracts = order.pending_amount_contracts
+    order.twin = False
+    order.missing_ns = 0
+    order.missing_told = False
+    order.queue_ticks = 0

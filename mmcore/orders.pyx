@@ -2,9 +2,9 @@
 from libc.string cimport memcpy
 
 from mmcore.types cimport (
-    ACTION_EDIT, ACTION_NEW, LEVELS_MAX, ORDER_EVENT_ABSENT, ORDER_EVENT_REFUSED,
-    REFUSAL_CLOSED, REFUSAL_GONE, REFUSAL_POST_ONLY, REFUSAL_UNSURE, SIDE_BID, VENUE_ORDER_OPEN,
-    VENUE_ORDER_UNTRIGGERED)
+    ACTION_EDIT, ACTION_MASS_QUOTE, ACTION_NEW, LEVELS_MAX, ORDER_EVENT_ABSENT,
+    ORDER_EVENT_REFUSED, REFUSAL_CLOSED, REFUSAL_GONE, REFUSAL_POST_ONLY, REFUSAL_UNSURE, SIDE_BID,
+    VENUE_ORDER_OPEN, VENUE_ORDER_UNTRIGGERED)
 
 cdef int64_t BACKOFF_NS = 20_000_000
 
@@ -30,13 +30,13 @@ cdef enum:
 # order is asked for (OUTCOME_UNKNOWN); what is to be cancelled stays so until it is closed or
 # found gone.
 cdef int[ORDER_STATES][SIGNALS] NEXT = [
-    # sent:  new    edit   cancel open before closed refused gone unsure timeout lost absent
-    [N,     NEVER, NEVER, UX,  UX,    C,     C,      C,   C,     C,      C,   C],    # closed
-    [NEVER, NEVER, NEVER, L,   L,     C,     C,      C,   U,     U,      U,   N],    # new pending
-    [NEVER, E,     X,     L,   L,     C,     LX,     UA,  LX,    L,      U,   C],    # live
-    [NEVER, NEVER, X,     L,   E,     C,     LX,     UA,  UX,    UX,     U,   UX],   # edit pending
-    [NEVER, NEVER, X,     UX,  X,     C,     LX,     UA,  UX,    UX,     U,   C],    # cancelling
-    [NEVER, NEVER, X,     L,   U,     C,     LX,     UA,  UX,    U,      U,   C],    # unknown
+    # sent:  new  edit   cancel open before closed refused gone unsure timeout lost absent passed
+    [N,     NEVER, NEVER, UX,  UX,    C,     C,      C,   C,     C,      C,   C,   C],  # closed
+    [NEVER, NEVER, NEVER, L,   L,     C,     C,      C,   U,     U,      U,   N,   N],  # pending
+    [NEVER, E,     X,     L,   L,     C,     LX,     UA,  LX,    L,      U,   C,   U],  # live
+    [NEVER, NEVER, X,     L,   E,     C,     LX,     UA,  UX,    UX,     U,   UX,  N],  # editing
+    [NEVER, NEVER, X,     UX,  X,     C,     LX,     UA,  UX,    UX,     U,   C,   U],  # cancelling
+    [NEVER, NEVER, X,     L,   U,     C,     LX,     UA,  UX,    U,      U,   C,   U],  # unknown
 ]
 
 
@@ -88,6 +88,8 @@ cdef class OrderTable:
             order.booked_contracts = 0
             order.last_update_ms = 0
             order.order_id_size = 0
+            order.ended_id_size = 0
+            order.twin = False
             order.must_cancel = False
             order.pull_ns = 0
             order.missing_ns = 0
@@ -128,28 +130,41 @@ cdef class OrderTable:
         cdef Order* order = &self.orders[event.slot]
         cdef bint answered = event.request_id != 0 and event.request_id == order.request_id
         cdef int outcome
-        cdef bint fresh
+        cdef bint fresh, passed
         self.used |= <uint32_t>1 << event.slot
         if event.kind == ORDER_EVENT_REFUSED:
             if not answered:
                 return OUTCOME_STRAY
-            order.request_id = 0
-            order.request = 0
+            order.twin |= event.refusal == REFUSAL_UNSURE and order_requoted(order)
+            order.request_id = order.request = 0
             return self.refused(order, event, now_ns)
         if event.generation != order.generation:
             return OUTCOME_STRAY
         if event.kind == ORDER_EVENT_ABSENT:
+            if order.twin:
+                succeed(order, order.filled_contracts)
+                return self.step(order, SIGNAL_PASSED_ON)
             return self.step(order, SIGNAL_ABSENT)
+        if same_id(order.ended_id, order.ended_id_size, event):
+            return self.on_ended(order, event, answered)
+        if order.order_id_size > 0 and event.order_id_size > 0 and not same_id(
+                order.order_id, order.order_id_size, event):
+            # A mass quote made it: there is room for one, so the other has ended, filled perhaps.
+            succeed(order, order.filled_contracts if order.state == ORDER_CLOSED
+                    else order.amount_contracts)
         fresh = self.learn(order, event)
         if (event.order_state != VENUE_ORDER_OPEN       # an order never opens again: old or not
                 and event.order_state != VENUE_ORDER_UNTRIGGERED):
-            order.request_id = 0
-            order.request = 0
-            return self.step(order, SIGNAL_CLOSED)
+            passed = order_requoted(order) and not (
+                answered and event.request == ACTION_MASS_QUOTE)
+            if passed:
+                succeed(order, order.filled_contracts)
+            if answered or not passed:
+                order.request_id = order.request = 0
+            return self.step(order, SIGNAL_PASSED_ON if passed else SIGNAL_CLOSED)
         if not fresh:
             if answered:                    # old news, but the request is answered
-                order.request_id = 0
-                order.request = 0
+                order.request_id = order.request = 0
                 order.pending_amount_contracts = 0
                 return self.step(order, SIGNAL_OPEN) if order.state != ORDER_CLOSED else 0
             return 0
@@ -161,13 +176,25 @@ cdef class OrderTable:
             if outcome & OUTCOME_CHANGED and order.state == ORDER_LIVE:
                 order.live_since_ns = order.looked_ns = now_ns
                 order.near_prints = 0
-                order.pending_amount_contracts = 0
+                order.twin = order.twin and not answered
+                if not order.twin:
+                    order.pending_amount_contracts = 0
                 self.crossed[order.side] = 0
             if answered:
-                order.request_id = 0
-                order.request = 0
+                order.request_id = order.request = 0
             return outcome
         return self.step(order, SIGNAL_OPEN_BEFORE)
+
+    cdef int on_ended(self, Order* order, const OrderEvent* event, bint answered) noexcept nogil:
+        """Apply a word about the order in whose place this one is, or may be."""
+        if order.ended_contracts >= 0 and event.order_state != VENUE_ORDER_OPEN:
+            order.booked_contracts += order.ended_contracts - event.filled_contracts
+            order.ended_contracts = event.filled_contracts
+        if not answered:
+            return 0
+        order.request_id = order.request = 0
+        # what was asked for reached that order while it lived: there is no other
+        return self.step(order, SIGNAL_CLOSED) if order.state == ORDER_NEW_PENDING else 0
 
     cdef int refused(self, Order* order, const OrderEvent* event,
                      int64_t now_ns) noexcept nogil:
@@ -183,7 +210,8 @@ cdef class OrderTable:
             return self.step(order, SIGNAL_UNSURE) | OUTCOME_REJECTED
         if event.refusal == REFUSAL_GONE:
             return self.step(order, SIGNAL_GONE) | OUTCOME_REJECTED
-        order.pending_amount_contracts = 0      # it had no effect
+        if not order.twin:
+            order.pending_amount_contracts = 0      # it had no effect
         return self.step(order, SIGNAL_REFUSED) | OUTCOME_REJECTED
 
     cdef bint book_fill(self, int32_t slot, uint32_t generation,
@@ -205,6 +233,7 @@ cdef class OrderTable:
             if order.pull_ns > 0 and now_ns - order.pull_ns > after_ns:
                 order.pull_ns = 0
             if order.request_id != 0 and now_ns - order.sent_ns > after_ns:
+                order.twin = order_requoted(order)
                 order.request_id = 0
                 self.step(order, SIGNAL_TIMEOUT)
                 count += 1
@@ -245,8 +274,8 @@ cdef class OrderTable:
         cdef int32_t i, count = 0
         for i in range(SLOTS_MAX):
             if self.orders[i].state != ORDER_CLOSED:
-                self.orders[i].request_id = 0
-                self.orders[i].pull_ns = 0
+                self.orders[i].twin = order_requoted(&self.orders[i])
+                self.orders[i].request_id = self.orders[i].pull_ns = 0
                 self.step(&self.orders[i], SIGNAL_LOST)
                 count += 1
         return count
@@ -260,6 +289,7 @@ cdef class OrderTable:
         """The venue's own position was taken over: no fill is missing any more."""
         cdef int32_t i
         for i in range(SLOTS_MAX):
+            self.orders[i].ended_contracts = -1
             if self.orders[i].booked_contracts < self.orders[i].filled_contracts:
                 self.orders[i].booked_contracts = self.orders[i].filled_contracts
 
@@ -272,8 +302,7 @@ cdef class OrderTable:
             if order.pull_ns > 0:
                 order.pull_ns = -1
             if refused and order.request_id == request_id and order.state != ORDER_CLOSED:
-                order.request_id = 0
-                order.request = 0
+                order.request_id = order.request = 0
                 self.step(order, SIGNAL_REFUSED)
 
     cdef int64_t worst_contracts(self, int32_t side) noexcept nogil:
@@ -347,27 +376,23 @@ cdef class OrderTable:
 
     def rows(self):
         """Every slot that is not free, as a dict (tests, views, reconciliation)."""
-        cdef int32_t i
         cdef Order* order
         found = []
-        for i in range(SLOTS_MAX):
-            order = &self.orders[i]
+        for i in range(<int32_t>SLOTS_MAX):
+            order = &self.orders[<int32_t>i]
             if order_slot_free(order):
                 continue
             found.append({
                 "slot": i, "side": order.side, "state": OrderState(order.state).name,
                 "generation": order.generation, "price_ticks": order.price_ticks,
-                "amount_contracts": order.amount_contracts,
-                "filled_contracts": order.filled_contracts,
-                "booked_contracts": order.booked_contracts,
-                "pending_price_ticks": order.pending_price_ticks,
+                "amount_contracts": order.amount_contracts, "worst_contracts": order_worst(order),
+                "filled_contracts": order.filled_contracts, "request": order.request,
+                "booked_contracts": order.booked_contracts, "sent_ns": order.sent_ns,
+                "pending_price_ticks": order.pending_price_ticks, "level": order.level,
                 "pending_amount_contracts": order.pending_amount_contracts,
-                "worst_contracts": order_worst(order),
                 "order_id": (<bytes>order.order_id[:order.order_id_size]).decode("ascii"),
                 "ahead_contracts": order.ahead_contracts if order.queue_ticks else None,
-                "level": order.level, "must_cancel": bool(order.must_cancel),
-                "request": order.request, "sent_ns": order.sent_ns,
-                "valid_until_ms": order.valid_until_ms})
+                "must_cancel": bool(order.must_cancel), "valid_until_ms": order.valid_until_ms})
         return found
 
     def worst(self, int32_t side):

@@ -5,7 +5,7 @@ from mmcore.book cimport NO_ASK
 from mmcore.budget cimport rate_allows, rate_spend
 from mmcore.ledger cimport edge_bucket
 from mmcore.orders cimport (
-    Order, bid_price_usd, order_slot_free, order_worst, order_worst_btc)
+    Order, bid_price_usd, order_edited, order_slot_free, order_worst, order_worst_btc)
 from mmcore.states cimport RISK_ACTIVE, RISK_PAUSED, RISK_STOPPED
 from mmcore.types cimport (
     ACTION_EDIT, ACTION_NEW, INSTRUMENT_INVERSE, MARKET_OPEN, REMOVED_BOOK_INVALID,
@@ -231,7 +231,7 @@ cdef class RiskGate(RiskStates):
         cdef double added, wider, at_price = exposure.at_price_usd
         cdef int32_t reason
         if action.kind != ACTION_NEW:
-            after -= order.booked_contracts
+            after = order_edited(order, action)
         if after < before:
             after = before              # until the venue confirms, the larger amount may fill
         if action.side == SIDE_BID:     # and at the price where it is worth most

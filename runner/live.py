@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 import uvloop
 
-from connectors.deribit.reconcile import UnfitConfigError
+from connectors.deribit.reconcile import InstrumentChangedError, UnfitConfigError
 from connectors.deribit.rpc import RpcError
 from connectors.deribit.session import CONNECT_ERRORS
 from mmcore.journal import Journal
@@ -27,6 +27,7 @@ from mmcore.telemetry import PAGE_SIZE
 from runner.accounts import NextTier, volume_text
 from runner.assemble import Maker, assemble
 from runner.changes import Changes, burst_of
+from runner.children import python_command, python_environment
 from runner.config import Config, ConfigError, Credentials, credentials, load
 from runner.guarding import sight_of
 from runner.latch import Latch, refusal
@@ -64,6 +65,7 @@ class Ending(msgspec.Struct, frozen=True):
     reason: str
     fault: str = ""
     code: int = EXIT_FAILURE
+    changed: bool = False       # a contract is not what the session was built for
 
 
 class Outcome(msgspec.Struct):
@@ -73,6 +75,7 @@ class Outcome(msgspec.Struct):
     code: int
     fault: str = ""
     maker: Maker | None = None
+    changed: bool = False
 
 
 def main(options: RunOptions) -> int:
@@ -132,7 +135,28 @@ def main(options: RunOptions) -> int:
         told = paper_title(named, options) if options.paper else title(config)
         tell(report_text(figures, time.monotonic() - started_s, told))
     folder.close(keep_shared=kept)
-    return refuse([outcome.fault] if outcome.fault else [], outcome.code)
+    code = refuse([outcome.fault] if outcome.fault else [], outcome.code)
+    anew = following(options, outcome, time.monotonic() - started_s)
+    if anew is not None:
+        tell("mm: starting anew with the contracts as they are listed now\n")
+        command = python_command("runner.live", msgspec.json.encode(anew).decode())
+        sys.stdout.flush()
+        os.execve(command[0], command, python_environment())  # noqa: S606 no shell is meant
+    return code
+
+
+def following(options: RunOptions, outcome: Outcome, lasted_s: float) -> RunOptions | None:
+    """Return what to go on with after a contract has changed; None where the end is the end.
+
+    Only after a session that had orders and left none, so that no start can follow itself.
+    """
+    if not outcome.changed or outcome.code != EXIT_FAILURE or outcome.maker is None or not (
+            orders_sent(outcome.maker)):
+        return None
+    if options.duration_s is None:
+        return options
+    left_s = options.duration_s - lasted_s
+    return msgspec.structs.replace(options, duration_s=left_s) if left_s > 0.0 else None
 
 
 def refuse(lines: list[str], code: int) -> int:
@@ -263,7 +287,7 @@ async def until_the_end(maker: Maker, keeping: "asyncio.Future[None]", signals: 
                 error = keeping.exception()
                 code = EXIT_USAGE if isinstance(error, UnfitConfigError) else EXIT_FAILURE
                 return Ending("error", str(error) if error else "the connection's keeper ended",
-                              code)
+                              code, isinstance(error, InstrumentChangedError))
             oversight.step()
             broken = helpers.mend()
             if broken:
@@ -294,7 +318,7 @@ def closed(maker: Maker, ending: Ending, *, verified: bool) -> Outcome:
         return Outcome(reason, EXIT_NOT_FLAT, fault, maker)
     if maker.engine.risk.state == RiskState.RISK_KILLED:
         return Outcome("killed", EXIT_KILLED, fault or "the engine was killed; see mm.log", maker)
-    return Outcome(reason, ending.code if fault else EXIT_CLEAN, fault, maker)
+    return Outcome(reason, ending.code if fault else EXIT_CLEAN, fault, maker, ending.changed)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import os
 import random
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import hypothesis
@@ -56,6 +56,23 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     report = yield
     refuse_skip(report)
     return report
+
+
+@pytest.fixture
+def figure(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Keep a figure that a test has found; the end of the run prints them all."""
+    return lambda text: record_property("figure", text)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
+    found = [(report.nodeid.rpartition("::")[2], value) for report in reports
+             if report.when == "call" for name, value in report.user_properties
+             if name == "figure"]
+    if found:
+        terminalreporter.section("figures")
+    for test, text in found:
+        terminalreporter.write_line(f"{test}: {text}")
 
 
 @pytest.fixture

@@ -36,6 +36,7 @@ class MissedFills:
         self.audits = 0
         self.audit_missed = 0
         self._audited_ns = 0
+        self._waiting = 0  # for an answer
         self._agreed_ns = 0  # when both sides last counted the same
 
     def listening(self) -> None:
@@ -102,6 +103,14 @@ class MissedFills:
         self.listening()
         return True
 
+    def ask_at_once(self, market: int) -> None:
+        """Ask for the newest trades of an instrument; whoever asks does not wait for them."""
+        if self._waiting:       # for an answer that has them
+            return
+        since_ns = max((self._agreed_ns or self.session.now_ns()) - OVERLAP_NS, self.listened_ns)
+        self.send(market, {
+            "start_timestamp": (since_ns + self.session.engine.wall_offset_ns) // 1_000_000})
+
     async def ask(self, market: int, begin: dict[str, int]) -> bool:
         """Ask for one instrument's trades from a time or number on; False where refused."""
         name = self.specs[market].name
@@ -116,17 +125,26 @@ class MissedFills:
             begin.pop("start_timestamp", None)
         return False
 
-    async def ask_page(self, market: int, begin: dict[str, int]) -> bool:
+    def send(self, market: int, begin: dict[str, int]) -> int:
+        """Ask for a page of trades; return the request's id."""
         self.pages += 1
         request_id = TRADES_KIND << 44 | market << 40 | self.pages
         self.session.send_text(encode(request_id, endpoints.GET_USER_TRADES, {
             "instrument_name": self.specs[market].name, "count": TRADES_PAGE, "sorting": "asc",
             **begin}))
+        return request_id
+
+    async def ask_page(self, market: int, begin: dict[str, int]) -> bool:
+        request_id = self.send(market, begin)
         loop = asyncio.get_running_loop()
         end = loop.time() + self.timeout_s
-        while loop.time() < end and self.session.sink.is_connected:
-            answered = self.session.feed.own.trades_answered
-            if abs(answered) == request_id:
-                return answered > 0
-            await asyncio.sleep(0.005)
+        self._waiting += 1
+        try:
+            while loop.time() < end and self.session.sink.is_connected:
+                answered = self.session.feed.own.trades_answered
+                if abs(answered) == request_id:
+                    return answered > 0
+                await asyncio.sleep(0.005)
+        finally:
+            self._waiting -= 1
         raise RpcClosedError(f"{endpoints.GET_USER_TRADES}: no answer; connecting again")

@@ -69,8 +69,9 @@ class Reconciler:
         self.timeout_s = timeout_s
         self.round_trips_ns: list[int] = []
         self.offsets: list[tuple[int, int]] = []  # (round trip, wall minus now), both ns
-        self.sweep = Sweep(session, rpc, specs, timeout_s, quotes=quotes)
         self.fills = MissedFills(session, specs, timeout_s)
+        self.sweep = Sweep(session, rpc, specs, timeout_s,
+                           ask_trades=self.fills.ask_at_once if quotes else None)
         self.profit = ProfitAudit(session, specs)
         self.profit_off: list[tuple[str, float]] = []
         self.on_account: Callable[[AccountSummary], object] = lambda _summary: None  # the first
@@ -180,7 +181,7 @@ class Reconciler:
             changed = differences(data, spec)
             if changed:
                 raise InstrumentChangedError(
-                    f"{spec.name}: {'; '.join(changed)}; restart to use it")
+                    f"{spec.name}: {'; '.join(changed)}")
 
     async def positions(self) -> list[tuple[int, float]]:
         """Ask for the venue's positions: (signed contracts, average price) by market."""

@@ -6,7 +6,7 @@ of the frames resolves them the same way.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from connectors.deribit import endpoints
 from connectors.deribit.labels import LabelOwner
@@ -31,13 +31,13 @@ class Sweep:
     """Cancels and resolves over one session and RPC."""
 
     def __init__(self, session: DeribitSession, rpc: Rpc, specs: Sequence[InstrumentSpec],
-                 timeout_s: float, *, quotes: bool = False) -> None:
-        """quotes: our resting orders are mass quotes."""
+                 timeout_s: float, *, ask_trades: Callable[[int], None] | None = None) -> None:
+        """ask_trades: given where our orders are mass quotes; asks for a market's own trades."""
         self.session = session
         self.rpc = rpc
         self.specs = list(specs)
         self.timeout_s = timeout_s
-        self.quotes = quotes
+        self.ask_trades = ask_trades
         self.queries = 0
         self._asked_ns: dict[tuple[int, int, int], int] = {}
 
@@ -196,14 +196,16 @@ class Sweep:
                  order_id: str) -> tuple[int, str, dict[str, str]]:
         """Return how to ask for one order: by its label; a quote, which has none, by its id.
 
-        A quote whose id never came is looked for among the open ones.
+        A quote whose id never came is looked for among the open ones; its trades first, for the
+        list does not tell one that was filled from one that never was.
         """
-        if not self.quotes or slot >= QUOTE_SLOTS:
+        if self.ask_trades is None or slot >= QUOTE_SLOTS:
             return QUERY_KIND, endpoints.GET_ORDER_STATE_BY_LABEL, {
                 "currency": currency_of(self.specs[market]),
                 "label": self.session.feed.own.labels.write(market, slot, generation)}
         if order_id:
             return STATE_KIND, endpoints.GET_ORDER_STATE, {"order_id": order_id}
+        self.ask_trades(market)
         return LISTED_KIND, endpoints.GET_OPEN_ORDERS_BY_INSTRUMENT, {
             "instrument_name": self.specs[market].name}
 

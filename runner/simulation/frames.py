@@ -10,7 +10,7 @@ from mmcore.types import ActionKind
 ANSWERS = {
     ActionKind.ACTION_NEW: "new", ActionKind.ACTION_EDIT: "edit",
     ActionKind.ACTION_CANCEL: "cancel", ActionKind.ACTION_CANCEL_INSTRUMENT: "pull",
-    ActionKind.ACTION_CANCEL_ALL: "cancel_all"}
+    ActionKind.ACTION_CANCEL_ALL: "cancel_all", ActionKind.ACTION_MASS_QUOTE: "quoted"}
 ANSWER = b'{"jsonrpc":"2.0","id":'
 HUGE_BYTES = 64 << 20       # beyond what either side takes
 COLD, ASKED = "answer:cold", "answer:asked"
@@ -25,9 +25,7 @@ def step_of(to_venue: bool, payload: bytes) -> str:
         kind = int(payload[22:payload.index(b",", 22)]) >> 44
         if kind == 0:
             return COLD
-        if kind <= ActionKind.ACTION_CANCEL_ALL:
-            return "answer:" + ANSWERS.get(ActionKind(kind), "asked")
-        return ASKED
+        return "answer:" + ANSWERS[ActionKind(kind)] if kind in ANSWERS else ASKED
     channel = payload.partition(b'"channel":"')[2].partition(b'"')[0].decode("latin-1")
     if channel.startswith("user.changes"):
         if b'"trade_id"' in payload:

@@ -39,7 +39,11 @@ ANSWERS = ("answer:new", "answer:edit", "answer:cancel", "answer:pull", "answer:
            "answer:cold")
 TOLD = ("changes:open", "changes:fill", "changes:cancelled", "book", "trades", "ticker")
 DRAWN = REQUESTS + ANSWERS + TOLD
-STEPS = (*DRAWN, "request:mass_quote")      # the last where orders.mode says so
+# Where orders.mode says so, these instead of some of those above.
+QUOTED = {"request:buy": "request:mass_quote", "request:sell": "request:mass_quote",
+          "request:edit": "request:mass_quote", "answer:new": "answer:quoted",
+          "answer:edit": "answer:quoted"}
+STEPS = (*DRAWN, "request:mass_quote", "answer:quoted")
 # Not 11054 on its own: the venue cancels an order that it refuses to edit so.
 CODES = (10001, 10003, 10004, 10005, 10007, 10009, 10010, 10028, 10040, 10041, 10043, 10047,
          10050, 10066, 11008, 11044, 11051, 11054, 11094, 13009, 13028, 13666, 13777, 13888,
@@ -149,10 +153,10 @@ SETS = (
     "settlement.pull_before_s=2", "risk.reject_storm_s=2", "inventory.fills_in_row_pause=0")
 CHOICES: tuple[tuple[float, tuple[str, ...]], ...] = (
     (0.3, ("inventory.limit_btc=0.02",)),
-    (0.15, ("orders.mode=cancel_replace",)),
     (0.15, ("venue.split_connections=true",)),
     (0.3, ("orders.unknown_ms=300",)),      # less than a request stays valid
 )
+MODES = {"edit": 0.7, "cancel_replace": 0.15, "mass_quote": 0.15}
 
 
 def read_plan(path: Path) -> Plan:
@@ -170,13 +174,23 @@ def draw(plan: Plan, seed: int) -> Schedule:
     for share, keys in CHOICES:
         if rng.random() < share:
             sets += keys
+    sets.append("orders.mode=" + rng.choices(tuple(MODES), tuple(MODES.values()))[0])
     market = rng.choices(("walk", "normal", "volatile"), (0.75, 0.2, 0.05))[0]
     guarded = rng.random() < 0.5
+    mode = next(text for text in reversed((*sets, *plan.set)) if text.startswith("orders.mode"))
     faults = plan.fault or tuple(sorted(
-        (draw_fault(kind, rng) for kind in draw_kinds(plan, rng)), key=lambda f: f.at_s))
+        (quoted(draw_fault(kind, rng), mode) for kind in draw_kinds(plan, rng)),
+        key=lambda f: f.at_s))
     seconds = max([plan.seconds, *(f.at_s + f.last_s + AFTERMATH_S for f in faults)])
     return Schedule(seed=seed, seconds=seconds, fault=faults, set=(*sets, *plan.set),
                     market=market, guarded=guarded)
+
+
+def quoted(fault: SessionFault, mode: str) -> SessionFault:
+    """Return a fault at a message there is in that mode; orders that take are no mass quotes."""
+    if "mass_quote" not in mode or fault.step not in QUOTED or fault.nth == 6:
+        return fault
+    return msgspec.structs.replace(fault, step=QUOTED[fault.step])
 
 
 def draw_kinds(plan: Plan, rng: random.Random) -> list[Kind]:

@@ -1,6 +1,7 @@
 """One simulated session: exchange, maker, what goes wrong, and who watches at every event."""
 
 import asyncio
+import json
 import logging
 import random
 from collections import Counter
@@ -37,6 +38,8 @@ UNTOLD_S = {"drop": 5.0, "delay": 5.0, "garbled": 5.0, "truncated": 5.0, "error"
             "error_after_effect": 5.0, "half_open": 3.0, "deaf": 3.0, "clock_jump": 10.0,
             "oversized": 3.0, "reorder": 5.0, "token_expiry": 3.0}
 SECOND_PATH_S = 0.002
+LEVELS_MAX = 10                 # slots below are bids
+ORDERING = frozenset({"request:buy", "request:sell", "request:edit", "request:mass_quote"})
 PULLED_S = 3.0
 TEND_S = 0.05
 QUIET_BEFORE_END_S = 9.0        # nothing strikes in the last seconds
@@ -253,14 +256,29 @@ class Session:
     def on_request(self, step: str, payload: bytes) -> None:
         """Judge a message of the maker as it leaves."""
         self.messages += 1
-        if step not in ("request:buy", "request:sell", "request:edit") or self.witness is None:
+        if step not in ORDERING or self.witness is None:
             return
         number = int(payload[22:payload.index(b",", 22)])
+        if step == "request:mass_quote":
+            self.judge_quotes(number, json.loads(payload)["params"]["quotes"])
+            return
         kind = ActionKind.ACTION_EDIT if step == "request:edit" else ActionKind.ACTION_NEW
         if self.witness.on_request(
                 kind, number >> 40 & 15, number >> 32 & 255, b'"post_only":true' in payload,
                 b'"reduce_only":true' in payload, self.loop.now_ns()):
             self.fail(self.witness.described)
+
+    def judge_quotes(self, number: int, quotes: list[dict[str, Any]]) -> None:
+        """Judge every side of a mass quote as an order of its own."""
+        assert self.witness is not None
+        for quote in quotes:
+            side = int("ask" in quote)
+            if self.witness.on_request(
+                    ActionKind.ACTION_NEW, number >> 40 & 15,
+                    side * LEVELS_MAX + (number >> 32 & 255),
+                    quote["ask" if side else "bid"].get("reject_post_only", False), False,
+                    self.loop.now_ns()):
+                self.fail(self.witness.described)
 
     def on_loop_error(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         if isinstance(context.get("exception"), CONNECT_ERRORS):

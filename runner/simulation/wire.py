@@ -124,7 +124,7 @@ class Wire:
                 self.on_request(step, payload)
             until_s, code = self.refusing
             if until_s > to.loop.time() and step in (
-                    "request:buy", "request:sell", "request:edit"):
+                    "request:buy", "request:sell", "request:edit", "request:mass_quote"):
                 self.refuse(to, payload, code)
                 return b""
         elif b'"error"' in payload:

@@ -32,10 +32,30 @@ def test_refill_is_four_fifths_of_the_account_rate_up_to_the_burst() -> None:
     pool = Budget()
     pool.configure(100.0, 20.0)                     # 0.8 * 20 = 16 a second
     pool.spend_at(100, SECOND)
+    for i in range(100):
+        pool.answer(-1 - i, SECOND)
     assert pool.available_at(SECOND + 500 * MS) == pytest.approx(8.0)
     assert pool.available_at(60 * SECOND) == 100.0
     pool.spend_at(1, 60 * SECOND)
     assert pool.available_at(60 * SECOND) == 99.0
+
+
+def test_what_is_under_way_may_arrive_at_a_pool_that_was_full_until_then() -> None:
+    pool = Budget()
+    pool.configure(20.0, 5.0)                       # 4 a second
+    pool.spend_at(8, 0)                             # held on the way for ten seconds
+    assert pool.available_at(10 * SECOND) == 12.0
+    pool.expire_at(10 * SECOND, SECOND)             # not waited for, and under way all the same
+    assert pool.in_flight == 0
+    assert pool.available_at(10 * SECOND) == 12.0
+    pool.answer(-1, 10 * SECOND)                    # the first arrived at a full pool just now
+    assert pool.available_at(10 * SECOND) == 12.0
+    assert pool.available_at(10 * SECOND + 250 * MS) == 13.0
+    assert pool.available_at(20 * SECOND) == 13.0   # seven may still be under way
+    pool.spend_at(1, 20 * SECOND)
+    pool.answer(-1, 20 * SECOND)                    # sent after them: they have arrived too
+    assert pool.available_at(20 * SECOND) == 12.0
+    assert pool.available_at(30 * SECOND) == 20.0
 
 
 def test_time_that_stands_still_or_runs_back_refills_nothing() -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from desk import ASK, BID, Desk
@@ -110,7 +111,7 @@ class Table:
         return same
 
 
-def test_no_message_too_many(seed: int) -> None:
+def test_no_message_too_many(seed: int, figure: Callable[[str], None]) -> None:
     table = Table(random.Random(seed))
     compared = messages = 0
     table.desk.accept(table.desk.turn())
@@ -121,3 +122,5 @@ def test_no_message_too_many(seed: int) -> None:
         messages += after["batches"] - before["batches"]
     assert messages > CASES // 10       # the cases ask for something
     assert table.desk.engine.faults.code == 0
+    figure(f"{compared} cases, in each as many messages as the least of every assignment; in "
+           f"{messages} of them there was something to send (seed {seed})")

@@ -186,6 +186,42 @@ def test_killed_at_random_moments_nothing_is_left(rig: Rig, tmp_path: Path, seed
     shared_path(state).rmdir()
 
 
+@pytest.mark.campaign
+def test_killed_two_hundred_times(rig: Rig, tmp_path: Path, seed: int,
+                                  figure: Callable[[str], None]) -> None:
+    """kill -9 of a real process, as it starts or trades: no order stays, and the next agrees."""
+    draw = random.Random(seed)
+    state = tmp_path / "maker"
+    kills, starting, slowest_s = 200, 0, 0.0
+    for _ in range(kills):
+        maker = rig.maker(state)
+        if draw.random() < 0.25:
+            starting += 1
+            time.sleep(draw.uniform(0.0, 3.0))
+        else:
+            wait_for(lambda: rig.open_orders() >= 1, 120.0)
+            time.sleep(draw.random())
+        maker.kill()
+        maker.wait()
+        killed_s = time.monotonic()
+        wait_for(lambda: rig.open_orders() == 0)
+        slowest_s = max(slowest_s, time.monotonic() - killed_s)
+    told = tmp_path / "summary.json"
+    last = rig.maker(state)
+    wait_for(lambda: rig.open_orders() >= 1, 120.0)
+    last.kill()
+    last.wait()
+    last = rig.start("runner", "run", "--venue", rig.url, "--headless", "--duration", "20s",
+                     "--summary", str(told), "--set", f"runtime.state_dir='{state}'",
+                     "--set", f"venue.rest_url='{rig.rest}'")
+    assert last.wait(180) == 0
+    assert rig.open_orders() == 0
+    held = rig.ask("private/get_position", instrument_name="BTC-PERPETUAL")["size"]
+    assert json.loads(told.read_text())["position_usd"] == held
+    figure(f"{kills} processes killed, {starting} of them as they started; no order left "
+           f"{slowest_s:.1f} s after a kill at the latest; position {held:+g} USD on both sides")
+
+
 def test_the_stop_of_a_position_outlives_a_killed_maker(rig: Rig, tmp_path: Path) -> None:
     def stops() -> list[Any]:
         found: list[Any] = rig.ask("private/get_open_orders", type="stop_market")

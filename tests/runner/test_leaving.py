@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +18,9 @@ from mmcore.params import Params
 from mmcore.publish import publish
 from mmcore.telemetry import PAGE_SIZE, TelemetryPage, TelemetryReader
 from mmcore.types import InstrumentSpec
+from runner import live
 from runner.config import load
+from runner.options import EXIT_FAILURE, EXIT_NOT_FLAT, RunOptions
 from runner.reactor import TICK_NS, TICKS_PER_PUBLISH, Reactor
 from runner.report import report_text, session_summary, summary_json
 from runner.shutdown import HURRIED_S, leave
@@ -177,6 +180,23 @@ def test_asking_twice_still_cancels_and_leaves_sooner() -> None:
     assert client.cancels == 1
     assert took_s == pytest.approx(1 + HURRIED_S, abs=0.01)
     assert run_leave(ScriptedClient(2.0), hurry_after_s=1)[0]
+
+
+def test_a_changed_contract_is_followed_once_no_order_is_left(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    maker: Any = SimpleNamespace(engine=make_engine())
+    options = RunOptions(sets=("runtime.instance='b'",), duration_s=60.0)
+    changed = live.Outcome("error", EXIT_FAILURE, "a tick", maker, changed=True)
+    assert live.following(options, changed, 10.0) is None       # no start follows itself
+    monkeypatch.setattr(live, "orders_sent", lambda _maker: True)
+    anew = live.following(options, changed, 10.0)
+    assert anew == RunOptions(sets=("runtime.instance='b'",), duration_s=50.0)
+    assert live.following(RunOptions(), changed, 1e6) == RunOptions()
+    assert live.following(options, changed, 61.0) is None
+    for other in (live.Outcome("error", EXIT_FAILURE, "", maker),
+                  live.Outcome("error", EXIT_NOT_FLAT, "", maker, changed=True),
+                  live.Outcome("error", EXIT_FAILURE, changed=True)):
+        assert live.following(options, other, 10.0) is None
 
 
 # ------------------------------------------------------------------------------------- reactor

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import ssl
 import struct
+from collections.abc import Callable
 
 import picows
 import pytest
@@ -75,5 +76,8 @@ async def edits_and_segments(levels: int, *, tls: bool) -> tuple[int, int, int]:
 
 @pytest.mark.parametrize("tls", [False, True])
 @pytest.mark.parametrize("levels", [1, 4])
-def test_edits_of_one_decision_leave_in_one_write(levels: int, tls: bool) -> None:
-    assert asyncio.run(edits_and_segments(levels, tls=tls)) == (2 * levels, 1, 2 * levels)
+def test_edits_of_one_decision_leave_in_one_write(
+        levels: int, tls: bool, figure: Callable[[str], None]) -> None:
+    edits, writes, arrived = asyncio.run(edits_and_segments(levels, tls=tls))
+    figure(f"{edits} edits, {writes} write, {arrived} messages arrived")
+    assert (edits, writes, arrived) == (2 * levels, 1, 2 * levels)
