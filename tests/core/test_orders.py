@@ -89,14 +89,14 @@ class Slot:
 
     def says(self, *, request_id: int = 0, price: int = 100, amount: int = 10, filled: int = 0,
              ms: int = 1, state: int = VenueOrderState.VENUE_ORDER_OPEN,
-             generation: int | None = None) -> int:
+             generation: int | None = None, order_id: str = "ETH-1") -> int:
         kind = (OrderEventKind.ORDER_EVENT_ACCEPTED if request_id
                 else OrderEventKind.ORDER_EVENT_UPDATE)
         return self.face.event(
             SECOND, kind=kind, slot=0, request_id=request_id, price_ticks=price,
             generation=self.generation if generation is None else generation,
             amount_contracts=amount, filled_contracts=filled, last_update_ms=ms,
-            order_state=state, order_id="ETH-1")
+            order_state=state, order_id=order_id, request=request_id >> 44)
 
     def refuses(self, code: int, request_id: int) -> int:
         return self.face.event(SECOND, kind=OrderEventKind.ORDER_EVENT_REFUSED, slot=0,
@@ -317,3 +317,96 @@ def test_times_are_the_callers(seed: int) -> None:
     slot.new()
     assert slot.row["sent_ns"] == SECOND
     assert slot.face.time_out(SECOND + 100 * MS, 200 * MS) == 0
+
+
+# ------------------------------------------------------------------ mass quotes name a place
+MASS = int(ActionKind.ACTION_MASS_QUOTE) << 44 | 77
+FILLED = VenueOrderState.VENUE_ORDER_FILLED
+CANCELLED = VenueOrderState.VENUE_ORDER_CANCELLED
+
+
+def requoted() -> Slot:
+    """A live order A of 10 under a mass quote of 12."""
+    slot = Slot()
+    slot.new()
+    slot.says(request_id=11, order_id="A")
+    assert slot.row["worst_contracts"] == 10
+    slot.edit(request_id=MASS, amount=12)
+    return slot
+
+
+def test_an_order_and_the_one_a_mass_quote_may_make_both_count() -> None:
+    slot = requoted()
+    assert slot.row["worst_contracts"] == 22
+    slot.says(request_id=MASS, price=101, amount=12, ms=2, order_id="A")
+    assert (slot.state, slot.row["worst_contracts"]) == ("LIVE", 12)
+
+
+def test_an_order_filled_before_its_mass_quote_is_followed_by_another() -> None:
+    slot = requoted()
+    slot.says(amount=10, filled=10, ms=2, state=FILLED, order_id="A")
+    assert (slot.state, slot.row["worst_contracts"]) == ("NEW_PENDING", 22)
+    assert slot.face.fill(0, slot.generation, 10)
+    assert slot.row["worst_contracts"] == 12
+    slot.says(price=101, amount=12, ms=3, order_id="B")
+    assert (slot.state, slot.row["order_id"]) == ("LIVE", "B")
+    slot.says(amount=10, filled=10, ms=2, state=FILLED, order_id="A")      # told twice
+    assert (slot.state, slot.row["worst_contracts"]) == ("LIVE", 12)
+    slot.says(request_id=MASS, price=101, amount=12, ms=3, order_id="B")
+    slot.says(price=101, amount=12, filled=12, ms=4, state=FILLED, order_id="B")
+    assert slot.row["worst_contracts"] == 12        # closed, and not booked yet
+    slot.face.fill(0, slot.generation, 12)
+    assert slot.state == "CLOSED"
+    assert not slot.face.table.rows()
+
+
+def test_an_order_filled_after_its_mass_quote_is_followed_by_none() -> None:
+    slot = requoted()
+    slot.says(price=101, amount=12, filled=12, ms=3, state=FILLED, order_id="A")
+    assert slot.row["worst_contracts"] == 24
+    slot.face.fill(0, slot.generation, 12)
+    slot.says(request_id=MASS, price=101, amount=12, ms=2, order_id="A")
+    assert not slot.face.table.rows()
+
+
+def test_another_order_may_be_told_of_before_the_end_of_the_first() -> None:
+    slot = requoted()
+    slot.says(request_id=MASS, price=101, amount=12, ms=3, order_id="B")
+    assert (slot.state, slot.row["worst_contracts"]) == ("LIVE", 22)    # the first may have filled
+    slot.says(amount=10, filled=4, ms=2, state=CANCELLED, order_id="A")
+    assert (slot.state, slot.row["worst_contracts"]) == ("LIVE", 16)    # 4 of it did
+    slot.face.fill(0, slot.generation, 4)
+    assert slot.row["worst_contracts"] == 12
+
+
+def test_a_mass_quote_without_an_answer_is_doubted_until_both_orders_are_known_to_be_gone() -> None:
+    slot = requoted()
+    assert slot.face.time_out(3 * SECOND, SECOND) == 1
+    assert (slot.state, slot.row["must_cancel"]) == ("UNKNOWN", True)
+    slot.cancel(request_id=13)
+    slot.says(request_id=13, ms=2, state=CANCELLED, order_id="A")
+    assert (slot.state, slot.row["order_id"]) == ("UNKNOWN", "")
+    assert slot.row["worst_contracts"] == 12
+    slot.face.event(SECOND, kind=OrderEventKind.ORDER_EVENT_ABSENT, slot=0,
+                    generation=slot.generation)
+    assert not slot.face.table.rows()
+
+
+def test_what_a_doubtful_mass_quote_made_is_cancelled_by_its_own_id() -> None:
+    slot = requoted()
+    slot.refuses(13028, MASS)
+    assert slot.row["worst_contracts"] == 22
+    slot.says(price=101, amount=12, ms=3, order_id="B")
+    assert (slot.row["order_id"], slot.row["must_cancel"]) == ("B", True)
+    slot.says(amount=10, filled=10, ms=2, state=FILLED, order_id="A")
+    slot.face.fill(0, slot.generation, 10)
+    assert slot.row["worst_contracts"] == 12
+
+
+def test_a_position_taken_over_has_what_the_first_order_filled() -> None:
+    slot = requoted()
+    slot.says(request_id=MASS, price=101, amount=12, ms=3, order_id="B")
+    slot.face.all_booked()
+    assert slot.row["worst_contracts"] == 12
+    slot.says(amount=10, filled=4, ms=2, state=CANCELLED, order_id="A")
+    assert slot.row["worst_contracts"] == 12

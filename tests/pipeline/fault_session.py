@@ -151,8 +151,8 @@ class FaultSession:
 
 
 REQUESTS = ("request:buy", "request:sell", "request:edit", "request:cancel",
-            "request:cancel_all_by_instrument")
-ANSWERED = ("answer:new", "answer:edit", "answer:cancel", "answer:pull")
+            "request:cancel_all_by_instrument", "request:mass_quote")
+ANSWERED = ("answer:new", "answer:edit", "answer:cancel", "answer:pull", "answer:quoted")
 TOLD = ("changes:open", "changes:fill", "changes:cancelled")
 MARKET = ("book", "trades", "ticker")
 DELAYS_S = (0.05, 0.3, 0.999, 1.7, 20.0)

@@ -1,11 +1,13 @@
 """The other ways to move an order, each by a whole session: cancel and replace, mass quotes."""
 
+import functools
 import json
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from fault_session import LOSSES, SETS, FaultSession, fault_at
+from fault_session import LOSSES, SETS, FaultSession, fault_at, single_faults
 from virtual_session import VirtualSession
 
 from connectors.sim.account import Account
@@ -68,6 +70,33 @@ FAULTS: dict[str, list[SessionFault]] = {
 def test_single_faults_leave_nothing(mode: str, fault: SessionFault) -> None:
     """No orphan, never two live orders in a slot, exposure never understated, profit exact."""
     traded(mode, fault=fault)
+
+
+@functools.cache
+def cases(mode: str) -> tuple[SessionFault, ...]:
+    plain = FaultSession(None, SEED, (mode,))
+    assert plain.run() == []
+    return tuple(single_faults(plain.wire.seen))
+
+
+def bear(mode: str, chosen: tuple[SessionFault, ...], figure: Callable[[str], None]) -> None:
+    wrong = [f"{fault}: {'; '.join(found)}" for fault in chosen
+             if (found := FaultSession(fault, SEED, (mode,)).run())]
+    figure(f"{mode}: {len(chosen)} of {len(cases(mode))} single faults, {len(wrong)} wrong")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("mode", [CANCEL_REPLACE, MASS_QUOTE])
+def test_a_part_of_the_single_faults(mode: str, figure: Callable[[str], None]) -> None:
+    bear(mode, cases(mode)[::25], figure)
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("mode", [CANCEL_REPLACE, MASS_QUOTE])
+@pytest.mark.parametrize("part", range(5))
+def test_all_single_faults(mode: str, part: int, figure: Callable[[str], None]) -> None:
+    assert len(cases(mode)) >= 400
+    bear(mode, cases(mode)[part::5], figure)
 
 
 # -------------------------------------------------------------------------------- cancel, replace
