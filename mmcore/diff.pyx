@@ -321,7 +321,7 @@ cdef void send_task(Planning* p, OrderTable orders, RiskGate gate, Budget budget
         (order.price_ticks > task.price_ticks) == (task.side == SIDE_BID))
     # an order under a mass quote counts twice: alone it may still go where it should be
     if nearer or p.mass or not price_allowed(price_usd(p.spec, order.price_ticks), p.signal,
-                                   p.params.risk.price_collar_bps):
+                                             p.params.risk.price_collar_bps):
         cancel_slot(p, orders, budget, order)
 
 

@@ -84,8 +84,7 @@ cdef struct Order:
     int64_t queue_faded         # contracts that left without a print, last time
     double queue_share          # share of these taken as having stood before it
     bint twin                   # a mass quote without an answer may have made another of its name
-    int64_t ended_contracts     # what the order in whose place it is has filled, or may have; -1:
-                                # booked, whatever that order's word will be
+    int64_t ended_contracts     # what the order before it filled, or may have; -1: all is booked
     int32_t ended_id_size       # id of that order; 0: it is in nobody's place
     char ended_id[ORDER_ID_MAX]
     int32_t order_id_size
