@@ -161,6 +161,14 @@ cdef inline int64_t order_worst(const Order* order) noexcept nogil:
     return total if total > 0 else 0
 
 
+cdef inline int64_t order_edited(const Order* order, const Action* action) noexcept nogil:
+    """Contracts of an order that may fill, were this edit to leave: by a mass quote, both."""
+    cdef int64_t total = action.amount_contracts - order.booked_contracts
+    if request_kind(action.request_id) == ACTION_MASS_QUOTE:
+        total += order.amount_contracts
+    return total
+
+
 cdef inline double order_worst_btc(const Order* order, const Instrument* spec,
                                    double at_price_usd) noexcept nogil:
     """BTC worth of order_worst(): a bid is worth most at the lower of its own price and the mark.

@@ -25,7 +25,8 @@ class OrderSignal(IntEnum):
     SIGNAL_TIMEOUT = 9
     SIGNAL_LOST = 10
     SIGNAL_ABSENT = 11
-    SIGNALS = 12
+    SIGNAL_PASSED_ON = 12
+    SIGNALS = 13
 
 class OrderOverdue(IntFlag):
     OVERDUE_PULL = 1
