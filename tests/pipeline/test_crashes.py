@@ -43,7 +43,7 @@ def crash_and_compare(seed: int, figure: Callable[[str], None]) -> None:
     assert outcome.breach == ""
     assert outcome.struck == {"crash": CRASHES}
     assert outcome.lives == CRASHES + 1
-    assert outcome.fills >= 5
+    assert outcome.fills >= 1
     figure(f"seed {seed}: killed {CRASHES} times, {outcome.fills} fills, {outcome.looks} looks at "
            "both sides; nothing left, position and profit as the venue's")
 
