@@ -47,9 +47,11 @@ cdef class Budget:
     cdef double available_in(self, int32_t pool, int64_t now_ns) noexcept nogil
     cdef void draw(self, int32_t pool, int64_t now_ns) noexcept nogil
     cdef void spend(self, int64_t request_id, int64_t now_ns) noexcept nogil
+    cdef void leave(self, int32_t pool, double requests, int64_t now_ns) noexcept nogil
     cdef void set_limits(self, int32_t pool, double burst, double rate) noexcept nogil
     cdef bint answered(self, int64_t request_id, int64_t now_ns) noexcept nogil
     cdef void arrived(self, int32_t pool, int32_t requests, int64_t now_ns) noexcept nogil
+    cdef void disconnected(self, int64_t now_ns) noexcept nogil
     cdef void turn_hour(self, int64_t now_ns) noexcept nogil
     cdef void traded(self, double btc, int64_t now_ns) noexcept nogil
     cdef double order_to_volume(self, int64_t now_ns) noexcept nogil

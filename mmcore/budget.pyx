@@ -39,6 +39,12 @@ cdef class Budget:
         self.pools[pool].level += burst - self.pools[pool].burst
         self.pools[pool].burst = burst
 
+    cdef void leave(self, int32_t pool, double requests, int64_t now_ns) noexcept nogil:
+        """Count on so many requests at most: another process may have spent the rest just now."""
+        cdef double level = self.available_in(pool, now_ns)
+        self.pools[pool].level = requests if requests < level else level
+        self.pools[pool].level_ns = now_ns
+
     cdef double available(self, int64_t now_ns) noexcept nogil:
         """Creates, edits and cancels that may be sent now."""
         return self.available_in(POOL_TRADING, now_ns)
@@ -102,6 +108,14 @@ cdef class Budget:
         self.pools[pool].level = self.available_in(pool, now_ns)
         self.pools[pool].level_ns = now_ns
         self.pools[pool].under_way -= requests
+
+    cdef void disconnected(self, int64_t now_ns) noexcept nogil:
+        """Nothing more arrives on that line, and nobody answers."""
+        cdef int32_t pool
+        for pool in range(<int32_t>POOLS):
+            self.arrived(pool, self.pools[pool].under_way, now_ns)
+            self.pools[pool].overdue = 0
+        self.unanswered = 0
 
     cdef bint answered(self, int64_t request_id, int64_t now_ns) noexcept nogil:
         """Take one request off the list; False where nobody waits for it (any more).
@@ -175,6 +189,10 @@ cdef class Budget:
     def answer(self, int64_t request_id, int64_t now_ns=0):
         """An answer came; False where nobody waits for it, for tests."""
         return self.answered(request_id, now_ns)
+
+    def disconnect(self, int64_t now_ns):
+        """The line is gone, for tests."""
+        self.disconnected(now_ns)
 
     def expire_at(self, int64_t now_ns, int64_t after_ns):
         """Stop waiting for what is overdue, for tests."""

@@ -13,7 +13,8 @@ from mmcore.quote cimport quote_compute
 from mmcore.states cimport REASON_JOURNAL, RISK_KILLED, reason_of
 from mmcore.types cimport (
     ACTION_CANCEL_ALL, ACTION_EDIT, ACTION_NEW, REMOVED_REFERENCE,
-    CONTROL_CONNECTED, CONTROL_CREDITS, CONTROL_DISCONNECTED, CONTROL_EQUITY, CONTROL_FUNDING,
+    CONTROL_CONNECTED, CONTROL_CREDITS, CONTROL_CREDITS_LEFT, CONTROL_DISCONNECTED,
+    CONTROL_EQUITY, CONTROL_FUNDING,
     CONTROL_KILL, CONTROL_MARGIN_RATE, CONTROL_MARKET_STATE, CONTROL_POSITION,
     CONTROL_PROTECTION, CONTROL_RECONCILED, CONTROL_ROUND_TRIP, CONTROL_SETTLED,
     CONTROL_SUBSCRIBED, CONTROL_UNKNOWN_RESOLVED, CONTROL_WALL_OFFSET, Action, ApprovedBatch, Why,
@@ -237,6 +238,10 @@ cdef class Engine(Intake):
                 return -1
             if control.value > 0 and control.real > 0.0:
                 self.budget.set_limits(control.market, <double>control.value, control.real)
+        elif control.kind == CONTROL_CREDITS_LEFT:
+            if not 0 <= control.market < POOLS or control.value < 0:
+                return -1
+            self.budget.leave(control.market, <double>control.value, now_ns)
         elif control.kind == CONTROL_KILL:
             self.faults.check(False, <int32_t>control.value if control.value else FAULT_OPERATOR)
             self.kill()
@@ -249,7 +254,7 @@ cdef class Engine(Intake):
         """Every live order is unknown, every book invalid, nothing is in flight any more."""
         cdef Market market
         cdef int32_t i
-        self.budget.unanswered = 0
+        self.budget.disconnected(self.risk.now_ns)
         for i in range(self.market_count):
             market = <Market>self.markets[i]
             market.health.connected = False

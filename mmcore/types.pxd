@@ -96,6 +96,7 @@ cpdef enum ControlKind:
     CONTROL_DAY_HIGH = 34       # restart: value = losses of the day that tripped, real = its best
     CONTROL_SETTLED = 35        # market, value = 1: delivered, real = price
     CONTROL_FLATTEN = 36        # value = 1: close every position, whatever the state; 0: no more
+    CONTROL_CREDITS_LEFT = 39   # market = CreditPool, value = requests that are left at most
     CONTROL_PROTECTION = 40     # market, value = rungs under quote protection; 0: it is frozen
 
 cdef struct TickStep:

@@ -77,6 +77,7 @@ class ControlKind(IntEnum):
     CONTROL_DAY_HIGH = 34
     CONTROL_SETTLED = 35
     CONTROL_FLATTEN = 36
+    CONTROL_CREDITS_LEFT = 39
     CONTROL_PROTECTION = 40
 
 class TakeReason(IntEnum):

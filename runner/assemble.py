@@ -135,7 +135,7 @@ def client_config(config: Config, secrets: Credentials, url: str,
             frozen_s=config.orders.mmp_frozen_s, quantity_btc=config.orders.mmp_quantity_btc,
             delta_btc=config.orders.mmp_delta_btc, max_quote_btc=config.orders.mmp_max_quote_btc)
     known: dict[str, Any] = {
-        "quotes": quotes,
+        "quotes": quotes, "start_requests": config.orders.start_requests,
         "url": url, "client_id": secrets.client_id, "client_secret": secrets.client_secret,
         "auth": AUTH[config.venue.auth], "session_name": config.venue.label_prefix,
         "ca_file": config.venue.ca_file or None, "heartbeat_s": config.venue.heartbeat_s,

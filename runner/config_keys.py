@@ -93,6 +93,8 @@ class Orders(Section, frozen=True):
                                             0.1, 1000.0, running=True)] = 8.0
     reserve_requests: Annotated[int, key("requests", "Requests kept back for cancels.",
                                          1, 1000, running=True)] = 6
+    start_requests: Annotated[int, key("requests", "Requests a new process counts on, of each "
+        "pool: another may have spent the rest just now.", 0, 100000, core=False)] = 6
     valid_for_ms: Annotated[int, key("ms", "A request the venue sees later than this is void.",
                                      50, 60000, running=True)] = 1000
     unknown_ms: Annotated[int, key("ms", "An unanswered request counts as unknown after this.",

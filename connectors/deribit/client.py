@@ -64,7 +64,8 @@ class DeribitClient:
         self.rpc = self.orders.rpc
         self.reconciler = Reconciler(session, self.rpc, specs, currency=config.currency,
                                      timeout_s=config.rpc_timeout_s,
-                                     quotes=config.quotes is not None)
+                                     quotes=config.quotes is not None,
+                                     start_requests=config.start_requests)
         self.subscriptions = Subscriptions(config, specs, self.orders, self.data)
         self.protection = None if config.quotes is None else QuoteProtection(
             session, self.rpc, specs, config.quotes, config.rpc_timeout_s)

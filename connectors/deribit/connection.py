@@ -42,6 +42,7 @@ class ClientConfig(msgspec.Struct, frozen=True):
     client_secret: str
     auth: Literal["client_credentials", "client_signature"] = "client_credentials"
     session_name: str = "mm"
+    start_requests: int = 6  # that a new process counts on, of each pool of credits
     ca_file: str | None = None
     currency: str = "BTC"
     interval: Literal["raw", "100ms"] = "raw"

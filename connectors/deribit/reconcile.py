@@ -61,12 +61,14 @@ class Reconciler:
         currency: str = "BTC",
         timeout_s: float = 5.0,
         quotes: bool = False,
+        start_requests: int = 6,
     ) -> None:
         self.session = session
         self.rpc = rpc
         self.specs = list(specs)
         self.currency = currency
         self.timeout_s = timeout_s
+        self.start_requests = start_requests
         self.round_trips_ns: list[int] = []
         self.offsets: list[tuple[int, int]] = []  # (round trip, wall minus now), both ns
         self.fills = MissedFills(session, specs, timeout_s)
@@ -111,7 +113,8 @@ class Reconciler:
         summary = await self.rpc.call(
             endpoints.GET_ACCOUNT_SUMMARY, {"currency": self.currency, "extended": True},
             AccountSummary, timeout_s=self.timeout_s)
-        if self.account is None:
+        first = self.account is None
+        if first:
             log.info("account: equity %.8f %s, margin model %s, initial margin %.8f, maintenance "
                      "margin %.8f", summary.equity, self.currency,
                      summary.margin_model or "not told", summary.initial_margin,
@@ -130,6 +133,9 @@ class Reconciler:
             if limit is not None:
                 self.session.control(ControlKind.CONTROL_CREDITS, pool, int(limit.burst),
                                      limit.rate)
+        if first:       # the venue tells limits, not what an earlier process has left of them
+            for pool in (CreditPool.POOL_TRADING, CreditPool.POOL_MASS_QUOTE):
+                self.session.control(ControlKind.CONTROL_CREDITS_LEFT, pool, self.start_requests)
         return summary
 
     async def read_margins(self) -> None:

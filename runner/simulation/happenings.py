@@ -257,6 +257,9 @@ def mmp(session: Session, fault: SessionFault) -> bool:
     session.wire.refusing = (session.loop.time() + fault.last_s, 13030)
     server.exchange.cancel_all(now_ns, account.number, -1, -1, -1, None, CancelReason.CANCEL_MMP)
     server.run_due(now_ns)
+    maker = session.life.maker if session.life is not None else None
+    if maker is not None and maker.client.protection is not None:   # quotes in mass wait so long
+        session.busy(maker.client.protection.limits.frozen_s + 1.0)
     return True
 
 

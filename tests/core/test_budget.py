@@ -40,6 +40,16 @@ def test_refill_is_four_fifths_of_the_account_rate_up_to_the_burst() -> None:
     assert pool.available_at(60 * SECOND) == 99.0
 
 
+def test_a_lost_line_counts_what_was_on_it_as_arrived() -> None:
+    pool = Budget()
+    pool.spend_at(8, 0)
+    pool.expire_at(10 * SECOND, SECOND)
+    pool.disconnect(10 * SECOND)
+    assert pool.in_flight == 0
+    assert pool.available_at(10 * SECOND) == 12.0
+    assert pool.available_at(12 * SECOND) == 20.0
+
+
 def test_what_is_under_way_may_arrive_at_a_pool_that_was_full_until_then() -> None:
     pool = Budget()
     pool.configure(20.0, 5.0)                       # 4 a second

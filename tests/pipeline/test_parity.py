@@ -128,7 +128,7 @@ def test_what_is_no_journal_is_one_line(tmp_path: Path, journal: Path) -> None:
         more = ("-o", tmp_path / "x") if command == "import" else ()
         code, _, err = call(command, tmp_path, *more)
         assert code == 2
-        assert "without a journal" in err
+        assert "neither a journal" in err
     code, _, err = call("replay", tmp_path, "--parity")
     assert code == 2
     assert "no journal header" in err

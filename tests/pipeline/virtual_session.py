@@ -23,7 +23,8 @@ RING_DATA = 4096
 RECORD = struct.Struct("<IHHq")      # size, kind, source, now_ns
 URL = "ws://127.0.0.1:9000/ws/api/v2"
 LIVELY = ("quote.fee_floor=false", "quote.base_half_spread_bps=0.2",
-          "quote.min_half_spread_usd=0.5", "quote.min_half_spread_bps=0.05")
+          "quote.min_half_spread_usd=0.5", "quote.min_half_spread_bps=0.05",
+          "orders.start_requests=1000")         # nobody was there before
 
 
 class VirtualSession:
