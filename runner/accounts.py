@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from connectors.deribit.connection import Held
 from mmcore.engine import Engine
 from mmcore.types import ControlKind
 
@@ -19,6 +20,7 @@ log = logging.getLogger("mm.accounts")
 
 DAY_STARTS = timedelta(hours=8)
 EVERY_S = 60.0
+FIRST_S = 5.0
 VOLUME_DAYS = 30
 SUMS = ("realized", "unrealized", "fees", "funding", "profit", "capture", "hedge", "drift",
         "adverse", "inventory", "mid_to_mark", "carried", "unexplained", "volume_usd",
@@ -40,6 +42,7 @@ class Day(msgspec.Struct):
     hours: float
     net: dict[str, float]
     instruments: dict[str, dict[str, float]]
+    held: dict[str, Held] = {}      # what a restart goes on from; empty after a way out
 
 
 class NextTier(msgspec.Struct, frozen=True):
@@ -78,7 +81,9 @@ class Accounts:
         self.before: dict[str, dict[str, float]] = {}   # of the day, from earlier runs
         self.start: dict[str, dict[str, float]] = {}    # of this run, as the day began
         self.hours_before = 0.0
-        self.due_s = self.started_s + EVERY_S
+        self.held: dict[str, Held] = {}     # at the last write of a process that was killed
+        self.reconciled: Callable[[], bool] = lambda: True
+        self.due_s = self.started_s + FIRST_S
 
     def open(self, control: Callable[[ControlKind, int, int, float], None]) -> Day | None:
         """Continue the day's file, and tell the engine what the day has been so far.
@@ -92,6 +97,7 @@ class Accounts:
             return None
         self.before = {name: settled(row) for name, row in day.instruments.items()}
         self.hours_before = day.hours
+        self.held = day.held
         control(ControlKind.CONTROL_DAY, 0, day.number, day.settled_btc)
         control(ControlKind.CONTROL_DAY_HIGH, 0, day.trips, day.high_btc)
         return day
@@ -138,7 +144,19 @@ class Accounts:
             self.wall_s(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), price_usd=price,
             profit_btc=limits["day_profit_btc"], high_btc=limits["day_high_btc"],
             settled_btc=limits["day_settled_btc"], trips=limits["day_trips"], hours=hours,
-            net=net, instruments=rows)
+            net=net, instruments=rows, held=self.holdings())
+
+    def holdings(self) -> dict[str, Held]:
+        """Return positions and the last trade booked, as one moment with the figures.
+
+        Until this process has its own from the venue, what an earlier one left stands.
+        """
+        if not self.reconciled():
+            return self.held
+        now_ms = int(self.wall_s() * 1000)
+        return {market.name: Held(
+            market.position.contracts, market.position.average(market.spec_object),
+            market.own_trade_seq, now_ms) for market in self.engine.markets}
 
     def volume_before(self) -> tuple[float, float]:
         """Volume of the 29 days before this one, from their files, and of it as maker."""
@@ -179,6 +197,18 @@ class Accounts:
             log.error("%s: %s; the accounts of the day are not kept", path, error)
             return False
         return True
+
+
+def left_behind(folder: Path, wall_s: float) -> dict[str, Held]:
+    """Return what a process that was killed today held; empty where none was.
+
+    Only of this session day: the settlement at 08:00 UTC gives positions another entry.
+    """
+    path = folder / "accounts" / f"{day_of(wall_s)[1]}.json"
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Day).held
+    except (FileNotFoundError, msgspec.DecodeError, OSError):
+        return {}       # Accounts.open says what is wrong with it
 
 
 def settled(row: dict[str, float]) -> dict[str, float]:

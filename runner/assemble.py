@@ -8,7 +8,7 @@ import asyncio
 import mmap
 import os
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -57,7 +57,7 @@ async def assemble(
     page_memory: mmap.mmap | bytearray,
     rng: random.Random, clock: Callable[[], int] | None = None,
     use_aiofastnet: bool | None = None, build: str = "",
-    wall_ms: Callable[[], int] | None = None, held: tuple[Held, ...] = (),
+    wall_ms: Callable[[], int] | None = None, held: Mapping[str, Held] | None = None,
 ) -> Maker:
     """Ask the venue for its instruments and build the maker for them.
 
@@ -90,8 +90,11 @@ async def assemble(
         "fingerprint": config.fingerprint(), "run": run, "url": url,
         "instruments": [msgspec.to_builtins(data) for data in chosen]}))
     settings = client_config(config, secrets, url, use_aiofastnet, wall_ms)
-    client = DeribitClient(msgspec.structs.replace(settings, held=held), session, specs, rng=rng,
-                           data=data)
+    if held:            # what was not traded then may have been since
+        nothing = Held(0, 0.0, 0, min(h.since_ms for h in held.values()))
+        settings = msgspec.structs.replace(
+            settings, held=tuple(held.get(spec.name, nothing) for spec in specs))
+    client = DeribitClient(settings, session, specs, rng=rng, data=data)
     page = TelemetryPage(
         page_memory, names=[spec.name for spec in specs],
         info={"version": build, "config": config.fingerprint(), "venue": url,

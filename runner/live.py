@@ -24,7 +24,7 @@ from connectors.deribit.session import CONNECT_ERRORS
 from mmcore.journal import Journal
 from mmcore.risk import RiskState
 from mmcore.telemetry import PAGE_SIZE
-from runner.accounts import NextTier, volume_text
+from runner.accounts import NextTier, left_behind, volume_text
 from runner.assemble import Maker, assemble
 from runner.changes import Changes, burst_of
 from runner.children import python_command, python_environment
@@ -216,7 +216,8 @@ async def session(config: Config, secrets: Credentials, options: RunOptions, url
     try:
         maker = await assemble(
             config, secrets, url=url, journal=journal, page_memory=page_memory,
-            rng=random.Random(), build=product_version(), wall_ms=lambda: int(time.time() * 1000))
+            rng=random.Random(), build=product_version(), wall_ms=lambda: int(time.time() * 1000),
+            held=left_behind(folder.path, time.time()))
     except START_ERRORS as error:       # first: an untrusted certificate is a ValueError too
         return Outcome("error", EXIT_FAILURE,
                        f"{url}: {str(error) or type(error).__name__}; run mm doctor")
@@ -228,6 +229,7 @@ async def session(config: Config, secrets: Credentials, options: RunOptions, url
     changes = Changes(config, maker.engine, maker.session.note,
                       burst=partial(burst_of, maker.client))
     oversight = Oversight(folder.path, folder.shared, maker.engine, maker.session.control, changes)
+    oversight.accounts.reconciled = lambda: maker.client.reconciler.fills.listened_ns > 0
     if config.venue.next_tier_usd > 0.0:
         oversight.accounts.tier = NextTier(
             config.venue.next_tier_usd, config.venue.next_tier_maker_bps,

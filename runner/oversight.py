@@ -83,6 +83,7 @@ class Oversight:
         if self.writing is not None:
             await asyncio.wait({self.writing})
         day = self.accounts.figures()
+        day.held = {}
         self.accounts.write(day)
         await self.socket.stop()
         return day

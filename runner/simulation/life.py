@@ -34,7 +34,7 @@ PROCESS: contextvars.ContextVar["Life | None"] = contextvars.ContextVar("process
 class Books(msgspec.Struct, frozen=True):
     """What a file written once a second would hold: positions, and profit and fees until then."""
 
-    held: tuple[Held, ...] = ()
+    held: dict[str, Held] = {}
     realized_e8: tuple[int, ...] = ()
     fees_e8: tuple[int, ...] = ()
     fills: int = 0
@@ -116,8 +116,8 @@ class Life:
         realized = old.realized_e8 or (0,) * len(markets)
         fees = old.fees_e8 or (0,) * len(markets)
         return Books(
-            held=tuple(Held(m.position.contracts, m.position.average(m.spec_object),
-                            m.own_trade_seq, self.wall_ns() // 1_000_000) for m in markets),
+            held={m.name: Held(m.position.contracts, m.position.average(m.spec_object),
+                               m.own_trade_seq, self.wall_ns() // 1_000_000) for m in markets},
             realized_e8=tuple(r + m.position.realized_e8
                               for r, m in zip(realized, markets, strict=True)),
             fees_e8=tuple(f + m.position.fees_e8 for f, m in zip(fees, markets, strict=True)),

@@ -9,7 +9,7 @@ import pytest
 from desk import ASK, BID, Desk
 
 from mmcore.types import ControlKind
-from runner.accounts import Accounts, NextTier, day_of, volume_text
+from runner.accounts import Accounts, NextTier, day_of, left_behind, volume_text
 from runner.control import ControlSocket
 from runner.latch import Latch
 
@@ -90,6 +90,27 @@ def test_a_restart_continues_the_day(tmp_path: Path) -> None:
         kept.net["profit"], abs=1e-12)
     trade(again, ASK, 75_100.0, 150)
     assert later.figures().net["fills"] == 2
+
+
+def test_what_a_killed_process_held_is_in_its_file(tmp_path: Path) -> None:
+    desk, clock = Desk(), Clock()
+    accounts = Accounts(tmp_path, desk.engine, clock)
+    accounts.open(control(desk))
+    assert left_behind(tmp_path, clock.now_s) == {}
+    trade(desk, BID, 74_990.0, 150)
+    day = accounts.figures()
+    assert accounts.write(day)
+    held = left_behind(tmp_path, clock.now_s)["BTC-PERPETUAL"]
+    assert held.contracts == 150
+    assert held.average_usd == pytest.approx(74_990.0, abs=1e-4)    # of whole 1e-8 BTC
+    assert held.trade_seq == desk.engine.markets[0].own_trade_seq
+    assert held.since_ms == int(clock.now_s * 1000)
+    assert left_behind(tmp_path, clock.now_s + 86_400) == {}        # settled since
+
+    unready = Accounts(tmp_path, Desk().engine, clock)      # killed again before it knows
+    unready.open(control(Desk()))
+    unready.reconciled = lambda: False
+    assert unready.figures().held == {"BTC-PERPETUAL": held}
 
 
 def test_a_new_day_begins_with_nothing(tmp_path: Path) -> None:
