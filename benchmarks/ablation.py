@@ -10,16 +10,21 @@ market, and its interval is a bootstrap over markets and seeds, which share noth
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
-from honest_table import Case, config_of, recorded_cases, shown, synthetic_case
+from honest_table import (
+    Case,
+    config_of,
+    parser_of,
+    recorded_cases,
+    shown,
+    synthetic_case,
+    tell,
+)
 
 from connectors.sim.market.latent import REGIMES
 from runner.config import ConfigError
@@ -121,25 +126,12 @@ def markdown(runs: Sequence[Run]) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--data", type=Path,
-                        default=Path(os.environ.get("MM_DATA", "../shared/data")))
-    parser.add_argument("--json", type=Path, help="write every run to this file")
-    parser.add_argument("--out", type=Path, help="write the table to this file; else the screen")
-    parser.add_argument("--seconds", type=float, default=600.0, help="of every synthetic part")
-    parser.add_argument("--seeds", type=int, default=2, help="synthetic parts of a regime")
-    options = parser.parse_args()
+    options = parser_of(__doc__, 600.0).parse_args()
     runs = [run for case in recorded_cases(options.data) for run in runs_of(case)]
     for regime in REGIMES:
         sys.stderr.write(f"{regime} ...\n")
         runs += runs_of(synthetic_case(regime, options.seconds, options.seeds))
-    page = markdown(runs)
-    if options.json is not None:
-        options.json.write_bytes(msgspec.json.encode(runs))
-    if options.out is not None:
-        options.out.write_text(page)
-    else:
-        sys.stdout.write(page)
+    tell(options, markdown(runs), runs)
     return 0
 
 

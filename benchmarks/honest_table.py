@@ -265,14 +265,30 @@ def words(lines: Sequence[Line]) -> str:
     return "\n".join(text) + "\n"
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+def parser_of(doc: str | None, seconds: float) -> argparse.ArgumentParser:
+    """Return the options of a command that judges on the markets of this file."""
+    parser = argparse.ArgumentParser(description=(doc or "").partition("\n")[0])
     parser.add_argument("--data", type=Path,
                         default=Path(os.environ.get("MM_DATA", "../shared/data")))
     parser.add_argument("--json", type=Path, help="write every line to this file")
     parser.add_argument("--out", type=Path, help="write the table to this file; else the screen")
-    parser.add_argument("--seconds", type=float, default=900.0, help="of every synthetic part")
+    parser.add_argument("--seconds", type=float, default=seconds, help="of every synthetic part")
     parser.add_argument("--seeds", type=int, default=2, help="synthetic parts judged of a regime")
+    return parser
+
+
+def tell(options: argparse.Namespace, page: str, lines: Sequence[msgspec.Struct]) -> None:
+    """Write a page and the lines behind it where the options say."""
+    if options.json is not None:
+        options.json.write_bytes(msgspec.json.encode(lines))
+    if options.out is not None:
+        options.out.write_text(page)
+    else:
+        sys.stdout.write(page)
+
+
+def main() -> int:
+    parser = parser_of(__doc__, 900.0)
     parser.add_argument("--regime", action="append", help="only this one; none: no synthetic")
     parser.add_argument("--recorded", action=argparse.BooleanOptionalAction, default=True)
     options = parser.parse_args()
@@ -284,13 +300,7 @@ def main() -> int:
     if not lines:
         sys.stderr.write("nothing to judge: name recordings with --data, or a --regime\n")
         return 2
-    page = markdown(lines) + "\n" + words(lines)
-    if options.json is not None:
-        options.json.write_bytes(msgspec.json.encode(lines))
-    if options.out is not None:
-        options.out.write_text(page)
-    else:
-        sys.stdout.write(page)
+    tell(options, markdown(lines) + "\n" + words(lines), lines)
     return 0
 
 

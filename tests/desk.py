@@ -191,3 +191,15 @@ class Desk:
                               generation=a["generation"], side=a["side"],
                               price_ticks=a["price_ticks"], amount_contracts=contracts,
                               fee_e8=fee_e8, trade_id=trade_id)
+
+
+def removed(desk: Desk, market: int = 0) -> tuple[int, int]:
+    bits: tuple[int, int] = desk.engine.markets[market].why()["removed"]
+    return bits
+
+
+def quoting(changes: dict[str, float], **more: Any) -> tuple[Desk, list[dict[str, Any]]]:
+    desk = Desk({"orders.unknown_ms": 1e9, **changes}, **more)  # nobody answers all of them
+    actions = desk.turn()
+    desk.accept(actions)
+    return desk, actions

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from desk import BID, SECOND
-from test_orders import NEVER, STATES, TABLE
+from test_order_table import NEVER, STATES, TABLE
 
 from connectors.deribit.codes import refusal_of
 from mmcore.face import TableFace
