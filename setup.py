@@ -31,7 +31,8 @@ PACKAGES = ("mmcore", "connectors")
 EXPECTED: tuple[str, ...] = (
     "connectors.deribit.codes", "connectors.deribit.decode",
     "connectors.deribit.encode", "connectors.deribit.feed",
-    "connectors.deribit.labels", "connectors.deribit.own", "connectors.deribit.session",
+    "connectors.deribit.labels", "connectors.deribit.own", "connectors.deribit.scan",
+    "connectors.deribit.session",
     "connectors.deribit.trace", "connectors.replay.backtest", "connectors.replay.drive",
     "connectors.replay.event", "connectors.replay.gate_trial", "connectors.replay.observer",
     "connectors.replay.player", "connectors.replay.replay", "connectors.replay.script",

@@ -19,6 +19,7 @@ cpdef enum FeedAsk:
 
 cdef struct FeedCounters:
     uint64_t payloads
+    uint64_t scanned            # book changes read without the decoder
     uint64_t fallbacks          # first bytes were unfamiliar, the generic decoder found the way
     uint64_t malformed
     uint64_t ignored            # channels nobody here uses
@@ -39,6 +40,7 @@ cdef class DeribitFeed:
     cdef double index_usd
     cdef int64_t index_ms
     cdef FrameView view
+    cdef const char* channel                # in the message at hand; NULL: keys in another order
     cdef LevelChange* bids
     cdef LevelChange* asks
     cdef TradePrint* prints

@@ -8,6 +8,7 @@ from connectors.deribit.decode cimport (
     trade_print_of)
 from connectors.deribit.labels cimport Labels
 from connectors.deribit.own cimport OWN_CHANGES, OWN_ORDERS, OWN_TRADES, REQUEST_LISTED
+from connectors.deribit.scan cimport scan_book
 from mmcore.types cimport (
     CONTROL_MARKET_STATE, MARKET_HALTED, MARKET_LOCKED, MARKET_OPEN, BookDelta, Control,
     InstrumentSpec, TickerUpdate, request_kind, request_market)
@@ -96,6 +97,7 @@ cdef class DeribitFeed:
             end = <const char*>memchr(channel, c'"', <size_t>(size - NOTIFICATION_SIZE))
             if end == NULL:
                 return self.malformed(-1, now_ns)
+            self.channel = channel
             return self.on_channel(channel, end - channel, now_ns)
         if starts(ptr, size, ANSWER, ANSWER_SIZE):
             i = ANSWER_SIZE
@@ -115,6 +117,7 @@ cdef class DeribitFeed:
         cdef object route = self.view.decoded(decode_route)
         cdef bytes channel
         self.counters.fallbacks += 1
+        self.channel = NULL
         if route is None:
             return self.malformed(-1, now_ns)
         if route.method == "heartbeat" and route.params is not NOT_SENT:
@@ -176,11 +179,20 @@ cdef class DeribitFeed:
 
     # ------------------------------------------------------------ market data
     cdef int on_book(self, int32_t market, int64_t now_ns) except -1:
-        cdef object message = self.view.decoded(decode_book)
+        """Apply a book message; what the scanner does not know to the last byte is decoded."""
+        cdef object message
         cdef BookDelta delta
-        if message is None or not book_delta_of(message.params.data, &self.specs[market],
-                                                self.bids, self.asks, &delta):
-            return self.malformed(market, now_ns)
+        cdef Py_ssize_t at = 0          # of the interval in the channel's name
+        if self.channel != NULL:
+            at = self.channel - self.view.ptr + 6 + self.specs[market].name_size
+        if at and scan_book(self.view.ptr + at, self.view.size - at, &self.specs[market],
+                            self.bids, self.asks, &delta):
+            self.counters.scanned += 1
+        else:
+            message = self.view.decoded(decode_book)
+            if message is None or not book_delta_of(message.params.data, &self.specs[market],
+                                                    self.bids, self.asks, &delta):
+                return self.malformed(market, now_ns)
         self.engine.on_book(market, &delta, now_ns)
         return FEED_NOTHING
 

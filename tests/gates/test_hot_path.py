@@ -50,6 +50,7 @@ NOGIL: dict[str, tuple[str, ...]] = {
     "connectors.deribit.encode": ("write_decimal", "write_action", "frame_text", "encode",
                                   "next_mask"),
     "connectors.deribit.feed": ("market_of",),
+    "connectors.deribit.scan": ("scan_book",),
 }
 
 # Functions at the edge of Python: {module: {function: line texts that may touch Python}}.

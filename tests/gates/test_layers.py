@@ -63,6 +63,7 @@ RANKS = {
     "connectors.deribit.decode": 82,
     "connectors.deribit.encode": 82,
     "connectors.deribit.own": 83,
+    "connectors.deribit.scan": 83,
     "connectors.deribit.feed": 84,
     "connectors.deribit.trace": 84,
     "connectors.deribit.session": 90,

@@ -1,0 +1,6 @@
+from mmcore.types import InstrumentSpec
+
+_Book = tuple[int, int, int, bool, list[tuple[int, int]], list[tuple[int, int]]]
+
+def book_scanned(payload: bytes, spec: InstrumentSpec) -> _Book | None: ...
+def book_decoded(payload: bytes, spec: InstrumentSpec) -> _Book | None: ...
