@@ -12,7 +12,8 @@ from pathlib import Path
 
 PACKAGES = ("mmcore", "connectors", "runner")
 # What an extra brings, and the modules that need it; mm says which extra where it is missing.
-EXTRAS = {"plotly": {"runner.tearsheet.plots", "runner.tearsheet.page"}}
+EXTRAS = {"plotly": {"runner.tearsheet.plots", "runner.tearsheet.page"},
+          "optuna": {"runner.sweep.search"}, "distributed": {"runner.sweep.cluster"}}
 
 
 def expected(setup_py: Path) -> tuple[str, ...]:

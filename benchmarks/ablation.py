@@ -61,8 +61,7 @@ class Run(msgspec.Struct):
 
 
 def run_of(market: str, part: str, found: Verdict) -> Run:
-    gross = found.gross_bps * 1e-4 * found.volume_btc if found.volume_btc else 0.0
-    return Run(market, part, found.fills, found.volume_btc, gross, found.gross_bps,
+    return Run(market, part, found.fills, found.volume_btc, found.gross_btc, found.gross_bps,
                found.drawdown_btc, found.markout_bps["5 s"])
 
 

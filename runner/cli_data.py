@@ -1,4 +1,4 @@
-"""The commands of `mm` about recorded data: record, import, backtest, replay."""
+"""The commands of `mm` about recorded data: record, import, backtest, sweep, replay."""
 
 from pathlib import Path
 from typing import Annotated
@@ -54,6 +54,61 @@ def backtest(
         workers=workers, profile=profile)))
 
 
+def sweep(
+    data: Annotated[list[Path], typer.Argument(
+        metavar="DATA...", help="As for mm backtest; one recording is cut into parts, several are "
+        "a part each.")],
+    over: Annotated[list[str] | None, typer.Option(
+        metavar="KEY=VALUES", help="What is tried: KEY=1,2,5 or KEY=LOW..HIGH/POINTS, :log behind "
+        "it for even ratios; repeatable.")] = None,
+    config: ConfigOption = None,
+    sets: SetOption = None,
+    profile: Annotated[str | None, typer.Option(help="As for mm backtest.")] = None,
+    trials: Annotated[int | None, typer.Option(
+        min=1, help="Search with Optuna, so many trials a fold, instead of the grid.")] = None,
+    folds: Annotated[int | None, typer.Option(
+        min=1, max=100, help="Parts that are judged, each by what was chosen before it; 3.")
+    ] = None,
+    objective: Annotated[str, typer.Option(
+        help="What is maximised: net_btc, net_bps or sharpe.")] = "net_btc",
+    fills_least: Annotated[int, typer.Option(
+        "--min-fills", min=0, help="A point with fewer fills is not chosen.")] = 0,
+    top: Annotated[int, typer.Option(min=0, help="Points of the table.")] = 5,
+    workers: Annotated[int | None, typer.Option(
+        min=1, help="Processes of this machine; one a core.")] = None,
+    cluster: Annotated[str | None, typer.Option(
+        metavar="ADDRESS", help="A Dask scheduler, like tcp://10.0.0.1:8786, instead.")] = None,
+    storage: Annotated[str | None, typer.Option(
+        help="Optuna's storage: a file or an address like sqlite:///study.db; several machines "
+        "that name the same share the study. In --out otherwise.")] = None,
+    study: Annotated[str, typer.Option(help="Name of the study in a shared storage.")] = "mm",
+    seed: Annotated[int, typer.Option(min=0, help="Of the search.")] = 1,
+    out: Annotated[Path | None, typer.Option(
+        help="Folder of what is done and the results; the same command goes on where it was. "
+        "Else one named after the command.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Figures as JSON.")] = False,
+) -> None:
+    """Search parameters; choose on what came before, judge on what follows."""
+    from typing import get_args
+
+    from runner.sweep.command import SweepOptions, main
+    from runner.sweep.walk import Objective
+
+    if profile not in (None, "sim", "live"):
+        fail([f"--profile {profile}: expected sim or live"])
+    if objective not in get_args(Objective):
+        fail([f"--objective {objective}: expected {', '.join(get_args(Objective))}"])
+    if trials is None and (storage is not None or study != "mm"):
+        fail(["--storage and --study belong to --trials"])
+    if workers is not None and cluster is not None:
+        fail(["--workers and --cluster: give one of them"])
+    raise typer.Exit(main(SweepOptions(
+        data=tuple(data), over=tuple(over or ()), config=config, sets=tuple(sets or ()),
+        profile=profile, trials=trials, folds=folds, objective=objective,  # type: ignore[arg-type]
+        fills_least=fills_least, top=top, workers=workers, cluster=cluster, storage=storage,
+        study=study, seed=seed, out=out, as_json=as_json)))
+
+
 def import_recording(
     data: Annotated[list[Path], typer.Argument(
         metavar="DATA...", help="Files of one recording, or tables of one period.")],
@@ -104,5 +159,6 @@ def add_to(app: typer.Typer) -> None:
     """Make the commands of this module commands of `mm`."""
     app.command()(replay)
     app.command()(backtest)
+    app.command()(sweep)
     app.command("import")(import_recording)
     app.command()(record)

@@ -27,8 +27,9 @@ class Verdict(msgspec.Struct, frozen=True):
     round_trips: int
     volume_btc: float
     net_btc: float
+    gross_btc: float            # before fees
     net_bps: float
-    gross_bps: float            # before fees
+    gross_bps: float
     gross_low_bps: float        # 95 %, blocks of the equity curve
     gross_high_bps: float
     capture_bps: float          # better than the mid at the fill
@@ -47,15 +48,21 @@ class Verdict(msgspec.Struct, frozen=True):
 
 def judge(recording: Recording, config: Config) -> Verdict:
     """Run the engine on a recording and take its profit apart; markouts need sample_s of 0.1."""
+    markets, funding, _ = play(recording, config)
+    return verdict(markets[0], fee_bps=None, funding=funding[0])
+
+
+def play(recording: Recording, config: Config) -> tuple[list[MarketRun], list[float], bool]:
+    """Run the engine on a recording; return its markets, their funding, and whether it killed."""
     session = assemble(recording, config, time.perf_counter())
     session.backtest.venue.keep_trail = True
     result = result_of(session, run_session(session))
     frames = {name: {field: np.array([row[i] for row in rows])
                      for i, field in enumerate(fields)}
               for name, (fields, rows) in tables_of(session).items()}
-    market = run_of(Path("run"), result, result["specs"], frames).markets[0]
-    funding = float(next(iter(result["money"].values()))["funding"])
-    return verdict(market, fee_bps=None, funding=funding)
+    run = run_of(Path("run"), result, result["specs"], frames)
+    funding = [float(part["funding"]) for part in result["money"].values()]
+    return run.markets, funding, result["exit"] == "killed"
 
 
 def verdict(market: MarketRun, fee_bps: float | None, funding: float = 0.0) -> Verdict:
@@ -63,8 +70,7 @@ def verdict(market: MarketRun, fee_bps: float | None, funding: float = 0.0) -> V
     volume = market.btc_of(market.fill_amount, market.fill_usd)
     whole = float(volume.sum())
     curve, position = gross_curve(market)
-    to_btc = 1.0 if market.inverse or not len(market.fill_usd) else (
-        1.0 / float(np.mean(market.fill_usd)))
+    to_btc = btc_of_currency(market)
     gross = float(curve[-1]) * to_btc if len(curve) else 0.0
     capture = float((market.fill_side * market.fill_amount
                      * (worth(market, market.fill_mid_usd)
@@ -84,7 +90,8 @@ def verdict(market: MarketRun, fee_bps: float | None, funding: float = 0.0) -> V
     held = np.abs(market.btc_of(position, mid))
     return Verdict(
         fills=len(market.fill_s), round_trips=trips, volume_btc=whole, net_btc=net,
-        net_bps=bps(net), gross_bps=bps(gross), gross_low_bps=low, gross_high_bps=high,
+        gross_btc=gross, net_bps=bps(net), gross_bps=bps(gross), gross_low_bps=low,
+        gross_high_bps=high,
         capture_bps=bps(capture), drift_bps=bps(gross - capture), funding_bps=bps(funding),
         fees_bps=bps(fees), markout_bps={name: table[name].mean for name in MARKOUTS},
         drawdown_btc=float(drawdown(net_curve(market, curve * to_btc, volume, fees, whole)).min()),
@@ -92,6 +99,13 @@ def verdict(market: MarketRun, fee_bps: float | None, funding: float = 0.0) -> V
         max_position_btc=float(np.nanmax(held)) if len(held) else 0.0,
         lasted_s=days * 86_400.0, round_trips_a_day=trips / days, btc_a_day=net / days,
         breakeven_fee_bps=bps(gross + funding))
+
+
+def btc_of_currency(market: MarketRun) -> float:
+    """Return what one unit of the settlement currency is in BTC, at the mean price of the fills."""
+    if market.inverse or not len(market.fill_usd):
+        return 1.0
+    return 1.0 / float(np.mean(market.fill_usd))
 
 
 def worth(market: MarketRun, price_usd: Floats) -> Floats:
@@ -121,16 +135,26 @@ def net_curve(market: MarketRun, gross: Floats, volume: Floats, fees: float,
     return found
 
 
+def blocks(market: MarketRun, curve: Floats, volume: Floats,
+           block_s: float = BLOCK_S) -> tuple[Floats, Floats]:
+    """Return what a curve of profit gained, and the volume, in every block of time."""
+    edges = np.arange(market.t_s[0], market.t_s[-1] + block_s, block_s)
+    at = np.clip(np.searchsorted(market.t_s, edges), 0, len(curve) - 1)
+    traded = np.diff(np.concatenate([[0.0], np.cumsum(volume)])[
+        np.searchsorted(market.fill_s, edges, side="right")])
+    return np.diff(curve[at]), traded
+
+
 def gross_interval(market: MarketRun, gross: Floats, volume: Floats) -> tuple[float, float]:
     """Return the 95 % interval of profit before fees over volume, in bps: moving blocks of time."""
     if len(volume) < 2:
         return float("nan"), float("nan")
-    edges = np.arange(market.t_s[0], market.t_s[-1] + BLOCK_S, BLOCK_S)
-    at = np.clip(np.searchsorted(market.t_s, edges), 0, len(gross) - 1)
-    profit = np.diff(gross[at])
-    traded = np.diff(np.concatenate([[0.0], np.cumsum(volume)])[
-        np.searchsorted(market.fill_s, edges, side="right")])
-    if len(profit) < 3:
+    return ratio_interval_bps(*blocks(market, gross, volume))
+
+
+def ratio_interval_bps(profit: Floats, traded: Floats) -> tuple[float, float]:
+    """Return the 95 % interval of profit over volume, in bps, by resampling blocks of both."""
+    if len(profit) < 3 or not (traded > 0.0).any():
         return float("nan"), float("nan")
     places = np.random.default_rng(1).integers(0, len(profit), (RESAMPLES, len(profit)))
     sums = traded[places].sum(1)

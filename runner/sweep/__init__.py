@@ -1,0 +1,1 @@
+"""`mm sweep`: parameters searched on what came before and judged on what came after."""

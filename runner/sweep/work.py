@@ -1,0 +1,131 @@
+"""Who runs the jobs, processes here or a cluster, and the file that keeps what is done."""
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from pathlib import Path
+from typing import IO, Protocol
+
+import msgspec
+
+from runner.sweep.jobs import Job, JobError, Outcome, run_job
+
+KEPT_NAME = "outcomes.jsonl"
+LOCK_NAME = "lock"
+
+
+class Workers(Protocol):
+    """Runs jobs somewhere."""
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Outcome]]:
+        """Yield every job with its outcome, in the order they end."""
+
+    def close(self) -> None:
+        """Let go of processes or connections."""
+
+
+class Alone:
+    """Runs jobs in this process."""
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Outcome]]:
+        """Yield every job with its outcome."""
+        for job in jobs:
+            yield job, run_job(job)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class Processes:
+    """Runs jobs in processes of this machine."""
+
+    def __init__(self, count: int) -> None:
+        self.pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"),
+                                        initializer=leave_with, initargs=(os.getpid(),))
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Outcome]]:
+        """Yield every job with its outcome, in the order they end."""
+        running = {self.pool.submit(run_job, job): job for job in jobs}
+        yield from ended(running)
+
+    def close(self) -> None:
+        """End the processes; jobs not begun are dropped."""
+        self.pool.shutdown(cancel_futures=True)
+
+
+def ended(running: dict[Future[Outcome], Job]) -> Iterator[tuple[Job, Outcome]]:
+    """Yield jobs as they end; a worker that dies ends the sweep with a word of what to do."""
+    try:
+        for future in as_completed(running):
+            yield running[future], future.result()
+    except BrokenProcessPool:
+        raise JobError("a worker process died, perhaps for want of memory; what is done is kept: "
+                       "run the same command again, with fewer --workers") from None
+
+
+def leave_with(parent: int) -> None:
+    """End this process when the one that started it is gone, however it went."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+class Kept:
+    """Outcomes by key, kept in a file as they come; one sweep at a time writes it."""
+
+    def __init__(self, folder: Path, workers: Workers) -> None:
+        """Open what an earlier sweep left; JobError where one is running."""
+        self.workers = workers
+        self.lock = (folder / LOCK_NAME).open("w")
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise JobError(f"{folder}: another mm sweep is running there; wait for it, or give "
+                           "another --out") from None
+        path = folder / KEPT_NAME
+        self.outcomes = read_outcomes(path)
+        self.found = len(self.outcomes)         # by earlier sweeps
+        self.ran = 0
+        self.file: IO[bytes] = path.open("ab")
+
+    def run(self, jobs: Sequence[Job], done: Callable[[int], None]) -> list[Outcome]:
+        """Return the outcomes of jobs in their order; done hears how many more there are."""
+        missing = {job.key: job for job in jobs if job.key not in self.outcomes}
+        done(len(jobs) - len(missing))
+        for job, outcome in self.workers.run(list(missing.values())):
+            self.outcomes[job.key] = outcome
+            self.ran += 1
+            self.file.write(msgspec.json.encode((job.key, outcome)) + b"\n")
+            self.file.flush()
+            done(1)
+        return [self.outcomes[job.key] for job in jobs]
+
+    def close(self) -> None:
+        """Let the next sweep in."""
+        self.workers.close()
+        self.file.close()
+        self.lock.close()
+
+
+def read_outcomes(path: Path) -> dict[str, Outcome]:
+    """Read what is kept; a line that was being written when all ended is cut off the file."""
+    if not path.exists():
+        return {}
+    raw = path.read_bytes()
+    whole = raw[:raw.rfind(b"\n") + 1]
+    if len(whole) < len(raw):
+        os.truncate(path, len(whole))
+    try:
+        return dict(msgspec.json.decode(line, type=tuple[str, Outcome])
+                    for line in whole.splitlines())
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise JobError(f"{path}: {error}; remove the file to begin anew") from None
