@@ -7,6 +7,7 @@ import distributed
 from runner.sweep.jobs import Job, JobError, Outcome, run_job
 
 CONNECT_S = 10.0
+WORKER_S = 60.0         # a cluster that has just been started may still wait for its workers
 
 
 class Cluster:
@@ -19,10 +20,12 @@ class Cluster:
         except (OSError, ValueError) as error:
             raise JobError(f"--cluster {address}: {error}; start one with `dask scheduler` and "
                            "`dask worker ADDRESS --nthreads 1`") from None
-        if not self.client.scheduler_info()["workers"]:
+        try:
+            self.client.wait_for_workers(1, timeout=WORKER_S)
+        except TimeoutError:
             self.client.close()
             raise JobError(f"--cluster {address}: it has no worker; start some with "
-                           f"`dask worker {address} --nthreads 1`")
+                           f"`dask worker {address} --nthreads 1`") from None
 
     def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Outcome]]:
         """Yield every job with its outcome, in the order they end."""

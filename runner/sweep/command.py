@@ -24,9 +24,9 @@ from runner.config import ConfigError, load
 from runner.evaluation.judge import BLOCK_S
 from runner.options import EXIT_CLEAN, EXIT_FAILURE, EXIT_USAGE
 from runner.simulation.campaign import cores
-from runner.sweep.jobs import JobError, Part, after_each_other, digest
+from runner.sweep.jobs import JobError, Outcome, Part, after_each_other, digest
 from runner.sweep.result import Found, as_dict, as_text, as_toml
-from runner.sweep.space import Axis, Point, SpaceError, grid, read_axes
+from runner.sweep.space import Axis, SpaceError, grid, read_axes
 from runner.sweep.walk import Bench, Fold, Objective, Ranked, Row, fold_of, usable
 from runner.sweep.work import Alone, Kept, Processes, Workers
 
@@ -222,10 +222,13 @@ def by_search(bench: Bench, axes: Sequence[Axis], options: SweepOptions, out: Pa
                         options.seed, owner_of(out))
         before = bench.parts[:part.number]
         searched(search, bench, before, options.trials or 0, left.update)
-        points = search.judged()
-        if not points:
+        judged = search.judged()
+        if not judged:
             raise JobError("no point of the search could be run: " + "; ".join(left.values()))
-        ranked = bench.fits(points, before)
+        for _, outcomes in judged:          # those of other machines
+            for key, told in outcomes.items():
+                bench.kept.keep(key, msgspec.convert(told, Outcome))
+        ranked = bench.fits([point for point, _ in judged], before)
         folds.append(fold_of(bench, ranked, part))
     return folds, ranked, left
 
@@ -239,8 +242,11 @@ def searched(search: "Search", bench: Bench, parts: Sequence[Part], trials: int,
         leave(left)
         scores = [r.score for r in bench.fits(points, parts)]
         for trial in batch:
-            known: Point | None = trial.point if trial.point in points else None
-            search.tell(trial, None if known is None else scores[points.index(known)])
+            if trial.point in points:
+                search.tell(trial, scores[points.index(trial.point)],
+                            msgspec.to_builtins(bench.known(trial.point, parts)))
+            else:
+                search.tell(trial, None, {})
         batch = search.ask(trials)
         if not batch:
             return

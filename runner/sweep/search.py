@@ -21,6 +21,7 @@ from runner.sweep.space import Axis, Point
 
 BATCH = 8               # trials between two looks at what they came to
 OWNER = "owner"         # user attribute: which sweep asked for a trial
+OUTCOMES = "outcomes"   # user attribute: what its jobs came to, for the other machines
 
 
 class Trial(Struct, frozen=True):
@@ -38,6 +39,7 @@ class Search:
         """Open or begin a study; JobError where the storage cannot be had."""
         optuna.logging.set_verbosity(logging.WARNING)
         self.axes, self.seed, self.owner = axes, seed, owner
+        self.asking: dict[int, optuna.Trial] = {}
         try:
             self.study = optuna.create_study(
                 storage=storage_of(storage), study_name=name, direction="maximize",
@@ -70,23 +72,28 @@ class Search:
                 self.study.sampler = optuna.samplers.TPESampler(seed=self.seed * 1_000_003 + asked)
             trial = self.study.ask()
             trial.set_user_attr(OWNER, self.owner)
+            self.asking[trial.number] = trial
             found.append(Trial(trial.number, {a.key: suggest(trial, a) for a in self.axes}))
             asked += 1
             if asked % BATCH == 0:
                 break
         return found
 
-    def tell(self, trial: Trial, score: float | None) -> None:
-        """Give a trial's answer; None: its keys contradict each other."""
+    def tell(self, trial: Trial, score: float | None, outcomes: dict[str, Any]) -> None:
+        """Give a trial's answer and what it rests on; None: its keys contradict each other."""
+        asking = self.asking.pop(trial.number, None)
+        if asking is not None:
+            asking.set_user_attr(OUTCOMES, outcomes)
         if score is None:
             self.study.tell(trial.number, state=TrialState.FAIL)
         else:
             self.study.tell(trial.number, score)
 
-    def judged(self) -> list[Point]:
-        """Return every point that has an answer, in the order of the trials."""
+    def judged(self) -> list[tuple[Point, dict[str, Any]]]:
+        """Return every point that has an answer and its outcomes, in the order of the trials."""
         done = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        return [dict(t.params) for t in sorted(done, key=lambda t: t.number)]
+        return [(dict(t.params), t.user_attrs.get(OUTCOMES, {}))
+                for t in sorted(done, key=lambda t: t.number)]
 
 
 def suggest(trial: optuna.Trial, axis: Axis) -> Any:

@@ -80,6 +80,12 @@ class Bench(Struct, frozen=True, kw_only=True):
             ranked.append(Ranked(point, fit, score(fit, self.objective, self.fills_least)))
         return ranked
 
+    def known(self, point: Point, parts: Sequence[Part]) -> dict[str, Outcome]:
+        """Return what a point that was run came to, by the keys of its jobs."""
+        config = self.config(point)
+        keys = [self.job(config, part).key for part in parts]
+        return {key: self.kept.outcomes[key] for key in keys}
+
     def row(self, ranked: Ranked, part: Part) -> Row:
         """Judge a point on a part, with the venue as configured and otherwise."""
         named = variants(self.config(ranked.point))

@@ -85,14 +85,18 @@ class Kept:
     def __init__(self, folder: Path, workers: Workers) -> None:
         """Open what an earlier sweep left; JobError where one is running."""
         self.workers = workers
+        path = folder / KEPT_NAME
         self.lock = (folder / LOCK_NAME).open("w")
         try:
             fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            self.outcomes = read_outcomes(path)
+        except BlockingIOError:
+            self.lock.close()
             raise JobError(f"{folder}: another mm sweep is running there; wait for it, or give "
                            "another --out") from None
-        path = folder / KEPT_NAME
-        self.outcomes = read_outcomes(path)
+        except JobError:
+            self.lock.close()
+            raise
         self.found = len(self.outcomes)         # by earlier sweeps
         self.ran = 0
         self.file: IO[bytes] = path.open("ab")
@@ -102,12 +106,17 @@ class Kept:
         missing = {job.key: job for job in jobs if job.key not in self.outcomes}
         done(len(jobs) - len(missing))
         for job, outcome in self.workers.run(list(missing.values())):
-            self.outcomes[job.key] = outcome
             self.ran += 1
-            self.file.write(msgspec.json.encode((job.key, outcome)) + b"\n")
-            self.file.flush()
+            self.keep(job.key, outcome)
             done(1)
         return [self.outcomes[job.key] for job in jobs]
+
+    def keep(self, key: str, outcome: Outcome) -> None:
+        """Take an outcome in, unless it is known."""
+        if key not in self.outcomes:
+            self.outcomes[key] = outcome
+            self.file.write(msgspec.json.encode((key, outcome)) + b"\n")
+            self.file.flush()
 
     def close(self) -> None:
         """Let the next sweep in."""
