@@ -13,6 +13,7 @@ ARGS ?=
 JOBS ?= 2
 TESTS ?= tests
 SECONDS_RUN ?= 5
+FIRST ?=
 
 ROOT := $(CURDIR)
 VENV := .venv
@@ -78,11 +79,12 @@ trace: $(STAMP)
 run: build ## the market maker against the embedded exchange; ARGS="--duration 60s"
 	@$(VENV)/bin/mm run $(ARGS)
 
-test: $(STAMP) ## everything that must be green: lint, types, tests, sanitizers, wheel
+test: $(STAMP) ## everything that must be green: lint, types, tests, 300 seeds, sanitizers, wheel
 	$(call stage,lint)
 	$(call stage,types)
 	$(call stage,build)
 	$(call stage,test-release)
+	$(call stage,test-simulation)
 	$(call stage,test-sanitize)
 	$(call stage,test-wheel)
 	@echo "== all green"
@@ -104,9 +106,13 @@ test-sanitize: sanitize ## the core, connector and pipeline tests under ASAN and
 	$(call with,sanitize) -m pytest -q -m "not campaign" -p no:cacheprovider \
 	--capture=sys $(addprefix --ignore=,$(STRANGERS)) $(SANITIZED)
 
-test-simulation: build ## 300 fresh seeds of mm simulate
-	@base=$$(date +%s); echo "seeds from $$base"; \
-	$(call with,release) -m runner simulate --seeds $$base..$$((base + 299))
+# Fresh seeds for each commit, so that a commit is judged alike wherever it is; without git by the day.
+test-simulation: build ## 300 seeds of mm simulate, others for each commit or FIRST=N
+	@first=$(FIRST); \
+	if [ -z "$$first" ]; then first=$$((16#$$(git rev-parse --short=8 HEAD 2>/dev/null \
+	|| date +%Y%m%d))); fi; \
+	echo "mm simulate --seeds $$first..$$((first + 299))"; \
+	$(call with,release) -m runner simulate --seeds $$first..$$((first + 299))
 
 # The compiler is CC where that is a clang, else the newest clang there is.
 fuzz: $(STAMP) ## coverage-guided fuzzing with clang; ARGS="decoder --seconds 600" or "exchange …"

@@ -13,6 +13,7 @@ cpdef enum CreditPool:
 cdef enum:
     UNANSWERED_MAX = 128        # requests whose answers are waited for
     OTV_HOURS = 24
+    LINES_MAX = 8               # lost lines that are remembered
     RATE_MAX = 256              # sends remembered; a faster rate than this is no cap
 
 cdef struct Pool:
@@ -22,6 +23,10 @@ cdef struct Pool:
     int64_t level_ns
     int32_t under_way           # paid for here, and perhaps not yet at the venue
     int32_t overdue             # of these, whose answers are not waited for any more
+
+cdef struct LostLine:
+    int64_t until_ns            # nothing of it arrives any more
+    int32_t under_way[POOLS]    # by pool, what still counts as under way
 
 cdef struct Unanswered:
     int64_t request_id
@@ -36,6 +41,8 @@ cdef struct RateCap:
 cdef class Budget:
     cdef Pool pools[POOLS]
     cdef Unanswered waiting[UNANSWERED_MAX]
+    cdef LostLine lost[LINES_MAX]   # by time
+    cdef int32_t lost_count
     cdef int32_t unanswered         # matching-engine requests in flight
     cdef int64_t answered_sent_ns   # when the request answered last was sent
     cdef readonly double reserve_least  # always kept back: a cancel per instrument and two
@@ -51,7 +58,9 @@ cdef class Budget:
     cdef void set_limits(self, int32_t pool, double burst, double rate) noexcept nogil
     cdef bint answered(self, int64_t request_id, int64_t now_ns) noexcept nogil
     cdef void arrived(self, int32_t pool, int32_t requests, int64_t now_ns) noexcept nogil
+    cdef void exhausted(self, int64_t request_id, int64_t now_ns) noexcept nogil
     cdef void disconnected(self, int64_t now_ns) noexcept nogil
+    cdef void forget_line(self, int64_t now_ns) noexcept nogil
     cdef void turn_hour(self, int64_t now_ns) noexcept nogil
     cdef void traded(self, double btc, int64_t now_ns) noexcept nogil
     cdef double order_to_volume(self, int64_t now_ns) noexcept nogil

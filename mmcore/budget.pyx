@@ -2,6 +2,8 @@
 from mmcore.types cimport ACTION_CANCEL_ALL, ACTION_MASS_QUOTE, request_kind
 
 cdef int64_t HOUR_NS = 3_600_000_000_000
+cdef int64_t LINGER_NS = 60_000_000_000     # what was on a lost line may still arrive so late
+cdef double LINGER_SHARE = 0.6              # of a burst: the rest is quoted with all the same
 
 
 cdef inline int32_t pool_of(int64_t request_id) noexcept nogil:
@@ -109,13 +111,49 @@ cdef class Budget:
         self.pools[pool].level_ns = now_ns
         self.pools[pool].under_way -= requests
 
+    cdef void exhausted(self, int64_t request_id, int64_t now_ns) noexcept nogil:
+        """The venue refused a request for want of credits: its pool had less than one."""
+        cdef Pool* p = &self.pools[pool_of(request_id)]
+        cdef double level = self.available_in(pool_of(request_id), now_ns)
+        p.level = level if level < 0.0 else 0.0
+        p.level_ns = now_ns
+
     cdef void disconnected(self, int64_t now_ns) noexcept nogil:
-        """Nothing more arrives on that line, and nobody answers."""
-        cdef int32_t pool
+        """Nobody answers any more; what was on that line may arrive for a while.
+
+        A network holds what a closed socket has handed it, and the venue pays for all that comes.
+        """
+        cdef LostLine* line
+        cdef Pool* p
+        cdef int32_t pool, i, most, before
+        if self.lost_count == LINES_MAX:
+            self.forget_line(now_ns)
+        line = &self.lost[self.lost_count]
+        line.until_ns = now_ns + LINGER_NS
+        self.lost_count += 1
         for pool in range(<int32_t>POOLS):
-            self.arrived(pool, self.pools[pool].under_way, now_ns)
-            self.pools[pool].overdue = 0
+            p = &self.pools[pool]
+            before = 0
+            for i in range(self.lost_count - 1):
+                before += self.lost[i].under_way[pool]
+            most = <int32_t>(LINGER_SHARE * p.burst) - before
+            if most < 0:
+                most = 0
+            line.under_way[pool] = p.under_way - before
+            if line.under_way[pool] > most:
+                self.arrived(pool, line.under_way[pool] - most, now_ns)
+                line.under_way[pool] = most
+            p.overdue = 0
         self.unanswered = 0
+
+    cdef void forget_line(self, int64_t now_ns) noexcept nogil:
+        """What was on the line lost first has arrived, or never will."""
+        cdef int32_t pool, i
+        for pool in range(<int32_t>POOLS):
+            self.arrived(pool, self.lost[0].under_way[pool], now_ns)
+        self.lost_count -= 1
+        for i in range(self.lost_count):
+            self.lost[i] = self.lost[i + 1]
 
     cdef bint answered(self, int64_t request_id, int64_t now_ns) noexcept nogil:
         """Take one request off the list; False where nobody waits for it (any more).
@@ -144,6 +182,8 @@ cdef class Budget:
     cdef void expire(self, int64_t now_ns, int64_t after_ns) noexcept nogil:
         """Stop waiting for answers that are overdue; the list is in order of sending."""
         cdef int32_t i, late = 0
+        while self.lost_count > 0 and now_ns >= self.lost[0].until_ns:
+            self.forget_line(now_ns)
         while late < self.unanswered and now_ns - self.waiting[late].sent_ns > after_ns:
             self.pools[pool_of(self.waiting[late].request_id)].overdue += 1
             late += 1
@@ -197,6 +237,10 @@ cdef class Budget:
     def expire_at(self, int64_t now_ns, int64_t after_ns):
         """Stop waiting for what is overdue, for tests."""
         self.expire(now_ns, after_ns)
+
+    def refuse(self, int64_t request_id, int64_t now_ns):
+        """A request was refused for want of credits, for tests."""
+        self.exhausted(request_id, now_ns)
 
     def spend_at(self, int32_t requests, int64_t now_ns):
         """Take requests out of the pool, for tests."""

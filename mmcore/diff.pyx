@@ -7,7 +7,7 @@ from mmcore.pairing cimport Pairing, pair
 from mmcore.params cimport MODE_CANCEL_REPLACE, MODE_MASS_QUOTE
 from mmcore.planning cimport (
     GENERATION_MAX, QUOTE_SLOTS, Planning, Task, can_cancel, cancel_slot, cancellable, movable,
-    next_action, plan_cancels, quote_in_mass, room, submit)
+    next_action, plan_cancels, quote_in_mass, room, submit, waits)
 from mmcore.risk cimport price_allowed
 from mmcore.types cimport (
     ACTION_EDIT, ACTION_NEW, ACTIONS_MAX, LEVELS_MAX, REMOVED_INVENTORY, SIDE_ASK, SIDE_BID,
@@ -101,7 +101,7 @@ cdef void pair_side(Planning* p, OrderTable orders, int32_t side) noexcept nogil
             if rung >= 0:
                 open_rungs &= ~(<uint32_t>1 << rung)
                 p.result.deferred += order.price_ticks != rungs[rung].price_ticks
-            if cancellable(order):
+            if cancellable(order) and not waits(p, order):
                 p.go |= <uint32_t>1 << slot
             continue
         slots[n] = slot

@@ -9,8 +9,8 @@ from mmcore.priority cimport queue_print
 from mmcore.states cimport REASON_FOREIGN
 from mmcore.stats cimport histogram_record, tally_add
 from mmcore.types cimport (
-    ACTION_CANCEL_ALL, ACTION_CANCEL_INSTRUMENT, MARKET_UNKNOWN, ORDER_EVENT_REFUSED, SLOTS_MAX,
-    SLOT_FOREIGN, delta_btc, price_usd)
+    ACTION_CANCEL_ALL, ACTION_CANCEL_INSTRUMENT, MARKET_UNKNOWN, ORDER_EVENT_REFUSED,
+    REFUSAL_TOO_MANY, SLOTS_MAX, SLOT_FOREIGN, delta_btc, price_usd)
 
 cdef int64_t SECOND_PATH_NS = 250_000_000   # a pull unanswered for so long goes another way too
 cdef int64_t FILL_WAIT_NS = 500_000_000     # the trade of a counted fill may take so long
@@ -168,6 +168,8 @@ cdef class Intake:
         cdef int outcome
         if event.request_id != 0 and self.budget.answered(event.request_id, now_ns):
             histogram_record(&self.round_trip_ns, now_ns - self.budget.answered_sent_ns)
+        if event.kind == ORDER_EVENT_REFUSED and event.refusal == REFUSAL_TOO_MANY:
+            self.budget.exhausted(event.request_id, now_ns)
         if event.market < 0 or event.market >= self.market_count or not (
                 0 <= event.slot < SLOTS_MAX):
             self.counters.unknown_ids += 1

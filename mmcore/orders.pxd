@@ -11,6 +11,11 @@ from mmcore.types cimport (
     ACTION_MASS_QUOTE, ORDER_ID_MAX, SIDE_BID, SLOTS_MAX, Action, Instrument, LevelChange,
     OrderEvent, delta_btc, price_usd, request_kind)
 
+cdef enum:
+    BACKOFF_NS = 20_000_000
+    BACKOFF_DOUBLINGS = 7       # 2.56 s at most before another post-only price
+    CANCEL_DOUBLINGS = 6        # 1.28 s at most before another cancel
+
 cpdef enum OrderState:
     ORDER_CLOSED = 0
     ORDER_NEW_PENDING = 1
@@ -69,6 +74,8 @@ cdef struct Order:
     int64_t live_since_ns
     int64_t last_update_ms
     bint must_cancel            # an edit or cancel failed: it goes by id at once
+    int64_t again_ns            # a cancel was refused or not answered: no other before
+    int32_t doublings           # of the pause before it
     int64_t pull_ns             # when a pull unanswered yet covered it; -1: answered
     bint pull_late              # its cancel or pull went unanswered for too long, and that was told
     int64_t missing_ns          # since when the venue counts a fill that never came; 0: none
@@ -141,6 +148,32 @@ cdef inline bint order_requoted(const Order* order) noexcept nogil:
     return order.order_id_size > 0 and order.pending_amount_contracts > 0 and (
         order.twin or (order.request_id != 0
                        and request_kind(order.request_id) == ACTION_MASS_QUOTE))
+
+
+cdef inline void order_cleared(Order* order) noexcept nogil:
+    """Forget what was before: the slot's next order begins."""
+    order.filled_contracts = 0
+    order.booked_contracts = 0
+    order.last_update_ms = 0
+    order.order_id_size = 0
+    order.ended_id_size = 0
+    order.twin = False
+    order.must_cancel = False
+    order.again_ns = 0
+    order.doublings = 0
+    order.pull_ns = 0
+    order.missing_ns = 0
+    order.missing_told = False
+    order.queue_ticks = 0
+    order.near_prints = 0
+
+
+cdef inline void cancel_later(Order* order, int32_t doublings, int64_t now_ns) noexcept nogil:
+    """Let a pause pass before a cancel in vain is sent again, a longer one each time."""
+    order.again_ns = now_ns + (<int64_t>BACKOFF_NS << order.doublings)
+    order.doublings += doublings
+    if order.doublings > CANCEL_DOUBLINGS:
+        order.doublings = CANCEL_DOUBLINGS
 
 
 cdef inline int64_t order_worst(const Order* order) noexcept nogil:

@@ -2,14 +2,11 @@
 from libc.string cimport memcpy
 
 from mmcore.types cimport (
-    ACTION_EDIT, ACTION_MASS_QUOTE, ACTION_NEW, LEVELS_MAX, ORDER_EVENT_ABSENT,
+    ACTION_CANCEL, ACTION_EDIT, ACTION_MASS_QUOTE, ACTION_NEW, LEVELS_MAX, ORDER_EVENT_ABSENT,
     ORDER_EVENT_REFUSED, REFUSAL_CLOSED, REFUSAL_GONE, REFUSAL_POST_ONLY, REFUSAL_UNSURE, SIDE_BID,
     VENUE_ORDER_OPEN, VENUE_ORDER_UNTRIGGERED)
 
-cdef int64_t BACKOFF_NS = 20_000_000
-
 cdef enum:
-    BACKOFF_DOUBLINGS = 7       # 2.56 s at most
     NEVER = -1                  # this signal cannot reach this state: a broken invariant
     STATE_BITS = 15             # a cell is a state and what to do
     CANCEL = 16                 # cancel it by id, and again until the venue says how it ended
@@ -84,18 +81,7 @@ cdef class OrderTable:
             order.generation = action.generation
             order.price_ticks = action.price_ticks
             order.amount_contracts = action.amount_contracts
-            order.filled_contracts = 0
-            order.booked_contracts = 0
-            order.last_update_ms = 0
-            order.order_id_size = 0
-            order.ended_id_size = 0
-            order.twin = False
-            order.must_cancel = False
-            order.pull_ns = 0
-            order.missing_ns = 0
-            order.missing_told = False
-            order.queue_ticks = 0
-            order.near_prints = 0
+            order_cleared(order)
             self.step(order, SIGNAL_SENT_NEW)
         elif action.kind == ACTION_EDIT:
             order.pull_ns = 0
@@ -199,9 +185,11 @@ cdef class OrderTable:
     cdef int refused(self, Order* order, const OrderEvent* event,
                      int64_t now_ns) noexcept nogil:
         """Apply an error to the order its request was about."""
+        if order.state == ORDER_CANCEL_PENDING:
+            cancel_later(order, 1, now_ns)
         if event.refusal == REFUSAL_POST_ONLY:
             self.crossed[order.side] += 1
-            self.backoff_ns[order.side] = now_ns + (BACKOFF_NS << min(
+            self.backoff_ns[order.side] = now_ns + (<int64_t>BACKOFF_NS << min(
                 self.crossed[order.side] - 1, BACKOFF_DOUBLINGS))
             return self.step(order, SIGNAL_CLOSED) | OUTCOME_REJECTED | OUTCOME_POST_ONLY
         if event.refusal == REFUSAL_CLOSED:
@@ -235,6 +223,8 @@ cdef class OrderTable:
             if order.request_id != 0 and now_ns - order.sent_ns > after_ns:
                 order.twin = order_requoted(order)
                 order.request_id = 0
+                if order.request == ACTION_CANCEL:
+                    cancel_later(order, 2, now_ns)
                 self.step(order, SIGNAL_TIMEOUT)
                 count += 1
         return count

@@ -61,6 +61,7 @@ cdef void quote_in_mass(Planning* p, OrderTable orders, Action* action) noexcept
 cdef bint submit(Planning* p, OrderTable orders, RiskGate gate, Budget budget,
                  Action* action) noexcept nogil
 cdef bint cancellable(const Order* order) noexcept nogil
+cdef bint waits(Planning* p, const Order* order) noexcept nogil
 cdef bint movable(const Order* order) noexcept nogil
 cdef void plan_cancels(Planning* p, OrderTable orders, Budget budget, bint pull) noexcept nogil
 cdef void cancel_slot(Planning* p, OrderTable orders, Budget budget, Order* order) noexcept nogil

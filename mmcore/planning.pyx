@@ -99,6 +99,14 @@ cdef bint cancellable(const Order* order) noexcept nogil:
     return order.state == ORDER_LIVE or (order.state == ORDER_UNKNOWN and order.must_cancel)
 
 
+cdef bint waits(Planning* p, const Order* order) noexcept nogil:
+    """Whether a cancel of it has just been in vain: on a line that takes none, or at a venue."""
+    if order.again_ns <= p.clock.now_ns:
+        return False
+    p.result.deferred += 1
+    return True
+
+
 cdef bint movable(const Order* order) noexcept nogil:
     """Live with nothing outstanding and nothing in doubt."""
     return (order.state == ORDER_LIVE and order.request_id == 0 and not order.must_cancel

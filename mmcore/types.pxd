@@ -70,6 +70,7 @@ cpdef enum Refusal:
     REFUSAL_GONE = 2            # the order is closed or not there; how it ended is not said
     REFUSAL_POST_ONLY = 3       # it would have taken: never created, or cancelled by its edit
     REFUSAL_CLOSED = 4          # the order is closed, and nothing more is to be learnt
+    REFUSAL_TOO_MANY = 5        # nothing happened: the pool it is paid from was empty
 
 cpdef enum ControlKind:
     """What reaches the engine besides market data and orders; every one is journalled."""

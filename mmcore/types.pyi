@@ -52,6 +52,7 @@ class Refusal(IntEnum):
     REFUSAL_GONE = 2
     REFUSAL_POST_ONLY = 3
     REFUSAL_CLOSED = 4
+    REFUSAL_TOO_MANY = 5
 
 class ControlKind(IntEnum):
     CONTROL_CONNECTED = 1

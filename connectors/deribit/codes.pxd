@@ -8,4 +8,5 @@ cdef enum:                      # those that mean more than that
     MMP_TRIGGER = 13030
     MMP_REQUIRED = 13040
 
+cdef bint not_logged_in(object answer) except -1
 cdef int32_t refusal_of_code(int64_t code) noexcept nogil

@@ -1,5 +1,8 @@
 """Meaning of the venue's error codes; see codes.pxd."""
-from mmcore.types cimport REFUSAL_GONE, REFUSAL_NO_EFFECT, REFUSAL_POST_ONLY, REFUSAL_UNSURE
+from mmcore.types cimport (
+    REFUSAL_GONE, REFUSAL_NO_EFFECT, REFUSAL_POST_ONLY, REFUSAL_TOO_MANY, REFUSAL_UNSURE)
+
+import msgspec
 
 # the Python class: a cimported enum has no name at run time
 from mmcore.types import Refusal
@@ -13,7 +16,14 @@ cdef int32_t refusal_of_code(int64_t code) noexcept nogil:
         return REFUSAL_GONE         # not found, already closed, already filled, not open
     if code == 11054:
         return REFUSAL_POST_ONLY    # of an edit: the order is cancelled
+    if code == 10028 or code == 13903:
+        return REFUSAL_TOO_MANY     # requests, or quotes in mass, in a second
     return REFUSAL_NO_EFFECT
+
+
+cdef bint not_logged_in(object answer) except -1:
+    """Whether an answer is a refusal for want of a login."""
+    return answer.error is not msgspec.UNSET and answer.error.code == UNAUTHORIZED
 
 
 def refusal_of(int64_t code):

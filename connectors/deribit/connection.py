@@ -88,7 +88,7 @@ def auth_params(config: ClientConfig, wall_ms: int, nonce: str,
 
 
 async def fetch_instruments(
-    url: str, *, ca_file: str | None = None, timeout_s: float = 10.0, currency: str = "BTC",
+    url: str, *, ca_file: str | None = None, timeout_s: float = 5.0, currency: str = "BTC",
     use_aiofastnet: bool | None = None, proxy: str | None = None,
 ) -> tuple[list[InstrumentData], int]:
     """Ask a venue what it lists, and its time in ms, over a connection of its own.

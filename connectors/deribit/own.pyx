@@ -5,14 +5,15 @@ from libc.stdint cimport uint32_t
 from libc.string cimport memset
 
 from connectors.deribit.codes cimport (
-    FAILED, MMP_REQUIRED, MMP_TRIGGER, ORDER_NOT_FOUND, UNAUTHORIZED, refusal_of_code)
+    FAILED, MMP_REQUIRED, MMP_TRIGGER, ORDER_NOT_FOUND, UNAUTHORIZED, not_logged_in,
+    refusal_of_code)
 from connectors.deribit.decode cimport fill_of, order_event_of, same_name
 from mmcore.states cimport REASON_LIQUIDATION
 from mmcore.types cimport (
     ACTION_CANCEL, ACTION_CANCEL_ALL, ACTION_CANCEL_INSTRUMENT, ACTION_EDIT, ACTION_MASS_QUOTE,
-    ACTION_NEW, CONTROL_FUNDING, CONTROL_PAUSE, CONTROL_PROTECTION, LEVELS_MAX,
-    ORDER_EVENT_ABSENT, ORDER_EVENT_ACCEPTED, ORDER_EVENT_REFUSED, ORDER_EVENT_UPDATE, REFUSAL_GONE,
-    REFUSAL_NO_EFFECT, REFUSAL_POST_ONLY, SIDE_ASK, SIDE_BID, VENUE_ORDER_CANCELLED, Control,
+    ACTION_NEW, CONTROL_FUNDING, CONTROL_PAUSE, CONTROL_PROTECTION, LEVELS_MAX, ORDER_EVENT_ABSENT,
+    ORDER_EVENT_ACCEPTED, ORDER_EVENT_REFUSED, ORDER_EVENT_UPDATE, REFUSAL_GONE, REFUSAL_NO_EFFECT,
+    REFUSAL_POST_ONLY, REFUSAL_TOO_MANY, SIDE_ASK, SIDE_BID, VENUE_ORDER_CANCELLED, Control,
     InstrumentSpec, contracts_of_amount, request_kind, request_market, request_slot)
 
 import msgspec
@@ -236,8 +237,7 @@ cdef class OwnFeed:
 
     cdef int on_mass_answer(self, object answer, int64_t request_id, int64_t now_ns) except -1:
         """Apply what became of each side of a mass quote; a side it leaves out is unknown."""
-        cdef int32_t market = request_market(request_id)
-        cdef int32_t rung = request_slot(request_id)
+        cdef int32_t market = request_market(request_id), rung = request_slot(request_id)
         cdef int32_t fill_count = 0, order_count = 0, i, side
         cdef int64_t code = 0
         if answer is None or answer.id != request_id or rung >= LEVELS_MAX:
@@ -266,6 +266,7 @@ cdef class OwnFeed:
                             now_ns)
         else:
             code = answer.error.code
+            self.unauthorized += code == UNAUTHORIZED
         for side in range(2):
             if self.engine.outstanding(market, side * LEVELS_MAX + rung, request_id):
                 self.refuse(market, side * LEVELS_MAX + rung, request_id, code or FAILED, False,
@@ -288,8 +289,8 @@ cdef class OwnFeed:
         event.refusal = refusal_of_code(code)
         if not alone and event.refusal == REFUSAL_POST_ONLY:
             event.refusal = REFUSAL_NO_EFFECT
-        elif alone and event.refusal == REFUSAL_NO_EFFECT and self.engine.outstanding(
-                market, slot, request_id) == ACTION_EDIT:
+        elif alone and event.refusal in (REFUSAL_NO_EFFECT, REFUSAL_TOO_MANY) and (
+                self.engine.outstanding(market, slot, request_id) == ACTION_EDIT):
             event.refusal = REFUSAL_GONE
         self.engine.on_order(event, now_ns)
         if code in (MMP_TRIGGER, MMP_REQUIRED):
@@ -311,11 +312,11 @@ cdef class OwnFeed:
     cdef int on_trades_answer(self, object answer, int64_t request_id, int64_t now_ns) except -1:
         """Book own trades that happened while nobody listened; known ones are known by id."""
         cdef int32_t count = 0, i
-        cdef list trades
         if answer is None or answer.id != request_id:
             return 0
         self.trades_next_seq = 0
         if answer.result is NOT_SENT:
+            self.unauthorized += not_logged_in(answer)
             self.trades_answered = -request_id
             return 1
         if not self.take_fills(answer.result.trades, &count):
@@ -332,16 +333,14 @@ cdef class OwnFeed:
 
     cdef int on_query_answer(self, object answer, int64_t request_id, int64_t now_ns) except -1:
         """The venue's word on one order, asked by its label: its state, or that there is none."""
-        cdef int32_t market = request_market(request_id)
-        cdef int32_t slot = request_slot(request_id)
+        cdef int32_t market = request_market(request_id), slot = request_slot(request_id)
         cdef uint32_t generation = <uint32_t>(request_id & 0xFFFFFFFF)
         cdef int32_t count = 0, i
         cdef OrderEvent* event
         if answer is None or answer.id != request_id:
             return 0
         if answer.result is NOT_SENT:
-            self.unauthorized += answer.error is not NOT_SENT and (
-                answer.error.code == UNAUTHORIZED)
+            self.unauthorized += not_logged_in(answer)
             return 1         # refused: the order stays unknown and is asked for again
         if not self.take_orders(answer.result, &count):
             return 0
@@ -361,6 +360,7 @@ cdef class OwnFeed:
         if answer is None or answer.id != request_id:
             return 0
         if answer.result is NOT_SENT:
+            self.unauthorized += not_logged_in(answer)
             return 1 if answer.error is NOT_SENT or answer.error.code != ORDER_NOT_FOUND else (
                 self.absent(request_id, now_ns))
         if not self.take_orders([answer.result], &count) or count != 1 or (
@@ -376,8 +376,7 @@ cdef class OwnFeed:
         cdef OrderEvent* event = &self.orders[0]
         memset(event, 0, sizeof(OrderEvent))
         event.kind = ORDER_EVENT_ABSENT
-        event.market = request_market(request_id)
-        event.slot = request_slot(request_id)
+        event.market, event.slot = request_market(request_id), request_slot(request_id)
         event.generation = <uint32_t>(request_id & 0xFFFFFFFF)
         self.engine.on_order(event, now_ns)
         return 1

@@ -212,13 +212,17 @@ class Sweep:
     async def resolve_unknown(self, deadline_s: float) -> bool:
         """Ask until no order is of unknown fate; False at the deadline.
 
-        Raises RpcClosedError where the connection goes meanwhile.
+        Raises RpcClosedError where the connection or the login goes meanwhile.
         """
         loop = asyncio.get_running_loop()
         end = loop.time() + deadline_s
+        own = self.session.feed.own
+        refused = own.unauthorized
         while self.ask_unknown():
             if loop.time() > end:
                 return False
+            if own.unauthorized != refused:     # a fresh connection logs in again
+                raise RpcClosedError("the login was refused while orders were asked for")
             if not self.session.sink.is_connected:
                 raise RpcClosedError("the connection went while orders were asked for")
             await asyncio.sleep(0.02)

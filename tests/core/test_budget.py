@@ -40,14 +40,42 @@ def test_refill_is_four_fifths_of_the_account_rate_up_to_the_burst() -> None:
     assert pool.available_at(60 * SECOND) == 99.0
 
 
-def test_a_lost_line_counts_what_was_on_it_as_arrived() -> None:
+def test_what_was_on_a_lost_line_may_arrive_for_a_minute() -> None:
     pool = Budget()
     pool.spend_at(8, 0)
     pool.expire_at(10 * SECOND, SECOND)
     pool.disconnect(10 * SECOND)
     assert pool.in_flight == 0
     assert pool.available_at(10 * SECOND) == 12.0
-    assert pool.available_at(12 * SECOND) == 20.0
+    pool.expire_at(69 * SECOND, SECOND)
+    assert pool.available_at(69 * SECOND) == 12.0   # at a pool that was full until then
+    pool.expire_at(70 * SECOND, SECOND)
+    assert pool.available_at(70 * SECOND) == 12.0
+    assert pool.available_at(72 * SECOND) == 20.0
+
+
+def test_lines_lost_in_a_row_leave_enough_to_quote_with() -> None:
+    pool = Budget()
+    for i in range(20):
+        pool.spend_at(4, i * SECOND)
+        pool.disconnect(i * SECOND)
+    assert pool.available_at(25 * SECOND) == 8.0    # four tenths of a burst of 20
+    for t in range(60, 90):
+        pool.expire_at(t * SECOND, SECOND)
+    assert pool.available_at(90 * SECOND) == 20.0
+
+
+def test_a_request_refused_for_want_of_credits_empties_the_pool() -> None:
+    pool = Budget()
+    pool.spend_at(1, SECOND)
+    pool.answer(-1, SECOND)
+    pool.refuse(-1, SECOND)
+    assert pool.available_at(SECOND) == 0.0
+    assert pool.available_at(SECOND + 250 * MS) == pytest.approx(1.0)
+    assert pool.available_at(SECOND, 1) == 20.0     # the other pools are not meant
+    pool.spend_at(1, SECOND)
+    pool.refuse(-1, SECOND)
+    assert pool.available_at(SECOND) == -1.0        # and no debt is forgiven
 
 
 def test_what_is_under_way_may_arrive_at_a_pool_that_was_full_until_then() -> None:

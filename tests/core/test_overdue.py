@@ -39,7 +39,7 @@ def test_a_cancel_by_id_without_an_answer_asks_for_the_second_path_too() -> None
     desk, _ = quoting()
     desk.wait(500)
     move(desk, 60)
-    desk.refuse(desk.turn()[:1], 10028)
+    desk.refuse(desk.turn()[:1], 10041)
     assert kinds(desk.turn()) == ["CANCEL"]
     desk.wait(250)
     desk.timer()

@@ -195,7 +195,7 @@ def test_a_refused_pull_is_followed_by_cancels_at_once() -> None:
     desk, _ = quoting()
     desk.delta([], [], gap=1)
     pull = desk.turn()
-    desk.refuse(pull, 10028)
+    desk.refuse(pull, 10041)
     assert kinds(desk.turn()) == ["CANCEL", "CANCEL"]
 
 
@@ -205,6 +205,44 @@ def test_a_pull_that_is_not_answered_is_followed_by_cancels() -> None:
     assert kinds(desk.turn()) == ["CANCEL_INSTRUMENT"]
     desk.wait(1001)
     assert kinds(desk.timer()) == ["CANCEL", "CANCEL"]
+
+
+def test_a_cancel_in_vain_is_repeated_after_ever_longer_pauses() -> None:
+    desk, _ = quoting({"quote.levels": 1})
+    desk.wait(500)
+    move(desk, 60)
+    desk.refuse(desk.turn()[:1], 10041)
+    waits: list[int] = []
+    waited = 0
+    cancels = desk.turn()
+    slot = cancels[0]["slot"]
+    while len(waits) < 9:
+        if cancels:
+            assert kinds(cancels) == ["CANCEL"]
+            desk.refuse(cancels, 10041)     # the venue is settling
+            waits.append(waited)
+            waited = 0
+            assert slot not in [a["slot"] for a in desk.turn()]
+        desk.wait(10)
+        waited += 10
+        cancels = [a for a in desk.timer() if a["slot"] == slot]
+    assert waits == [0, 20, 40, 80, 160, 320, 640, 1280, 1280]
+
+
+def test_after_too_many_requests_a_cancel_waits_for_a_credit() -> None:
+    desk, _ = quoting({"quote.levels": 1})
+    desk.control(ControlKind.CONTROL_CREDITS, value=20, real=5.0)   # four a second for us
+    desk.wait(500)
+    move(desk, 60)
+    desk.refuse(desk.turn()[:1], 10028)
+    assert desk.turn() == []                # the venue would refuse it as well
+    sent: list[int] = []
+    for waited in range(10, 1010, 10):
+        desk.wait(10)
+        for action in desk.timer():
+            sent.append(waited)
+            desk.refuse([action], 10028)
+    assert sent == [250, 500, 750, 1000]
 
 
 def test_one_side_goes_alone() -> None:
@@ -220,7 +258,7 @@ def test_a_failed_edit_is_cancelled_by_id_and_then_made_anew() -> None:
     desk.wait(500)
     move(desk, 60)
     edits = desk.turn()
-    desk.refuse(edits[:1], 10028)
+    desk.refuse(edits[:1], 10041)
     desk.accept(edits[1:])
     cancels = desk.turn()
     assert kinds(cancels) == ["CANCEL"]
@@ -235,7 +273,7 @@ def test_a_cancel_that_finds_the_order_gone_is_not_repeated() -> None:
     desk, _ = quoting()
     desk.wait(500)
     move(desk, 60)
-    desk.refuse(desk.turn()[:1], 10028)
+    desk.refuse(desk.turn()[:1], 10041)
     cancels = desk.turn()
     desk.refuse(cancels, 11044)
     for _ in range(5):

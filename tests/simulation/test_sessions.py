@@ -64,6 +64,33 @@ def test_found_by_seed_121() -> None:
     assert outcome.struck == {"cut": 1, "cut_after": 1}
 
 
+# Seed, seconds, and the faults that were enough.
+SEEDS: dict[int, tuple[float, tuple[SessionFault, ...]]] = {
+    # a held line was given up; what was on it arrived all the same, at a pool in use: 10028
+    81278: (40.0, (
+        SessionFault(kind="stall", at_s=8.0, last_s=1.654),
+        SessionFault(kind="held", at_s=19.74, step="request:cancel_all_by_instrument",
+                     last_s=9.713),
+        SessionFault(kind="settlement", at_s=30.18, last_s=5.0))),
+    # a login that expired while orders of unknown fate were asked for, before quoting began
+    90040: (30.0, (
+        SessionFault(kind="cut", at_s=10.03, step="answer:new", nth=4),
+        SessionFault(kind="token_expiry", at_s=12.41))),
+    # the first question of a new process was not answered, and it waited for ten seconds
+    91624: (40.0, (
+        SessionFault(kind="reorder", at_s=15.15, step="answer:cold", nth=5),
+        SessionFault(kind="power_loss", at_s=16.59, step="changes:fill", nth=5, last_s=1.493))),
+}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_found_by_a_seed(seed: int) -> None:
+    seconds, faults = SEEDS[seed]
+    outcome = run_seed(Plan(fault=faults, seconds=seconds), seed)
+    assert outcome.breach == ""
+    assert outcome.struck == {fault.kind: 1 for fault in faults}
+
+
 def test_a_key_is_set_while_orders_are_under_way_and_set_back() -> None:
     fault = SessionFault(kind="set", at_s=4.0, step="request:edit", last_s=3.0,
                          change="quote.levels=1")
