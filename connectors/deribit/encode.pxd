@@ -30,7 +30,7 @@ cdef class Encoder:
     cdef int32_t count                      # messages of the last batch
     cdef Py_ssize_t text_size               # all texts, each followed by a newline
     cdef Py_ssize_t frames_size
-    cdef char text[ACTIONS_MAX * (TEXT_MAX + 1)]
+    cdef char text[ACTIONS_MAX * (TEXT_MAX + 1) + 8]    # numbers are written in eights
     cdef char frames[ACTIONS_MAX * (TEXT_MAX + FRAME_HEADER_MAX)]
 
     cdef int32_t encode(self, const ActionBatch* batch) noexcept nogil

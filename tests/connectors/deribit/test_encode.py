@@ -44,6 +44,11 @@ actions = st.fixed_dictionaries({
 }).map(lambda a: a if a["time_in_force"] == TimeInForce.TIF_GTC else a | {"post_only": False})
 
 
+def test_every_short_number() -> None:
+    for number in [*range(20_000), *(10**n + d for n in range(4, 19) for d in (-1, 0, 1))]:
+        assert decimal_of(number, 1) == str(number)
+
+
 def expected(a: dict[str, Any]) -> Request:
     """Build the request of an action the slow way, from decimals."""
     market = a["market"]
