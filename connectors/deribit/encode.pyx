@@ -2,20 +2,18 @@
 from libc.stdint cimport uint8_t
 from libc.string cimport memcpy
 
+from connectors.deribit.digits cimport put_integer
 from connectors.deribit.labels cimport write_group, write_quote_id, write_set_id
 from mmcore.types cimport (
     ACTION_CANCEL, ACTION_CANCEL_ALL, ACTION_CANCEL_INSTRUMENT, ACTION_EDIT, ACTION_MASS_QUOTE,
     ACTION_NEW, ORDER_ID_MAX, SIDE_BID, TIF_FOK, TIF_GTC, TIF_IOC, InstrumentSpec, request_kind,
     request_slot)
 
-cdef uint64_t EIGHT = 100_000_000
-cdef uint64_t ZEROS = 0x3030303030303030ULL
 cdef int64_t NARROW = 0xFFFFFFFF
 
 cdef extern from *:
     """
     typedef unsigned long long mm_word __attribute__((aligned(1), may_alias));
-    static inline int mm_low_bit(unsigned long long word) { return __builtin_ctzll(word); }
     static inline void mm_mask(char *restrict out, const char *restrict text, long words,
                                unsigned long long mask)
     {
@@ -23,61 +21,12 @@ cdef extern from *:
             ((mm_word *)out)[i] = ((const mm_word *)text)[i] ^ mask;
     }
     """
-    int mm_low_bit(unsigned long long word) noexcept nogil
     void mm_mask(char* out, const char* text, Py_ssize_t words, uint64_t mask) noexcept nogil
 
 
 cdef inline char* put(char* out, const char* literal, Py_ssize_t size) noexcept nogil:
     memcpy(out, literal, <size_t>size)
     return out + size
-
-
-cdef inline uint64_t eight_digits(uint32_t value) noexcept nogil:
-    """The digits of a number below 1e8, one a byte, the highest in the lowest byte.
-
-    Halved three times, all parts at once: a product and a shift divide each part by 100, then 10.
-    """
-    cdef uint64_t fours = (value // 10_000) | (<uint64_t>(value % 10_000) << 32)
-    cdef uint64_t twos, high = ((fours * 10_486) >> 20) & 0x0000007F0000007FULL
-    twos = high | ((fours - 100 * high) << 16)
-    high = ((twos * 103) >> 10) & 0x000F000F000F000FULL
-    return high | ((twos - 10 * high) << 8)
-
-
-cdef inline char* put_eight(char* out, uint32_t value) noexcept nogil:
-    """Write a number below 1e8 as eight digits."""
-    cdef uint64_t digits = eight_digits(value) | ZEROS
-    memcpy(out, &digits, 8)
-    return out + 8
-
-
-cdef inline char* put_short(char* out, uint32_t value) noexcept nogil:
-    """Write a number below 1e8; eight bytes are written, what follows covers those too many."""
-    cdef uint64_t digits = eight_digits(value)
-    cdef int32_t skipped = mm_low_bit(digits | (<uint64_t>1 << 56)) & 56
-    digits = (digits | ZEROS) >> skipped
-    memcpy(out, &digits, 8)
-    return out + 8 - (skipped >> 3)
-
-
-cdef inline char* put_integer(char* out, int64_t value) noexcept nogil:
-    """Write an integer; groups of eight digits do not wait for one another."""
-    cdef uint64_t rest, high
-    if value < 0:
-        out[0] = c'-'
-        out += 1
-        rest = <uint64_t>(-(value + 1)) + 1
-    else:
-        rest = <uint64_t>value
-    if rest < EIGHT:
-        return put_short(out, <uint32_t>rest)
-    high = rest // EIGHT
-    if high < EIGHT:
-        out = put_short(out, <uint32_t>high)
-    else:
-        out = put_short(out, <uint32_t>(high // EIGHT))
-        out = put_eight(out, <uint32_t>(high % EIGHT))
-    return put_eight(out, <uint32_t>(rest % EIGHT))
 
 
 cdef int32_t write_decimal(char* out, int64_t units, int64_t scale) noexcept nogil:

@@ -60,6 +60,7 @@ RANKS = {
     "connectors.deribit.account_messages": 81.5,
     "connectors.deribit.credits": 82,
     "connectors.deribit.codes": 80,
+    "connectors.deribit.digits": 80,
     "connectors.deribit.decode": 82,
     "connectors.deribit.encode": 82,
     "connectors.deribit.own": 83,
