@@ -75,6 +75,8 @@ def main(options: BacktestOptions) -> int:
     else:
         for result in results:
             sys.stdout.write(text_of(result))
+    for out in outs_of(jobs, options.out):
+        pages(out, quiet=options.as_json)
     return EXIT_KILLED if any(r["exit"] == "killed" for r in results) else EXIT_CLEAN
 
 
@@ -99,9 +101,7 @@ def group(paths: Sequence[Path]) -> list[list[Path]]:
 
 def run_jobs(jobs: list[list[Path]], config: Config, options: BacktestOptions) -> list[Any]:
     """Run every recording, in processes of their own where there are several."""
-    names = folder_names(jobs)
-    outs = [options.out / name if options.out is not None and len(jobs) > 1 else options.out
-            for name in names]
+    outs: list[Path | None] = [*outs_of(jobs, options.out)] or [None] * len(jobs)
     workers = min(len(jobs), options.workers or os.cpu_count() or 1)
     results = []
     with bar(options) as progress:
@@ -128,9 +128,26 @@ def bar(options: BacktestOptions) -> Progress:
                     disable=options.as_json or not console.is_terminal)
 
 
-def folder_names(jobs: list[list[Path]]) -> list[str]:
-    """Name the results of every recording after its first file."""
-    return [f"{number:03d}-{job[0].name.split('.')[0]}" for number, job in enumerate(jobs)]
+def outs_of(jobs: list[list[Path]], out: Path | None) -> list[Path]:
+    """Return the folder of every recording's results; those of several are named after files."""
+    if out is None or len(jobs) == 1:
+        return [] if out is None else [out]
+    return [out / f"{number:03d}-{job[0].name.split('.')[0]}" for number, job in enumerate(jobs)]
+
+
+def pages(out: Path, *, quiet: bool) -> None:
+    """Draw the page of a run; where that cannot be, say why and go on."""
+    from runner.tearsheet.command import NEEDS, write_page
+    from runner.tearsheet.run_data import RunError
+
+    try:
+        told = f"  report         {write_page([out])}\n"
+    except RunError as error:
+        told = f"  report         none: {error}\n"
+    except ModuleNotFoundError:
+        told = f"  report         none: {NEEDS}\n"
+    if not quiet:
+        sys.stdout.write(told)
 
 
 def run_job(paths: list[Path], config: Config, out: Path | None,

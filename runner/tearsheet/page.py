@@ -20,6 +20,7 @@ from runner.tearsheet.statistics import (
     regime_of_fills,
     round_trips,
     shares,
+    signal_values,
     uptime,
 )
 from runner.version import product_version
@@ -38,7 +39,10 @@ font-variant-numeric:tabular-nums}.card span{color:var(--quiet);font-size:13px}
 td,th{padding:4px 12px 4px 0;border-bottom:1px solid var(--line);text-align:right;
 font-variant-numeric:tabular-nums;white-space:nowrap}td:first-child,th:first-child{text-align:left}
 .bad{color:#b3261e}.good{color:#2c6e37}ul{padding-left:20px}details{margin:8px 0}
-.plot{margin:14px -6px}
+.plot{margin:14px -6px}h4{margin:0 6px;font-size:15px;font-weight:500}
+@media(max-width:700px){.modebar-container{display:none}
+td,th{padding-right:8px;font-size:12px;white-space:normal}table{min-width:0}
+td:first-child{overflow-wrap:anywhere;min-width:110px}}
 """
 HEADLINES: tuple[tuple[str, str, str], ...] = (
     ("profit_btc", "profit, BTC", "+.8f"), ("profit_usd", "profit, USD", "+,.2f"),
@@ -91,12 +95,37 @@ def cards(run: Run) -> str:
     return f'<div class="cards">{"".join(parts)}</div>'
 
 
+MONEY: tuple[tuple[str, str], ...] = (
+    ("capture", "spread captured"), ("drift", "drift of inventory"), ("mid_to_mark", "mid to mark"),
+    ("funding", "funding"), ("fees", "fees paid"))
+
+
 def comparison(runs: Sequence[Run]) -> str:
-    """Return the headline figures of several runs beside each other."""
+    """Return the figures of several runs beside each other, and the parameters that differ."""
     figures = [headline(run) for run in runs]
-    return table(["", *(run.title for run in runs)],
-                 [[text, *(shown(f[name], form) for f in figures)]
-                  for name, text, form in HEADLINES])
+    rows = [[text, *(shown(f[name], form) for f in figures)] for name, text, form in HEADLINES]
+    for market in runs[0].markets:
+        name = market.name
+        rows += [[f"{name}: {text}, {market.currency}",
+                  *(shown(run.summary["money"].get(name, {}).get(part), "+.8f") for run in runs)]
+                 for part, text in MONEY]
+        beside = [next((m for m in run.markets if m.name == name), None) for run in runs]
+        tables = [markout_table(m) if m is not None else {} for m in beside]
+        rows += [[f"{name}: {'captured' if horizon == 'fill' else f'markout {horizon}'}, bps",
+                  *(mean_text(t[horizon]) if t else "-" for t in tables)]
+                 for horizon in tables[0]]
+    keys = [parameters(run) for run in runs]
+    named = sorted({key for found in keys for key in found})
+    rows += [[key, *(found.get(key, "-") for found in keys)] for key in named
+             if len({found.get(key) for found in keys}) > 1]
+    return table(["", *(run.title for run in runs)], rows)
+
+
+def parameters(run: Run) -> dict[str, str]:
+    """Return every key of a run's configuration with its value."""
+    return {f"{section}.{name}": str(value)
+            for section, part in sorted(run.summary.get("config", {}).items())
+            if isinstance(part, dict) for name, value in sorted(part.items())}
 
 
 def markout_rows(market: MarketRun) -> list[list[str]]:
@@ -135,6 +164,15 @@ def why_part(run: Run, market: MarketRun, plot: Callable[[go.Figure], str]) -> s
                else "<p>No liquidity was taken.</p>"))
 
 
+def signal_part(market: MarketRun, plot: Callable[[go.Figure], str]) -> str:
+    """Return what the signals foresaw; one that moved no price is not judged."""
+    if not signal_values(market):
+        return "<p>No signal moved a price, so none can be judged.</p>"
+    return plot(plots.signal_value(market)) + (
+        "<p>Rank correlation of a signal's shift of the price with the mid's move after it, with "
+        "95 % intervals (blocks of 60 s): above 0, it foresaw something.</p>")
+
+
 def market_part(run: Run, market: MarketRun, plot: Callable[[go.Figure], str]) -> str:
     head = ["", "fills", "captured", "0.1 s", "1 s", "5 s", "30 s", "300 s"]
     trips = round_trips(market)
@@ -150,6 +188,7 @@ def market_part(run: Run, market: MarketRun, plot: Callable[[go.Figure], str]) -
             + "<p>Bps of price, weighted by amount, with 95 % intervals (block bootstrap of 10 "
             "fills). Captured: against the mid at the fill; then against the mid later.</p>"
             + table(head, markout_rows(market)) + plot(plots.markout_by_regime(market))
+            + signal_part(market, plot)
             + plot(plots.quote_distance(market)) + table(["", ""], facts)
             + why_part(run, market, plot))
 
@@ -180,9 +219,7 @@ def assumptions(run: Run) -> str:
     rows += [["recordings", ", ".join(Path(s).name for s in run.summary.get("sources", []))],
              ["exit", str(run.summary.get("exit", ""))],
              ["outbound sha256", str(run.summary.get("outbound_sha256", ""))]]
-    config = run.summary.get("config", {})
-    keys = [[f"{section}.{name}", str(value)] for section, part in sorted(config.items())
-            if isinstance(part, dict) for name, value in sorted(part.items())]
+    keys = [[key, value] for key, value in parameters(run).items()]
     return (table(["assumption", "value"], rows) + "<details><summary>Every parameter</summary>"
             + table(["key", "value"], keys) + "</details>")
 
@@ -193,11 +230,12 @@ def page(runs: Sequence[Run]) -> str:
     made: list[str] = []
 
     def plot(figure: go.Figure) -> str:
-        made.append(figure.layout.title.text)
+        title = str(figure.layout.meta)
+        made.append(title)
         body = plotly.io.to_html(figure, include_plotlyjs=False, full_html=False,
                                  div_id=f"plot-{len(made)}",
                                  config={"responsive": True, "displaylogo": False})
-        return f'<div class="plot">{body}</div>'
+        return f'<div class="plot"><h4>{html.escape(title)}</h4>{body}</div>'
 
     parts = [f"<h1>{html.escape(run.title)}</h1>",
              (f'<p class="sub">{run.lasted_s:,.0f} s, {len(run.markets)} instrument(s), mmcore '
@@ -228,5 +266,8 @@ def figures(run: Run) -> dict[str, Any]:
                                       for name, mean in markout_table(m).items()},
                      "round_trips": msgspec.structs.asdict(round_trips(m)),
                      "uptime": uptime(m), "regimes": shares(m.regime, plots.REGIMES),
+                     "signal_value": {
+                         name: {h: msgspec.structs.asdict(v) for h, v in found.items()}
+                         for name, found in signal_values(m).items()},
                      "why": reasons.figures_of(run, m)}
             for m in run.markets}}

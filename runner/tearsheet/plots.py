@@ -15,22 +15,22 @@ from runner.tearsheet.statistics import (
     markout_table,
     regime_of_fills,
     shares,
+    signal_values,
 )
 
-POINTS_MAX = 4_000
+POINTS_MAX = 3_000
 BID, ASK, INK, QUIET, BAD = "#1f77b4", "#d9642c", "#22303c", "#9aa7b2", "#b3261e"
-PALETTE = ("#1f77b4", "#d9642c", "#3a7d44", "#7b4fa3")
+PALETTE = ("#1f77b4", "#d9642c", "#3a7d44", "#7b4fa3", "#8c6d1f", "#b3261e", "#22303c")
 REGIMES = {0: "normal", 1: "calm", 2: "volatile", 3: "trending", 4: "stand aside"}
 RISK_STATES = {0: "active", 1: "reducing", 2: "paused", 3: "stopped", 4: "killed"}
 
 
 def laid_out(figure: go.Figure, title: str, *, height: int = 340) -> go.Figure:
-    """Give a figure the page's look."""
+    """Give a figure the page's look; the page writes the title, which wraps there."""
     figure.update_layout(
-        title={"text": title, "x": 0, "xanchor": "left", "font": {"size": 15}},
-        template="plotly_white", height=height, font={"color": INK, "size": 12},
-        margin={"l": 56, "r": 16, "t": 44, "b": 40}, hovermode="x unified",
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"})
+        meta=title, template="plotly_white", height=height, font={"color": INK, "size": 12},
+        margin={"l": 56, "r": 16, "t": 34, "b": 40}, hovermode="x unified",
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "xanchor": "left"})
     return figure
 
 
@@ -42,23 +42,26 @@ def thin(t_s: Floats, *series: Floats) -> tuple[Floats, ...]:
 
 
 def equity(runs: Sequence[Run]) -> go.Figure:
-    """Equity since the start and drawdown under it, each run a colour."""
-    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.68, 0.32],
-                           vertical_spacing=0.06)
+    """Equity since the start in both currencies and drawdown under it, each run a colour."""
+    figure = make_subplots(rows=3, cols=1, shared_xaxes=True, row_heights=[0.4, 0.35, 0.25],
+                           vertical_spacing=0.05)
     for run, colour in zip(runs, PALETTE, strict=False):
-        for market in run.markets[:1]:
-            t_s, total, under = thin(market.t_s, market.equity - market.equity[0],
-                                     drawdown(market.equity))
-            figure.add_trace(go.Scattergl(x=t_s, y=total, name=run.title,
-                                          line={"color": colour, "width": 1.4}), 1, 1)
-            figure.add_trace(go.Scattergl(x=t_s, y=under, name="drawdown", showlegend=False,
-                                          fill="tozeroy", line={"color": colour, "width": 1}),
-                             2, 1)
+        market = run.markets[0]
+        gain = market.equity - market.equity[0]
+        other = gain * market.mid_usd if market.inverse else gain / market.mid_usd
+        t_s, *columns = thin(market.t_s, gain, other, drawdown(market.equity))
+        for row, (values, name) in enumerate(zip(columns, (run.title, "the other currency",
+                                                           "drawdown"), strict=True), 1):
+            figure.add_trace(go.Scatter(
+                x=t_s, y=values, name=name, showlegend=row == 1, mode="lines",
+                fill="tozeroy" if row == 3 else None, line={"color": colour, "width": 1.4}),
+                row, 1)
     unit = runs[0].markets[0].currency
     figure.update_yaxes(title_text=f"profit, {unit}", row=1, col=1)
-    figure.update_yaxes(title_text="drawdown", row=2, col=1)
-    figure.update_xaxes(title_text="s from the start", row=2, col=1)
-    return laid_out(figure, "Equity, marked to market, after fees", height=420)
+    figure.update_yaxes(title_text=f"in {'USD' if unit == 'BTC' else 'BTC'}", row=2, col=1)
+    figure.update_yaxes(title_text="drawdown", row=3, col=1)
+    figure.update_xaxes(title_text="s from the start", row=3, col=1)
+    return laid_out(figure, "Equity, marked to market, after fees", height=520)
 
 
 def inventory(run: Run) -> go.Figure:
@@ -66,7 +69,7 @@ def inventory(run: Run) -> go.Figure:
     figure = go.Figure()
     for market, colour in zip(run.markets, PALETTE, strict=False):
         t_s, delta = thin(market.t_s, market.btc_of(market.position, market.mark_usd))
-        figure.add_trace(go.Scattergl(x=t_s, y=delta, name=market.name,
+        figure.add_trace(go.Scatter(x=t_s, y=delta, name=market.name,
                                       line={"color": colour, "width": 1.2, "shape": "hv"}))
     figure.update_yaxes(title_text="BTC", zeroline=True, zerolinecolor=QUIET)
     figure.update_xaxes(title_text="s from the start")
@@ -81,12 +84,14 @@ def quotes(market: MarketRun) -> go.Figure:
     for name, values, colour, width in (("best bid", bid, QUIET, 1), ("best ask", ask, QUIET, 1),
                                         ("our bid", own_bid, BID, 1.3),
                                         ("our ask", own_ask, ASK, 1.3)):
-        figure.add_trace(go.Scattergl(x=t_s, y=values, name=name, mode="lines",
+        figure.add_trace(go.Scatter(x=t_s, y=values, name=name, mode="lines",
                                       line={"color": colour, "width": width, "shape": "hv"}))
     for side, name, colour, symbol in ((1.0, "bought", BID, "triangle-up"),
                                        (-1.0, "sold", ASK, "triangle-down")):
         mine = market.fill_side == side
-        figure.add_trace(go.Scattergl(
+        # vectors need no graphics card and are always drawn, but not for many thousands of marks
+        marks = go.Scatter if mine.sum() <= POINTS_MAX else go.Scattergl
+        figure.add_trace(marks(
             x=market.fill_s[mine], y=market.fill_usd[mine], name=name, mode="markers",
             marker={"color": colour, "symbol": symbol, "size": 9,
                     "line": {"color": "white", "width": 1}}))
@@ -128,6 +133,17 @@ def add_intervals(figure: go.Figure, table: dict[str, Mean], name: str, colour: 
         error_y={"type": "data", "symmetric": False, "thickness": 1,
                  "array": [m.high - m.mean for m in means],
                  "arrayminus": [m.mean - m.low for m in means]}))
+
+
+def signal_value(market: MarketRun) -> go.Figure:
+    """What each signal's shift was worth: its rank correlation with the mid's later move."""
+    figure = go.Figure()
+    for (name, found), colour in zip(signal_values(market).items(), PALETTE, strict=False):
+        add_intervals(figure, found, name, colour)
+    figure.update_traces(hovertemplate="%{y:.3f}, %{customdata} samples")
+    figure.add_hline(y=0, line={"color": QUIET, "width": 1})
+    figure.update_yaxes(title_text="rank correlation")
+    return laid_out(figure, f"{market.name}: signals against the mid's move after them")
 
 
 def decomposition(run: Run) -> go.Figure:

@@ -6,11 +6,13 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from mmcore.alpha import TERM_NAMES
 from runner.tearsheet.run_data import Floats, MarketRun, Run
 
 HORIZONS_S = (0.1, 1.0, 5.0, 30.0, 300.0)
 RESAMPLES = 1_000
 BLOCK = 10                  # fills drawn together: their outcomes are not independent
+SIGNAL_BLOCK_S = 60.0       # of samples drawn together
 Mask = npt.NDArray[np.bool_]
 
 
@@ -85,6 +87,57 @@ def markout_table(market: MarketRun, chosen: Mask | None = None) -> dict[str, Me
     for horizon_s in HORIZONS_S:
         found[f"{horizon_s:g} s"] = mean_of(markouts_bps(market, horizon_s)[chosen], weights)
     return found
+
+
+def signal_values(market: MarketRun) -> dict[str, dict[str, Mean]]:
+    """Return the rank correlation of each signal's shift with the mid's move after it, by horizon.
+
+    Over samples that had a reference price; the interval resamples blocks of 60 s, as moves of
+    neighbouring samples overlap. A signal that never shifted a price is left out.
+    """
+    known = (market.why["reference_usd"] > 0.0) & np.isfinite(market.mid_usd)
+    t_s, mid = market.t_s[known], market.mid_usd[known]
+    found: dict[str, dict[str, Mean]] = {}
+    if len(t_s) < 3:
+        return found
+    step_s = float(np.median(np.diff(t_s)))
+    for name in TERM_NAMES:
+        term = market.why[f"alpha_{name}_usd"][known]
+        if np.ptp(term) == 0.0:
+            continue
+        found[name] = {f"{h:g} s": rank_correlation(
+            term, at_or_before(t_s, mid, t_s + h) - mid, max(1, round(SIGNAL_BLOCK_S / step_s)))
+            for h in HORIZONS_S[1:4] if h >= 0.99 * step_s}
+    return found
+
+
+def rank_correlation(one: Floats, other: Floats, block: int, seed: int = 1) -> Mean:
+    """Return Spearman's correlation and its interval by moving-block bootstrap of the ranks."""
+    kept = np.isfinite(one) & np.isfinite(other)
+    count = int(kept.sum())
+    if count < 3:
+        return Mean(np.nan, np.nan, np.nan, count)
+    ranks = [centred_ranks(values[kept]) for values in (one, other)]
+    if not all(r.any() for r in ranks):
+        return Mean(np.nan, np.nan, np.nan, count)
+    # sums over blocks, so that a draw costs as many additions as it has blocks
+    edges = np.arange(0, count, min(block, max(1, count // 4)))
+    sums = np.array([np.add.reduceat(x * y, edges) for x, y in (
+        (ranks[0], ranks[1]), (ranks[0], ranks[0]), (ranks[1], ranks[1]))])
+    whole = sums.sum(1)
+    places = np.random.default_rng(seed).integers(0, len(edges), (RESAMPLES, len(edges)))
+    drawn = sums[:, places].sum(2)
+    scale = np.sqrt(drawn[1] * drawn[2])
+    low, high = np.percentile(drawn[0][scale > 0.0] / scale[scale > 0.0], (2.5, 97.5))
+    return Mean(float(whole[0] / np.sqrt(whole[1] * whole[2])), float(low), float(high), count)
+
+
+def centred_ranks(values: Floats) -> Floats:
+    """Return ranks less their mean; equal values share theirs."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    middle = np.cumsum(counts) - 0.5 * (counts - 1)
+    ranks: Floats = middle[place] - middle[place].mean()
+    return ranks
 
 
 def regime_of_fills(market: MarketRun) -> npt.NDArray[np.int64]:
