@@ -70,11 +70,16 @@ class Helpers:
     def start_recorder(self, ring: Path) -> None:
         """Start the journal's helper."""
         self.ring = ring
-        stated = self.config.journal.dir
-        folder = Path(stated).expanduser() if stated else self.folder.path / "journal"
         self.recorder = Child(
-            "runner.recorder", str(ring), str(folder), str(self.config.journal.segment_mib << 20),
+            "runner.recorder", str(ring), str(self.journal_folder),
+            str(self.config.journal.segment_mib << 20),
             str(self.config.journal.quota_mib << 20), cpu=self.config.runtime.helper_cpu)
+
+    @property
+    def journal_folder(self) -> Path:
+        """Where the journal's segments lie."""
+        stated = self.config.journal.dir
+        return Path(stated).expanduser() if stated else self.folder.path / "journal"
 
     def start_guard(self, secrets: Credentials) -> None:
         """Start the second path of cancels."""

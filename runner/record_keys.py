@@ -41,6 +41,8 @@ class JournalKeys(Section, frozen=True):
     enabled: Annotated[bool, key("", "Record every frame in and every message out.")] = True
     ring_mib: Annotated[int, key("MiB", "Ring between reactor and recorder; a power of two.",
                                  1, 1024)] = 16
+    report: Annotated[bool, key("", "End a session with its page, report.html in the state folder; "
+                                "a session that is headless and without an end has none.")] = True
     dir: Annotated[str, key("path", "Folder of the segments; empty: journal/ in the state "
                             "folder.")] = ""
     segment_mib: Annotated[int, key("MiB", "Size at which the next segment is begun.",

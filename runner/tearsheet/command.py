@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -54,7 +55,7 @@ def write_page(folders: Sequence[Path], out: Path | None = None) -> Path:
     return path
 
 
-def tables(run: Run) -> dict[str, list[tuple[str, dict[str, object]]]]:
+def tables(run: Run) -> dict[str, list[tuple[str, dict[str, Any]]]]:
     """Return samples and fills of every instrument by column, as the page was drawn from them."""
     names = [field for field in MarketRun.__struct_fields__ if field != "why"]
     fills = [name for name in names if name.startswith("fill_")]
@@ -66,10 +67,10 @@ def tables(run: Run) -> dict[str, list[tuple[str, dict[str, object]]]]:
         "fills": [(m.name, {n: getattr(m, n) for n in fills}) for m in run.markets]}
 
 
-def write_table(parts: list[tuple[str, dict[str, object]]], path: Path) -> None:
+def write_table(parts: list[tuple[str, dict[str, Any]]], path: Path) -> None:
     """Write the columns of every instrument under each other."""
     import polars as pl
 
-    frames = [pl.DataFrame({"instrument": [name] * len(next(iter(columns.values()))),  # type: ignore[arg-type]
-                            **columns}) for name, columns in parts]
+    frames = [pl.DataFrame({"instrument": [name] * len(next(iter(columns.values()))), **columns})
+              for name, columns in parts]
     pl.concat(frames).write_parquet(path)

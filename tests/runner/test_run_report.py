@@ -9,6 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from runner.cli import app
+from runner.config import load
+from runner.final_page import draw_page, page_wanted
+from runner.options import RunOptions
 
 pytest.importorskip("plotly")
 
@@ -19,9 +22,9 @@ def test_the_report_of_a_run_is_the_run(tmp_path: Path) -> None:
     sets = (f"journal.dir='{journal}'", f"runtime.state_dir='{tmp_path / 'state'}'",
             "telemetry.prometheus=false", "signals.warmup_s=1")
     options = [word for text in sets for word in ("--set", text)]
-    subprocess.run([sys.executable, "-P", "-m", "runner", "run", "--headless", "--duration", "8s",
-                    "--summary", str(told), *options], check=True, timeout=120,
-                   capture_output=True)
+    ran = subprocess.run(
+        [sys.executable, "-P", "-m", "runner", "run", "--headless", "--duration", "8s",
+         "--summary", str(told), *options], check=True, timeout=180, capture_output=True, text=True)
     figures = json.loads(told.read_text())
     done = CliRunner().invoke(app, ["report", str(journal), "--json"])
     assert done.exit_code == 0, done.output
@@ -44,6 +47,12 @@ def test_the_report_of_a_run_is_the_run(tmp_path: Path) -> None:
     assert shown.exit_code == 0, shown.output
     page = (tmp_path / "a.html").read_text()
     assert "sides removed, by reason" in page
+    # the session itself ended with one, of the same journal
+    ended = tmp_path / "state" / "report.html"
+    assert ran.stdout.splitlines()[-1] == f"  report         {ended}"
+    assert json.loads(ended.with_suffix(".json").read_text()) == json.loads(
+        (tmp_path / "a.json").read_text())
+    assert (tmp_path / "state" / "report-fills.parquet").exists()
     assert "<td>warming up</td>" in page
 
 
@@ -52,3 +61,15 @@ def test_a_folder_without_a_session_is_refused(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["report", str(tmp_path)])
     assert done.exit_code == 2
     assert "no journal header" in done.stderr
+
+
+def test_who_gets_a_page_and_what_is_said_where_none_can_be_drawn(tmp_path: Path) -> None:
+    service, timed, watched = RunOptions(headless=True), RunOptions(
+        headless=True, duration_s=5.0), RunOptions()
+    assert [page_wanted(load(None), o) for o in (service, timed, watched)] == [False, True, True]
+    for off in ("journal.report=false", "journal.enabled=false"):
+        assert not page_wanted(load(None, [off]), timed)
+    told = draw_page(tmp_path, tmp_path / "report.html")
+    assert told.startswith("  report         none: ")
+    assert "holds no run" in told or "not there" in told
+    assert "mm report" in draw_page(tmp_path, tmp_path / "report.html", limit_s=0.01)

@@ -21,10 +21,12 @@ from runner.tearsheet.run_data import MarketRun, RunError, read_run
 from runner.tearsheet.statistics import (
     at_or_before,
     captured_bps,
+    centred_ranks,
     drawdown,
     markouts_bps,
     mean_of,
     round_trips,
+    signal_values,
     uptime,
 )
 from runner.why_table import WHY_FIELDS
@@ -226,3 +228,20 @@ def test_a_torn_file_is_named(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(RunError, match=r"samples\.parquet"):
         read_run(tmp_path)
+
+
+def test_the_value_of_a_signal_is_its_rank_correlation() -> None:
+    assert centred_ranks(np.array([10.0, 30.0, 10.0, 20.0])).tolist() == [-1.0, 1.5, -1.0, 0.5]
+    rng = np.random.default_rng(5)
+    foresight = rng.normal(size=600)
+    mids = 75_000.0 + np.concatenate([[0.0], np.cumsum(foresight)])[:600]
+    run = market([], mids.tolist())
+    seeing = whys(600, alpha_flow_usd=np.exp(foresight).tolist(),
+                  alpha_ofi_usd=rng.normal(size=600).tolist())
+    found = signal_values(msgspec.structs.replace(run, why=seeing))
+    assert list(found) == ["flow", "ofi"]               # imbalance never moved a price
+    one = found["flow"]["1 s"]
+    assert (one.mean, one.count) == (pytest.approx(1.0), 599)       # only the order counts
+    assert found["ofi"]["1 s"].low < 0.0 < found["ofi"]["1 s"].high
+    assert 0.2 < found["flow"]["5 s"].low < found["flow"]["5 s"].mean < 0.7     # 1 of 5 steps
+    assert signal_values(market([], [75_000.0] * 3)) == {}
