@@ -115,6 +115,8 @@ class TouchExchange(SimServer):
         self.moving = False
         self.window: Window | None = None
         self.count = self.done = self.lost = 0
+        self.why: list[str] = []
+        self.last_order = b""
         self.samples: list[tuple[int, int, int]] = []   # to the first, to the last; messages
         self.over: asyncio.Future[None] | None = None
         self.watchdog: asyncio.TimerHandle | None = None
@@ -138,6 +140,7 @@ class TouchExchange(SimServer):
         await asyncio.sleep(0.5)
         self.window, self.samples = window, []
         self.done = self.lost = 0
+        self.why = []
         self.over = loop.create_future()
         gc.collect()
         gc.disable()
@@ -147,7 +150,7 @@ class TouchExchange(SimServer):
         self.window = None
         kept = self.samples[window.warmup:]
         return {"first_ns": [s[0] for s in kept], "last_ns": [s[1] for s in kept],
-                "messages": [s[2] for s in kept], "lost": self.lost}
+                "messages": [s[2] for s in kept], "lost": self.lost, "why": self.why}
 
     def move(self) -> None:
         """Change the touch, write it, wait for orders."""
@@ -179,6 +182,7 @@ class TouchExchange(SimServer):
         if kind != "in" or window is None or not any(name in payload[:80] for name in ORDERS):
             return
         self.count += 1
+        self.last_order = payload
         self.last_ns = self.read_ns
         if self.count == 1:
             self.first_ns = self.read_ns
@@ -186,9 +190,16 @@ class TouchExchange(SimServer):
             self.note_sample()
 
     def give_up(self) -> None:
-        """Nothing more comes: the end of a burst, or a tick nobody answered in full."""
+        """Nothing more comes: the end of a burst, or a tick nobody answered in full.
+
+        A client may answer two changes at once, which is right; here the next change waits for the
+        orders of the one before, so a tick without its orders is one that was not answered.
+        """
         window = self.window
         assert window is not None
+        if self.count == 0 or window.burst == 1:
+            self.why.append(f"tick {self.done}: {self.count} of {window.answers} messages in "
+                            f"{LOST_S:g} s; the last so far: {self.last_order[:100].decode()}")
         if self.count == 0:
             self.lost += 1
             self.next_move()
@@ -228,7 +239,15 @@ async def serve_windows(pipe: Connection, tls: tuple[str, str] | None) -> None:
     loop = asyncio.get_running_loop()
     pipe.send(exchange.ws_port)
     asked: asyncio.Queue[Any] = asyncio.Queue()
-    loop.add_reader(pipe.fileno(), lambda: asked.put_nowait(pipe.recv()))
+
+    def ask() -> None:
+        try:
+            asked.put_nowait(pipe.recv())
+        except EOFError:                # who asks is gone
+            loop.remove_reader(pipe.fileno())
+            asked.put_nowait(None)
+
+    loop.add_reader(pipe.fileno(), ask)
     while (order := await asked.get()) is not None:
         cpus, window = order
         os.sched_setaffinity(0, cpus)

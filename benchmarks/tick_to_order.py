@@ -18,6 +18,7 @@ exchange on core 1; *free* leaves all to the scheduler. Exit code 0: every bound
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import multiprocessing
 import os
@@ -25,6 +26,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +36,19 @@ import tick_exchange
 from tick_exchange import Window
 
 # A touch that jumps 2.7 bps a thousand times a second is no market: what pulls there is off, and
-# quotes stand 60 USD away, out of its reach. Everything is computed all the same.
+# quotes stand 60 USD away, out of its reach. Two thousand edits a second are more than any cap on
+# messages allows (the gate then refuses edits and cancels what they would have moved: ticks without
+# their orders), so the caps are off. Everything else is computed all the same.
 SETS = ("quote.min_half_spread_usd=60", "quote.base_half_spread_bps=8", "quote.vol_k=0",
         "quote.max_half_spread_bps=100", "orders.requote_bps=0.5", "orders.retreat_bps=0.5",
         "orders.momentum_bps=0", "orders.run_bps=0", "signals.top_rate_max=1000000",
         "signals.warmup_s=0.3", "signals.regime=false", "quote.stand_aside_vol=0",
         "orders.max_updates_per_s=1000", "orders.max_unanswered=64", "orders.otv_brake=false",
         "orders.refresh_s=3600", "quote.size_btc=0.001", "quote.market_spread_share=0",
-        "risk.max_feed_lag_ms=10000", "risk.book_silence_ms=600000")
+        "risk.max_feed_lag_ms=10000", "risk.book_silence_ms=600000", "risk.max_messages_per_s=0")
 LEAVE_S = 20.0
+START_S = 90.0              # until the client's orders stand, on a loaded machine
+PR_SET_PDEATHSIG = 1
 
 
 class Arm(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,8 +131,11 @@ class Venue:
         self.port: int = self.pipe.recv()
 
     def measure(self, cpus: tuple[int, ...], window: Window) -> dict[str, Any]:
-        """Run one window; SystemExit where the client never quoted."""
+        """Run one window; SystemExit where the client never quoted, or went."""
         self.pipe.send((cpus, window))
+        each_s = window.gap_s + tick_exchange.LOST_S
+        if not self.pipe.poll(START_S + each_s * (window.ticks + window.warmup)):
+            raise SystemExit("the exchange of the benchmark says nothing any more")
         found: dict[str, Any] = self.pipe.recv()
         if "error" in found:
             raise SystemExit(found["error"])
@@ -139,12 +148,18 @@ class Venue:
         self.process.kill()
 
 
+def end_with_parent() -> None:
+    """Ask the kernel to end this process with its parent, however that ends."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def start_client(arm: Arm, venue: Venue, folder: Path) -> subprocess.Popen[bytes]:
     """Start the client of an arm."""
     if arm.kind != "product":
         return subprocess.Popen(
             [sys.executable, "-P", str(Path(__file__).with_name("tick_clients.py")), arm.kind,
-             str(venue.port), ",".join(map(str, arm.client_cpus)), venue.authority])
+             str(venue.port), ",".join(map(str, arm.client_cpus)), venue.authority],
+            preexec_fn=end_with_parent)
     pinned = len(arm.client_cpus) == 1
     sets = [*SETS, f"quote.levels={arm.levels}", "telemetry.prometheus_port=0",
             f"runtime.state_dir='{folder / 'state'}'", f"runtime.spin={str(arm.spin).lower()}"]
@@ -156,7 +171,8 @@ def start_client(arm: Arm, venue: Venue, folder: Path) -> subprocess.Popen[bytes
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "runner", "run", "--headless", "--venue", address,
          *(part for text in sets for part in ("--set", text))],
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
+        preexec_fn=end_with_parent)
 
 
 def one_window(case: Case, arm: Arm, ticks: int, warmup: int) -> dict[str, Any]:
@@ -186,6 +202,7 @@ def figures(windows: list[dict[str, Any]], *, last: bool) -> dict[str, Any]:
     return {"n": len(pooled), "p50": p50, "p90": p90, "p99": p99, "p99.9": p999,
             "max": pooled.max(), "share_over_200us": float(np.mean(pooled > 200)),
             "lost": sum(w["lost"] for w in windows),
+            "why": [why for w in windows for why in w["why"]],
             "messages": float(np.mean(np.concatenate([w["messages"] for w in windows]))),
             "window_p50": [float(np.median(e)) for e in each],
             "window_p90": [float(np.percentile(e, 90)) for e in each], "samples": pooled}
@@ -196,7 +213,11 @@ def run_case(case: Case, pairs: int, ticks: int, warmup: int) -> dict[str, dict[
     windows: dict[str, list[dict[str, Any]]] = {arm.name: [] for arm in case.arms}
     for number in range(pairs):
         for arm in case.arms if number % 2 == 0 else case.arms[::-1]:
+            began = time.monotonic()
             windows[arm.name].append(one_window(case, arm, ticks, warmup))
+            if sys.stderr.isatty() or pairs > 1:
+                print(f"{case.name}: window {number + 1} of {pairs}, {arm.name}, "
+                      f"{time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     return {name: figures(found, last=case.last) for name, found in windows.items()}
 
 
@@ -224,6 +245,9 @@ def report(case: Case, found: dict[str, dict[str, Any]]) -> tuple[bool, dict[str
         print(f"{name:<22}{row['n']:>10}" + "".join(f"{row[c]:>10.1f}" for c in columns[1:])
               + f"{row['share_over_200us']:>10.3%}{row['messages']:>10.1f}{row['lost']:>6}"
               f"{ratio(row, floor, 'p50'):>8.2f}", flush=True)
+    for name, row in found.items():
+        for why in row["why"][:3]:
+            print(f"  {name} lost {why}")
     judged = found[case.arms[1].name]
     ratios = {name: ratio(judged, floor, name) for name, _ in case.bounds}
     good = True
@@ -263,6 +287,7 @@ def main() -> int:
     options = parser.parse_args()
     wanted = [c for c in CASES if options.all or c.name in (options.case or ["gate"])]
     pairs, ticks = (1, 1000) if options.short else (options.pairs, options.ticks)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))
     if len(ALL_CPUS) < 2:
         print("needs two CPUs", file=sys.stderr)
         return 2
@@ -277,7 +302,7 @@ def main() -> int:
         held, ratios = report(case, results[case.name])
         good &= held
         kept[case.name] = {"ratios": ratios, **{
-            arm: {k: v for k, v in row.items() if k != "samples"}
+            arm: {k: v for k, v in row.items() if k not in ("samples", "why")}
             for arm, row in results[case.name].items()}}
     if options.picture:
         draw(options.picture, results)
