@@ -96,14 +96,24 @@ def own_channel(instrument: str) -> str:
     return f"user.changes.{instrument}.raw"
 
 
-def market_channels(instrument: str, interval: str = "raw") -> list[str]:
+def quoting_ticker(interval: str) -> str:
+    """Return the interval a maker's ticker needs where its book comes at `interval`.
+
+    A raw ticker comes with every change of the book, in front of the decision on it; what is taken
+    from it (mark, index, funding, state) changes a few times a second.
+    """
+    return "100ms" if interval == "raw" else interval
+
+
+def market_channels(instrument: str, interval: str = "raw", *, ticker: str = "") -> list[str]:
     """Return the public channels one instrument is followed by, its book last.
 
     Trades and tickers before the book, so that the snapshot meets a market already described.
+    ticker: its interval, where it is another.
     """
     return [
         f"trades.{instrument}.{interval}",
-        ticker_channel(instrument, interval),
+        ticker_channel(instrument, ticker or interval),
         book_channel(instrument, interval),
     ]
 

@@ -44,8 +44,8 @@ class Subscriptions:
         if config.quotes is not None:
             own += [endpoints.protection_channel(index) for index in dict.fromkeys(
                 endpoints.price_index(s.name) for s in self.specs)]
-        market = [c for s in self.specs
-                  for c in endpoints.market_channels(s.name, config.interval)]
+        market = [c for s in self.specs for c in endpoints.market_channels(
+            s.name, config.interval, ticker=endpoints.quoting_ticker(config.interval))]
         for number in range(len(self.specs)):
             self.orders.session.control(ControlKind.CONTROL_SUBSCRIBED, number)
         market += endpoints.state_channels(config.currency)
@@ -104,8 +104,8 @@ class Subscriptions:
         name = self.specs[market].name
         log.warning("%s: no ticker for too long; subscribing anew", name)
         self.tickers_renewed += 1
-        await self._renew(endpoints.ticker_channel(name, self.config.interval),
-                          max(asyncio.get_running_loop().time(), self._free_at))
+        channel = endpoints.ticker_channel(name, endpoints.quoting_ticker(self.config.interval))
+        await self._renew(channel, max(asyncio.get_running_loop().time(), self._free_at))
 
     async def _renew(self, channel: str, begin: float) -> None:
         """Unsubscribe and subscribe at a time when the credits of subscribing allow both."""

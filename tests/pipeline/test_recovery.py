@@ -251,7 +251,7 @@ def test_a_dead_ticker_is_subscribed_anew() -> None:
         if seen.counts[-1][0] >= 3.0 and not forgotten:
             assert running.server is not None
             (maker,) = running.server.sessions
-            running.server.subscriptions.unsubscribe(maker, ["ticker.BTC-PERPETUAL.raw"])
+            running.server.subscriptions.unsubscribe(maker, ["ticker.BTC-PERPETUAL.100ms"])
             forgotten.append(seen.counts[-1][0])
 
     forgotten: list[float] = []
