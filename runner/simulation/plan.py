@@ -13,7 +13,7 @@ import msgspec
 Kind = Literal[
     # one message of a step, see wire.step_of
     "drop", "delay", "duplicate", "reorder", "garbled", "truncated", "oversized",
-    "error", "error_after_effect",
+    "error", "error_after_effect", "error_before_effect",
     # a connection, at one message of a step
     "cut", "cut_after", "cut_inside", "half_open", "deaf", "fragments", "slow_reader", "held",
     # the venue, from a moment on
@@ -25,10 +25,11 @@ Kind = Literal[
     # a person
     "pause", "reduce", "flatten", "kill", "set"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+ERRORS: tuple[Kind, ...] = ("error", "error_after_effect", "error_before_effect")
 MESSAGE_KINDS: frozenset[Kind] = frozenset({
     "drop", "delay", "duplicate", "reorder", "garbled", "truncated", "oversized", "error",
-    "error_after_effect", "cut", "cut_after", "cut_inside", "half_open", "deaf", "fragments",
-    "slow_reader", "held"})
+    "error_after_effect", "error_before_effect", "cut", "cut_after", "cut_inside", "half_open",
+    "deaf", "fragments", "slow_reader", "held"})
 
 REQUESTS = ("request:buy", "request:sell", "request:edit", "request:cancel",
             "request:cancel_all_by_instrument", "request:cancel_all", "request:get_open_orders",
@@ -36,7 +37,7 @@ REQUESTS = ("request:buy", "request:sell", "request:edit", "request:cancel",
             "request:get_order_state_by_label", "request:subscribe", "request:test")
 ORDERS = REQUESTS[:5]
 ANSWERS = ("answer:new", "answer:edit", "answer:cancel", "answer:pull", "answer:cancel_all",
-           "answer:cold")
+           "answer:asked", "answer:cold")
 TOLD = ("changes:open", "changes:fill", "changes:cancelled", "book", "trades", "ticker")
 DRAWN = REQUESTS + ANSWERS + TOLD
 # Where orders.mode says so, these instead of some of those above.
@@ -83,7 +84,7 @@ class SessionFault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             raise ValueError(f"{self.kind}: step {self.step!r} is none of {', '.join(STEPS)}")
         if self.nth < 1 or self.at_s < 0.0 or not 0.0 <= self.last_s <= 60.0:
             raise ValueError(f"{self.kind}: nth from 1, at_s from 0, last_s 0 to 60")
-        if self.kind in ("error", "error_after_effect") and not (
+        if self.kind in ERRORS and not (
                 self.code and self.step.startswith("request:")):
             raise ValueError(f"{self.kind}: needs a code and a step request:…")
         if (self.kind == "set") != ("=" in self.change):
@@ -108,6 +109,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     least: int = 1                          # faults drawn for a seed
     most: int = 5
     set: tuple[str, ...] = ()               # config keys, as of mm run --set
+    market: str = ""                        # one of MARKETS; else drawn
+    instruments: tuple[str, ...] = ()       # what is quoted; else drawn
 
     def __post_init__(self) -> None:
         if not 10.0 <= self.seconds <= 3600.0:
@@ -118,6 +121,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             raise ValueError("mix has no kind with a weight above 0")
         if any(w < 0 for w in self.mix.values()):
             raise ValueError("a weight of mix is negative")
+        if self.market and self.market not in MARKETS:
+            raise ValueError(f"market {self.market!r} is none of {', '.join(MARKETS)}")
+        if not set(self.instruments) <= {PERPETUAL, DATED}:
+            raise ValueError(f"instruments: {PERPETUAL} and {DATED} are there")
+        if DATED in self.instruments and self.market not in WALKS:
+            raise ValueError(f"{DATED} is listed in market {' and '.join(WALKS)}; name one")
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,7 +136,8 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     fault: tuple[SessionFault, ...]
     set: tuple[str, ...]
-    market: str             # "walk", or a regime of the synthetic market
+    market: str             # of MARKETS
+    instruments: tuple[str, ...]
     guarded: bool           # a second path stands ready
 
     def as_plan(self) -> str:
@@ -156,6 +166,15 @@ CHOICES: tuple[tuple[float, tuple[str, ...]], ...] = (
     (0.15, ("venue.split_connections=true",)),
     (0.3, ("orders.unknown_ms=300",)),      # less than a request stays valid
 )
+# A walk; one whose takers press on one side for long; regimes of the synthetic market.
+WALKS = ("walk", "press")
+MARKETS = (*WALKS, "normal", "volatile")
+PERPETUAL, DATED = "BTC-PERPETUAL", "BTC-26MAR27"     # the dated one is listed in walks
+QUOTED_OF = {(PERPETUAL,): 0.6, (PERPETUAL, DATED): 0.25, (DATED,): 0.15}
+PRESSED = 0.3           # of the walks
+AT_ONCE = 0.3           # of the sessions: their faults come within AT_ONCE_S
+AT_ONCE_S = 3.0
+LEVELS_OF_TWO = 2       # a full requote fits into half the burst
 MODES = {"edit": 0.7, "cancel_replace": 0.15, "mass_quote": 0.15}
 
 
@@ -169,21 +188,39 @@ def read_plan(path: Path) -> Plan:
 
 def draw(plan: Plan, seed: int) -> Schedule:
     """Draw a session by its seed: the same plan and seed are the same session."""
-    rng = random.Random(f"session {seed}")
-    sets = [*SETS, f"quote.levels={rng.choice((1, 2, 2, 3))}"]
-    for share, keys in CHOICES:
-        if rng.random() < share:
-            sets += keys
-    sets.append("orders.mode=" + rng.choices(tuple(MODES), tuple(MODES.values()))[0])
+    rng, more = random.Random(f"session {seed}"), random.Random(f"more {seed}")
+    levels = rng.choice((1, 2, 2, 3))
+    chosen = [key for share, keys in CHOICES if rng.random() < share for key in keys]
+    chosen.append("orders.mode=" + rng.choices(tuple(MODES), tuple(MODES.values()))[0])
     market = rng.choices(("walk", "normal", "volatile"), (0.75, 0.2, 0.05))[0]
+    if more.random() < PRESSED and market == "walk":
+        market = "press"
+    market = plan.market or market
+    instruments = more.choices(tuple(QUOTED_OF), tuple(QUOTED_OF.values()))[0]
+    instruments = plan.instruments or (instruments if market in WALKS else (PERPETUAL,))
+    if market == "press":
+        chosen.append(f"inventory.limit_btc={more.choice((0.01, 0.015, 0.02))}")
+    if len(instruments) > 1:
+        levels = min(levels, LEVELS_OF_TWO)
+    sets = (*SETS, f"quote.levels={levels}", *chosen,
+            *(f"instrument.{i}.name={name}" for i, name in enumerate(instruments)), *plan.set)
     guarded = rng.random() < 0.5
-    mode = next(text for text in reversed((*sets, *plan.set)) if text.startswith("orders.mode"))
-    faults = plan.fault or tuple(sorted(
-        (quoted(draw_fault(kind, rng), mode) for kind in draw_kinds(plan, rng)),
-        key=lambda f: f.at_s))
+    mode = next(text for text in reversed(sets) if text.startswith("orders.mode"))
+    faults = plan.fault or draw_faults(plan, rng, mode, at_once=more.random() < AT_ONCE)
     seconds = max([plan.seconds, *(f.at_s + f.last_s + AFTERMATH_S for f in faults)])
-    return Schedule(seed=seed, seconds=seconds, fault=faults, set=(*sets, *plan.set),
-                    market=market, guarded=guarded)
+    return Schedule(seed=seed, seconds=seconds, fault=faults, set=sets, market=market,
+                    instruments=instruments, guarded=guarded)
+
+
+def draw_faults(plan: Plan, rng: random.Random, mode: str, *,
+                at_once: bool) -> tuple[SessionFault, ...]:
+    """Draw the faults of a session, in order of time."""
+    faults = [quoted(draw_fault(kind, rng), mode) for kind in draw_kinds(plan, rng)]
+    if at_once and faults:
+        first_s = min(f.at_s for f in faults)
+        faults = [msgspec.structs.replace(f, at_s=round(first_s + rng.uniform(0, AT_ONCE_S), 3))
+                  for f in faults]
+    return tuple(sorted(faults, key=lambda f: f.at_s))
 
 
 def quoted(fault: SessionFault, mode: str) -> SessionFault:
@@ -207,8 +244,9 @@ def draw_kinds(plan: Plan, rng: random.Random) -> list[Kind]:
 def draw_fault(kind: Kind, rng: random.Random) -> SessionFault:
     """Draw one fault of a kind."""
     known: dict[str, Any] = {"kind": kind, "at_s": round(rng.uniform(FIRST_S, LAST_S), 3)}
-    if kind in ("error", "error_after_effect"):
-        known["step"] = rng.choice(ORDERS if rng.random() < 0.7 else REQUESTS)
+    if kind in ERRORS:
+        orders = kind == "error_before_effect" or rng.random() < 0.7
+        known["step"] = rng.choice(ORDERS if orders else REQUESTS)
         known["code"] = rng.choice(CODES if kind == "error" else AFTER_EFFECT)
         if known["code"] == 11054 and known["step"] not in ("request:buy", "request:sell"):
             known["code"] = 10041
@@ -227,7 +265,8 @@ def draw_fault(kind: Kind, rng: random.Random) -> SessionFault:
         "power_loss": (0.0, 4.0), "restart": (0.0, 4.0), "pause": (0.05, 5.0),
         "reduce": (0.05, 5.0), "set": (0.05, 5.0),
         "flatten": (0.5, 5.0), "kill": (0.5, 4.0), "clock_jump": (0.001, 3.0),
-        "half_open": (0.5, 25.0), "deaf": (0.5, 25.0), "settlement": (5.0, 5.0)}
+        "error_before_effect": (0.01, 3.0), "half_open": (0.5, 25.0), "deaf": (0.5, 25.0),
+        "settlement": (5.0, 5.0)}
     if kind == "delay":
         known["last_s"] = rng.choice(DELAYS_S)
     elif kind in lasting:

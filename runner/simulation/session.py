@@ -22,7 +22,7 @@ from runner.simulation.happenings import HAPPENINGS
 from runner.simulation.judgement import judge_books
 from runner.simulation.life import URL, Books, Life, own_tasks
 from runner.simulation.market import market_named
-from runner.simulation.plan import MESSAGE_KINDS, Schedule, SessionFault
+from runner.simulation.plan import DATED, MESSAGE_KINDS, Schedule, SessionFault
 from runner.simulation.trace import Trace
 from runner.simulation.wire import VENUE_PORT, Wire, transports_of
 from runner.virtual import START_NS, MemoryTransport, VirtualLoop
@@ -35,8 +35,8 @@ SAVED_EVERY_S = 1.0
 RECOVERY_S = 5.0                # quotes stand again so long after the last fault, at the latest
 # What the maker cannot know before its own time-out: an answer that never comes.
 UNTOLD_S = {"drop": 5.0, "delay": 5.0, "garbled": 5.0, "truncated": 5.0, "error": 5.0,
-            "error_after_effect": 5.0, "half_open": 3.0, "deaf": 3.0, "clock_jump": 10.0,
-            "oversized": 3.0, "reorder": 5.0, "token_expiry": 3.0}
+            "error_after_effect": 5.0, "error_before_effect": 5.0, "half_open": 3.0, "deaf": 3.0,
+            "clock_jump": 10.0, "oversized": 3.0, "reorder": 5.0, "token_expiry": 3.0}
 SECOND_PATH_S = 0.002
 LEVELS_MAX = 10                 # slots below are bids
 ORDERING = frozenset({"request:buy", "request:sell", "request:edit", "request:mass_quote"})
@@ -129,7 +129,8 @@ class Session:
 
     async def main(self) -> None:
         schedule = self.schedule
-        market = market_named(schedule.market, schedule.seed, self.wall_ns())
+        market = market_named(schedule.market, schedule.seed, self.wall_ns(),
+                              dated=DATED in schedule.instruments)
         self.server = await serve(
             SimConfig(market=market, port=9000, http=False, seed=schedule.seed,
                       use_aiofastnet=False), self.wall_ns)

@@ -58,7 +58,8 @@ class Wire:
         self.waiting: list[Waiting] = []
         self.lines: dict[MemoryTransport, Line] = {}
         self.swapped: list[tuple[MemoryTransport, bytes]] = []  # wait for one to overtake them
-        self.lies: dict[int, int] = {}      # request id -> code of the error it is answered with
+        # request id -> code of the error it is answered with; 0: it has been answered already
+        self.lies: dict[int, int] = {}
         self.refusing: tuple[float, int] = (0.0, 0)     # until when, with what code
         self.count_steps = False
         self.seen: Counter[str] = Counter()
@@ -134,6 +135,8 @@ class Wire:
                 "answer:") else 0
             if number in self.lies:
                 code = self.lies.pop(number)
+                if code == 0:
+                    return b""
                 self.codes[code] += 1
                 return as_frame(error_answer(number, code))
         kept = self.struck(to, step, frame, payload, before)
@@ -188,6 +191,11 @@ class Wire:
             case "error_after_effect":
                 self.lies[request_number(payload)] = fault.code
                 return frame
+            case "error_before_effect":
+                self.refuse(to, payload, fault.code)
+                self.lies[request_number(payload)] = 0
+                to.loop.call_later(fault.last_s, self.late, to, frame)
+                return b""
             case "fragments":
                 return self.in_pieces(to, frame, before, fault.at_byte)
             case "held" | "slow_reader":

@@ -13,7 +13,8 @@ from runner.simulation.campaign import kind_of, run_seed, run_seeds, shrink
 from runner.simulation.plan import KINDS, Plan, Schedule, SessionFault, draw, read_plan
 from runner.simulation.session import Outcome, Session
 
-QUIET = Plan(least=0, most=0, seconds=12.0)
+PERP = ("BTC-PERPETUAL",)
+QUIET = Plan(least=0, most=0, seconds=12.0, market="walk", instruments=PERP)
 FRESH = 10
 
 
@@ -46,7 +47,8 @@ FOUND = {
 
 @pytest.mark.parametrize("name", FOUND)
 def test_found_by_seeds(name: str) -> None:
-    outcome = run_seed(Plan(fault=(FOUND[name],), seconds=30.0), 32)
+    outcome = run_seed(Plan(fault=(FOUND[name],), seconds=30.0, market="walk", instruments=PERP),
+                       32)
     assert outcome.breach == ""
     assert outcome.struck == {FOUND[name].kind: 1}
 
@@ -57,9 +59,8 @@ def test_found_by_seed_121() -> None:
                    for kind, at_s, step, nth in (
                        ("cut", 3.0, "answer:new", 1),
                        ("cut_after", 2.6, "request:get_order_state_by_label", 1)))
-    schedule = msgspec.structs.replace(
-        draw(Plan(fault=faults, seconds=30.0, set=("quote.levels=3",)), 121), market="walk")
-    outcome = Session(schedule).run()
+    outcome = run_seed(Plan(fault=faults, seconds=30.0, set=("quote.levels=3",), market="walk",
+                            instruments=PERP), 121)
     assert outcome.breach == ""
     assert outcome.struck == {"cut": 1, "cut_after": 1}
 
@@ -86,7 +87,7 @@ SEEDS: dict[int, tuple[float, tuple[SessionFault, ...]]] = {
 @pytest.mark.parametrize("seed", SEEDS)
 def test_found_by_a_seed(seed: int) -> None:
     seconds, faults = SEEDS[seed]
-    outcome = run_seed(Plan(fault=faults, seconds=seconds), seed)
+    outcome = run_seed(Plan(fault=faults, seconds=seconds, market="walk", instruments=PERP), seed)
     assert outcome.breach == ""
     assert outcome.struck == {fault.kind: 1 for fault in faults}
 
@@ -94,7 +95,8 @@ def test_found_by_a_seed(seed: int) -> None:
 def test_a_key_is_set_while_orders_are_under_way_and_set_back() -> None:
     fault = SessionFault(kind="set", at_s=4.0, step="request:edit", last_s=3.0,
                          change="quote.levels=1")
-    session = Session(draw(Plan(fault=(fault,), seconds=20.0, set=("quote.levels=3",)), 5))
+    session = Session(draw(Plan(
+        fault=(fault,), seconds=20.0, set=("quote.levels=3",), instruments=PERP), 5))
     levels: list[float] = []
 
     def note() -> None:
@@ -163,7 +165,8 @@ def test_a_maker_that_quotes_no_more_is_seen() -> None:
         assert session.life.maker is not None
         session.life.maker.engine.configure("signals.warmup_s", 3600.0)
 
-    assert kind_of(sown(silence, Plan(least=0, most=0, seconds=20.0)).breach) == "LIVENESS"
+    plan = msgspec.structs.replace(QUIET, seconds=20.0)
+    assert kind_of(sown(silence, plan).breach) == "LIVENESS"
 
 
 def test_an_unprotected_connection_is_seen() -> None:
