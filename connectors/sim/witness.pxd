@@ -19,7 +19,7 @@ cpdef enum Breach:
     BREACH_DOUBLE = 1           # a slot has two live orders
     BREACH_ORPHAN = 2           # a live order that the maker holds for closed, or never knew
     BREACH_EXPOSURE = 3         # position and rest are more than the maker's worst case
-    BREACH_LIMIT = 4            # an order was added beyond the inventory limit
+    BREACH_LIMIT = 4            # an order was added beyond an inventory limit
     BREACH_CREDITS = 5          # the venue refused for want of credits
     BREACH_UNPROTECTED = 6      # an order on a connection without cancel-on-disconnect
     BREACH_TRANSITION = 7       # the order table met what cannot be
@@ -48,6 +48,7 @@ cdef class Witness:
     cdef readonly int64_t looks
     cdef readonly int64_t resting           # contracts of all live orders at the last look
     cdef int64_t most[MARKETS_MAX][2]       # position and rest of a side at the last look
+    cdef int64_t net_most[2]                # the same over all markets
     cdef int64_t visits[ORDER_STATES][ORDER_STATES]
     cdef int64_t risk_visits[RISK_STATES][RISK_STATES]
     cdef int32_t states[MARKETS_MAX][SLOTS_MAX]
@@ -64,4 +65,5 @@ cdef class Witness:
     cdef void visit(self, int32_t markets) noexcept
     cdef int32_t judge_orders(self, int64_t rest[MARKETS_MAX][2]) noexcept
     cdef int32_t judge_market(self, int32_t index, const int64_t* rest) noexcept
+    cdef int32_t judge_net(self, int64_t rest[MARKETS_MAX][2]) noexcept
     cdef int32_t judge(self) noexcept

@@ -86,6 +86,7 @@ cdef class Witness:
         self.risk_state = engine.risk.state
         memset(self.states, 0, sizeof(self.states))
         memset(self.most, 0, sizeof(self.most))
+        memset(self.net_most, 0, sizeof(self.net_most))
         for i, market in enumerate(venue_markets):
             self.venue_market[i] = market
 
@@ -147,6 +148,8 @@ cdef class Witness:
         for i in range(self.engine.market_count):
             if self.judge_market(i, rest[i]):
                 return self.breach
+        if self.known and self.judge_net(rest):
+            return self.breach
         if self.engine.faults.code not in (FAULT_NONE, FAULT_OPERATOR) or (
                 self.engine.faults.code == FAULT_OPERATOR and not self.killed):
             return self.report(BREACH_FAULT, -1, -1, -1, 0, self.engine.faults.code)
@@ -218,6 +221,28 @@ cdef class Witness:
                     return self.report(BREACH_LIMIT, index, -1, side, most,
                                        <int64_t>(most * limit_btc / most_btc))
             self.most[index][side] = most
+        return 0
+
+    cdef int32_t judge_net(self, int64_t rest[MARKETS_MAX][2]) noexcept:
+        """All markets together keep the limit of the net position, on either side."""
+        cdef double limit_btc = self.engine.params.v.inventory.limit_btc * (1.0 + LIMIT_SLACK)
+        cdef double net_btc
+        cdef int64_t total, most
+        cdef int32_t i, side, venue
+        for side in range(2):
+            total = 0
+            net_btc = 0.0
+            for i in range(self.engine.market_count):
+                venue = self.venue_market[i]
+                most = self.account.positions[venue].size_contracts
+                most = rest[i][side] + (most if side == SIDE_BID else -most)
+                total += most
+                net_btc += delta_btc(&(<Market>self.engine.markets[i]).spec, most,
+                                     self.exchange.data[venue].mark_usd)
+            if total > self.net_most[side] and net_btc > limit_btc:
+                return self.report(BREACH_LIMIT, -1, -1, side, total,
+                                   <int64_t>(total * limit_btc / net_btc))
+            self.net_most[side] = total
         return 0
 
     cdef void visit(self, int32_t markets) noexcept:

@@ -26,6 +26,7 @@ Kind = Literal[
     "pause", "reduce", "flatten", "kill", "set"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 ERRORS: tuple[Kind, ...] = ("error", "error_after_effect", "error_before_effect")
+OFTEN: frozenset[Kind] = frozenset({"delay", "drop", "error_before_effect"})
 MESSAGE_KINDS: frozenset[Kind] = frozenset({
     "drop", "delay", "duplicate", "reorder", "garbled", "truncated", "oversized", "error",
     "error_after_effect", "error_before_effect", "cut", "cut_after", "cut_inside", "half_open",
@@ -36,6 +37,7 @@ REQUESTS = ("request:buy", "request:sell", "request:edit", "request:cancel",
             "request:get_positions", "request:get_user_trades_by_instrument", "request:auth",
             "request:get_order_state_by_label", "request:subscribe", "request:test")
 ORDERS = REQUESTS[:5]
+CREATES = REQUESTS[:2]
 ANSWERS = ("answer:new", "answer:edit", "answer:cancel", "answer:pull", "answer:cancel_all",
            "answer:asked", "answer:cold")
 TOLD = ("changes:open", "changes:fill", "changes:cancelled", "book", "trades", "ticker")
@@ -105,7 +107,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     seconds: float = 60.0
     fault: tuple[SessionFault, ...] = ()    # these and no others
     mix: dict[Kind, float] = msgspec.field(default_factory=lambda: {
-        kind: 2.0 if kind in ("delay", "drop") else 1.0 for kind in KINDS})
+        kind: 2.0 if kind in OFTEN else 1.0 for kind in KINDS})
     least: int = 1                          # faults drawn for a seed
     most: int = 5
     set: tuple[str, ...] = ()               # config keys, as of mm run --set
@@ -245,8 +247,9 @@ def draw_fault(kind: Kind, rng: random.Random) -> SessionFault:
     """Draw one fault of a kind."""
     known: dict[str, Any] = {"kind": kind, "at_s": round(rng.uniform(FIRST_S, LAST_S), 3)}
     if kind in ERRORS:
-        orders = kind == "error_before_effect" or rng.random() < 0.7
-        known["step"] = rng.choice(ORDERS if orders else REQUESTS)
+        known["step"] = rng.choice(ORDERS if rng.random() < 0.7 else REQUESTS)
+        if kind == "error_before_effect":
+            known["step"] = rng.choice((*ORDERS, *CREATES, *CREATES))
         known["code"] = rng.choice(CODES if kind == "error" else AFTER_EFFECT)
         if known["code"] == 11054 and known["step"] not in ("request:buy", "request:sell"):
             known["code"] = 10041
