@@ -6,8 +6,10 @@ from pathlib import Path
 
 import msgspec
 
+from connectors.replay.reader import open_recording
 from runner.calibration.fragment import as_dict, as_toml, calibrate
-from runner.calibration.tape import read_tape
+from runner.calibration.regimes import regime_sigmas
+from runner.calibration.tape import tape_named
 from runner.config import ConfigError, load
 from runner.options import EXIT_CLEAN, EXIT_USAGE
 from runner.tearsheet.run_data import RunError, read_run
@@ -18,9 +20,11 @@ def main(data: Sequence[Path], config: Path | None, sets: Sequence[str], *,
          out: Path | None, as_json: bool) -> int:
     """Calibrate and print, or write to a file; the exit code."""
     try:
-        found = calibrate(read_tape(list(data), instrument),
-                          load(config, tuple(sets), connects=False), half_life_s,
-                          read_run(run) if run is not None else None)
+        told = load(config, tuple(sets), connects=False)
+        recording = open_recording(list(data))
+        tape = tape_named(recording, instrument)
+        found = calibrate(tape, told, half_life_s, read_run(run) if run is not None else None,
+                          regime_sigmas(recording, tape.name, told))
         text = as_toml(found)
         if out is not None:
             out.write_text(text)

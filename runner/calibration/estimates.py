@@ -52,7 +52,12 @@ def volatility(mid_usd: Floats, step_s: float = 1.0, seed: int = 1) -> Estimate:
 
     The interval is a moving-block bootstrap, since volatility clusters.
     """
-    squares = np.diff(mid_usd) ** 2 / step_s
+    return volatility_of(np.diff(mid_usd), step_s, seed)
+
+
+def volatility_of(changes_usd: Floats, step_s: float = 1.0, seed: int = 1) -> Estimate:
+    """Estimate sigma from changes over step_s each, in their order; see volatility."""
+    squares = changes_usd ** 2 / step_s
     if len(squares) < 2:
         return Estimate(math.nan, math.nan, math.nan, "USD/sqrt(s)", len(squares), "",
                         refusal(len(squares), "returns"))

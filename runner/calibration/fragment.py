@@ -20,6 +20,7 @@ from runner.calibration.estimates import (
     volatility,
 )
 from runner.calibration.fills import hold_after_fill, market_named
+from runner.calibration.momentum import makers_of, threshold
 from runner.calibration.suggestion import Suggestion
 from runner.calibration.tape import Tape
 from runner.config import Config
@@ -41,18 +42,21 @@ class Calibration(msgspec.Struct, frozen=True):
     sigma: Estimate
     arrivals: Intensity
     momentum: Estimate
+    momentum_markout: Estimate  # the move after which makers were worse off
+    sigma_by_regime: dict[str, Estimate]
     suggestions: list[Suggestion]
     micro_table: Table
     micro_effect: Estimate      # of a table fitted to the first half, on the second
     micro_refused: str
 
 
-def calibrate(tape: Tape, config: Config, half_life_s: float | None,
-              run: Run | None = None) -> Calibration:
+def calibrate(tape: Tape, config: Config, half_life_s: float | None, run: Run | None = None,
+              sigmas: dict[str, Estimate] | None = None) -> Calibration:
     """Estimate what the config's keys of width, skew and momentum should be.
 
     half_life_s: of inventory, from which gamma follows; without it gamma is what gives
     quote.skew_usd_at_limit at inventory.limit_btc. run: whose markouts say how long to hold.
+    sigmas: volatility by regime, which the fragment repeats as evidence.
     """
     mid = sampled(tape.touch_s, tape.mid_usd)
     price = float(np.median(mid)) if len(mid) else math.nan
@@ -65,22 +69,33 @@ def calibrate(tape: Tape, config: Config, half_life_s: float | None,
     window_s = config.orders.momentum_ms / 1_000.0
     fine = sampled(tape.touch_s, tape.mid_usd, window_s / 5.0)
     momentum = large_move_bps(fine, 5, MOMENTUM_QUANTILE)
+    hurt = threshold(*makers_of(tape, window_s))
     table, micro_refused = micro_table(tape.touch)
     found = micro_effect(tape)
     if table and found.refused:
         table, micro_refused = (), found.refused
     return Calibration(
         instrument=tape.name, lasted_s=tape.lasted_s, price_usd=price, sigma=sigma,
-        arrivals=arrivals, momentum=momentum, micro_table=table, micro_effect=found,
+        arrivals=arrivals, momentum=momentum, momentum_markout=hurt, sigma_by_regime=sigmas or {},
+        micro_table=table, micro_effect=found,
         micro_refused=micro_refused,
         suggestions=[
             *volatility_keys(sigma, price), *arrival_keys(arrivals),
-            Suggestion("orders.momentum_bps", momentum.value,
-                       f"{momentum.evidence} in {window_s * 1e3:g} ms {interval(momentum)}",
-                       momentum.refused),
+            momentum_key(momentum, hurt, window_s),
             risk_aversion(sigma, arrivals, config, price, half_life_s),
             width_floor(config),
             *([hold_after_fill(market_named(run, tape.name))] if run is not None else [])])
+
+
+def momentum_key(rare: Estimate, hurt: Estimate, window_s: float) -> Suggestion:
+    """Return the move that markouts show to hurt; else one so rare that a pull costs little."""
+    if not hurt.refused:
+        return Suggestion("orders.momentum_bps", hurt.value,
+                          f"{interval(hurt)} within {window_s * 1e3:g} ms; {hurt.evidence}")
+    return Suggestion(
+        "orders.momentum_bps", rare.value,
+        f"{rare.evidence} in {window_s * 1e3:g} ms {interval(rare)}; markouts show no threshold: "
+        f"{hurt.refused}", rare.refused)
 
 
 def interval(found: Estimate) -> str:
@@ -157,6 +172,11 @@ def as_toml(found: Calibration) -> str:
     """Return the lines of a config file; what is refused stands there as a comment with why."""
     lines = [(f"# {found.instrument}, {found.lasted_s:,.0f} s, median mid {found.price_usd:,.2f} "
              "USD; intervals are 95 %."), ""]
+    lines[1:1] = [
+        f"# sigma when {name}: "
+        + (f"not known, {s.refused}" if s.refused else
+           f"{s.value:.4g} {interval(s)} USD/sqrt(s), {s.evidence}")
+        for name, s in found.sigma_by_regime.items()]
     sections: dict[str, list[str]] = {}
     for item in found.suggestions:
         section, _, name = item.key.partition(".")

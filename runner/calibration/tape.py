@@ -1,14 +1,12 @@
 """What the estimators need of a recording: the touch over time, and taker orders against it."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from connectors.replay.event import EventFlag, EventKind
-from connectors.replay.reader import open_recording
 from connectors.replay.recording import Events, Recording
 from mmcore.book import OrderBook
 
@@ -40,12 +38,11 @@ class Tape(msgspec.Struct, frozen=True):
         return found
 
 
-def read_tape(paths: list[Path], name: str | None = None) -> Tape:
-    """Read one instrument of a recording, the first one without a name.
+def tape_named(recording: Recording, name: str | None = None) -> Tape:
+    """Return one instrument of a recording, the first one without a name.
 
-    Raises RecordingError for a damaged file, ValueError where there is nothing to learn from.
+    Raises ValueError where there is nothing to learn from.
     """
-    recording = open_recording(paths)
     names = [spec.name for spec in recording.instruments]
     if name is not None and name not in names:
         raise ValueError(f"instrument {name!r} is not in this recording, which holds "

@@ -20,6 +20,9 @@ from runner.calibration.estimates import (
     sampled,
     volatility,
 )
+from runner.calibration.momentum import makers_of, threshold
+from runner.calibration.regimes import by_regime
+from runner.calibration.tape import Tape
 from runner.cli import app
 from runner.config import load
 
@@ -128,6 +131,64 @@ def test_a_large_move_is_a_quantile() -> None:
     assert found.low <= found.value <= found.high
     # two-sided 99 % of a normal of deviation 2 USD is 5.15 USD, of about 10,000
     assert found.value == pytest.approx(5.15, rel=0.1)
+
+
+@pytest.mark.parametrize("hurt_bps", [3.0, 1.5])
+def test_the_momentum_threshold_is_recovered(hurt_bps: float) -> None:
+    """Makers hit after a move of 3 bps or more lose that much more than others, in wide noise."""
+    covered = 0
+    for seed in range(SEEDS):
+        rng = np.random.default_rng(seed)
+        when = np.cumsum(rng.exponential(0.3, 4_000))
+        moved = rng.normal(0.0, 2.0, len(when))
+        markout = rng.normal(-0.3, 2.0, len(when)) - hurt_bps * (moved >= 3.0)
+        found = threshold(when, moved, markout, seed)
+        covered += found.low <= 3.0 <= found.high
+        assert found.refused == ""
+    print(f"threshold covered {covered} of {SEEDS}")
+    assert covered >= 0.90 * SEEDS
+
+
+def test_no_momentum_threshold_is_made_up() -> None:
+    refused = 0
+    for seed in range(SEEDS):
+        rng = np.random.default_rng(seed)
+        when = np.cumsum(rng.exponential(0.3, 2_000))
+        found = threshold(when, rng.normal(0.0, 2.0, len(when)),
+                          rng.normal(-0.3, 2.0, len(when)), seed)
+        refused += found.refused != ""
+    print(f"refused {refused} of {SEEDS}")
+    assert refused >= 0.90 * SEEDS
+    few = np.arange(60.0)
+    assert "fewer than 50" in threshold(few, few, few).refused
+
+
+def test_makers_on_a_tape_by_hand() -> None:
+    """The mid stands at 100.5, is at 101.5 from 10 s on and at 103.5 from 14 s on."""
+    touch = np.array([[t, 200 + up, 202 + up, 1, 1] for t, up in (
+        (0.0, 0), (10.0, 2), (14.0, 6), (30.0, 6))], dtype=float)
+    tape = Tape(name="X", tick_usd=0.5, lasted_s=30.0, touch=touch,
+                taker_s=np.array([10.4, 28.0]), taker_side=np.array([1.0, 1.0]),
+                taker_usd=np.array([102.0, 104.0]), taker_mid_usd=np.array([101.5, 103.5]))
+    when, moved, markout = makers_of(tape, 0.5)
+    assert when.tolist() == [10.4]                      # the other's next seconds are not known
+    assert moved == pytest.approx([(101.5 / 100.5 - 1.0) * 1e4])
+    assert markout == pytest.approx([(102.0 - 103.5) / 102.0 * 1e4])
+
+
+def test_volatility_in_each_regime_is_recovered() -> None:
+    """A minute of each in turn; what moves across a change of regime is of neither."""
+    regime = np.arange(1_800) // 60 % 2 * 2             # normal and volatile
+    covered = {"normal": 0, "volatile": 0}
+    for seed in range(SEEDS):
+        rng = np.random.default_rng(seed)
+        changes = rng.normal(0.0, 1.0, 1_800) * np.where(regime == 2, 9.0, 3.0)
+        changes[::60] = 500.0
+        found = by_regime(np.arange(1_800.0), 75_000.0 + np.cumsum(changes), regime)
+        for name, sigma in (("normal", 3.0), ("volatile", 9.0)):
+            covered[name] += found[name].low <= sigma <= found[name].high
+    print(f"covered of {SEEDS}: {covered}")
+    assert min(covered.values()) >= 0.90 * SEEDS
 
 
 def test_a_runs_own_fills_say_how_long_to_hold(tmp_path: Path) -> None:
