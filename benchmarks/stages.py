@@ -81,6 +81,13 @@ def encoding() -> Callable[[int], None]:
     return run
 
 
+def ticking() -> Callable[[int], None]:
+    """Return a runner of the periodic work of an engine that quotes."""
+    drive = moving(1, silent=True)
+    drive.turns(4, rig.START_NS + 1, rig.STEP_NS)
+    return looped(drive, "ticks")
+
+
 STAGES = (
     Stage("frame to book", lambda: framed(rig.make(), "frames", False), "Drive_payload_loop",
           "route, decode and apply one change of three levels"),
@@ -94,6 +101,7 @@ STAGES = (
           "apply a jump, decide two edits, take their answers", "book jump"),
     Stage("turn, six edits", lambda: looped(moving(3, silent=True), "turns"), "Drive_turn_loop",
           "the same with three levels a side", "book jump"),
+    Stage("tick", ticking, "Drive_tick_loop", "the periodic work with two orders out, nothing new"),
     Stage("jump to bytes", lambda: looped(moving(1), "turns"), "Drive_turn_loop",
           "apply a jump, decide two edits, encode them, take their answers"),
     Stage("encode", encoding, "Drive_encode_loop", "two edits to JSON and masked frames"),

@@ -45,4 +45,5 @@ cdef class Drive:
     cdef int payload_loop(self, list payloads, int64_t now_ns, int64_t step_ns) except -1
     cdef int wire_loop(self, list payloads, int64_t now_ns, int64_t step_ns) except -1
     cdef int apply_prepared(self, int64_t i, bint snapshot, int64_t now_ns) except -1
+    cdef int tick_loop(self, int64_t count, int64_t now_ns, int64_t step_ns) except -1
     cdef int encode_loop(self, int64_t count) except -1

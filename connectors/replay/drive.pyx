@@ -133,6 +133,13 @@ cdef class Drive:
             now_ns += step_ns
         return 0
 
+    cdef int tick_loop(self, int64_t count, int64_t now_ns, int64_t step_ns) except -1:
+        while count > 0:
+            count -= 1
+            self.engine.on_timer(now_ns)
+            now_ns += step_ns
+        return 0
+
     cdef int encode_loop(self, int64_t count) except -1:
         while count > 0:
             count -= 1
@@ -159,6 +166,10 @@ cdef class Drive:
     def wire(self, list payloads not None, int64_t now_ns, int64_t step_ns):
         """Decode, apply, decide and encode after every payload."""
         self.wire_loop(payloads, now_ns, step_ns)
+
+    def ticks(self, int64_t count, int64_t now_ns, int64_t step_ns):
+        """Run the periodic work `count` times; nothing else happens."""
+        self.tick_loop(count, now_ns, step_ns)
 
     def encode_again(self, int64_t count):
         """Encode the last decision's batch `count` times; returns the actions in it."""

@@ -1,0 +1,26 @@
+"""The hot path costs the instructions it cost before: no time is measured, so load is no matter."""
+
+import shutil
+
+import count_instructions
+import pytest
+
+
+@pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed")
+def test_every_stage_costs_what_the_baseline_says() -> None:
+    """A wanted change moves the baseline: python -P benchmarks/count_instructions.py --write."""
+    said = count_instructions.checked()
+    assert not said, "\n".join([
+        *said, "if that is wanted: make build, then PYTHONPATH=build/release/lib python -P "
+        "benchmarks/count_instructions.py --write, and say why in the commit"])
+
+
+def test_the_gate_sees_a_stage_that_grew_shrank_came_or_went() -> None:
+    kept = {"a": 1000, "b": 1000, "c": 1000, "gone": 5}
+    baseline = {"tools": count_instructions.tools(), "instructions": kept}
+    found = {"a": 1031, "b": 969, "c": 1030, "new": 7}
+    said = count_instructions.complaints(found, baseline)
+    assert [line.split(":")[0] for line in said] == ["a", "b", "new", "gone"]
+    elsewhere = {"tools": {"gcc": "1"}, "instructions": {"a": 1000}}
+    assert count_instructions.complaints({"a": 1149}, elsewhere) == []
+    assert len(count_instructions.complaints({"a": 1151}, elsewhere)) == 1
