@@ -11,6 +11,7 @@ one process, whose counters are dumped and cleared at the end of every loop. --j
 """
 
 import json
+import os
 import platform
 import re
 import shutil
@@ -38,8 +39,8 @@ PARTS = {
 
 def tools() -> dict[str, str]:
     """Return what a count depends on besides the sources."""
-    compiler = subprocess.run(["gcc", "-dumpfullversion"], capture_output=True, text=True,
-                              check=False).stdout.strip()
+    compiler = subprocess.run([shutil.which("gcc") or "gcc", "-dumpfullversion"],
+                              capture_output=True, text=True, check=False).stdout.strip()
     return {"gcc": compiler, "python": ".".join(platform.python_version_tuple()[:2]),
             "libc": "-".join(platform.libc_ver()), "machine": platform.machine()}
 
@@ -69,8 +70,9 @@ def parts_of(stage: str, dumps: list[Path]) -> dict[str, int]:
     """Return instructions per item of the named functions, with all they call."""
     found = dict.fromkeys(PARTS[stage], 0)
     for dump in dumps:
-        text = subprocess.run(["callgrind_annotate", "--inclusive=yes", "--threshold=100",
-                               str(dump)], capture_output=True, text=True, check=True).stdout
+        text = subprocess.run(
+            [shutil.which("callgrind_annotate") or "callgrind_annotate", "--inclusive=yes",
+             "--threshold=100", str(dump)], capture_output=True, text=True, check=True).stdout
         for part, function in PARTS[stage].items():
             if line := re.search(rf"^ *([\d,]+) .*{function}(?:\.\w+)* \[", text, re.MULTILINE):
                 found[part] += int(line.group(1).replace(",", ""))
@@ -88,6 +90,7 @@ def counted(*, parts: bool) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
              f"--toggle-collect={LOOPS}", *(f"--dump-after=*{loop}" for loop in sorted(
                  {stage.loop for stage in stages.STAGES})),
              sys.executable, "-P", __file__, "--child", str(out)],
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             capture_output=True, text=True, check=False)
         if result.returncode:
             raise SystemExit(f"valgrind failed\n{result.stderr[-2000:]}")

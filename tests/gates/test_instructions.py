@@ -10,9 +10,9 @@ import pytest
 def test_every_stage_costs_what_the_baseline_says() -> None:
     """A wanted change moves the baseline: python -P benchmarks/count_instructions.py --write."""
     said = count_instructions.checked()
-    assert not said, "\n".join([
-        *said, "if that is wanted: make build, then PYTHONPATH=build/release/lib python -P "
-        "benchmarks/count_instructions.py --write, and say why in the commit"])
+    remedy = ("if that is wanted: make build, then PYTHONPATH=build/release/lib python -P "
+              "benchmarks/count_instructions.py --write, and say why in the commit")
+    assert not said, "\n".join([*said, remedy])
 
 
 def test_the_gate_sees_a_stage_that_grew_shrank_came_or_went() -> None:
