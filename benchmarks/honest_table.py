@@ -51,6 +51,7 @@ GRIDS_BPS = (0.2, 0.35, 0.5, 0.7, 1.0, 1.3, 1.7, 2.0, 2.5, 3.0)
 RECORDED = {"inverse": "binance_coinm_2024-08-08", "linear": "binance_usdm_2023-04-04"}
 REPORT_TRIPS = (20, 50)                 # a day, what the strategy's own report expects
 REPORT_BTC = (0.002, 0.005)
+NEXT_TIER_BPS = 0.0             # maker fee of the tier after the standard account's
 
 
 class Case(msgspec.Struct):
@@ -260,8 +261,7 @@ def words(lines: Sequence[Line]) -> str:
             f"before fees) over {part['fills']:.0f} fills; breaks even at a maker fee of "
             f"{gross:+.2f} bps. At this rate {part['trips'] / part['days']:,.0f} round trips and "
             f"{part['net'] / part['days']:+.4f} BTC a day; the report expects {REPORT_TRIPS[0]} to "
-            f"{REPORT_TRIPS[1]} and {REPORT_BTC[0]} to {REPORT_BTC[1]}. A maker fee lower by 0.1 "
-            f"bps is worth {part['volume'] / part['days'] * 1e-5:.4f} BTC a day.")
+            f"{REPORT_TRIPS[1]} and {REPORT_BTC[0]} to {REPORT_BTC[1]}. {next_tier(part, fees)}")
     return "\n".join(text) + "\n"
 
 
@@ -285,6 +285,17 @@ def tell(options: argparse.Namespace, page: str, lines: Sequence[msgspec.Struct]
         options.out.write_text(page)
     else:
         sys.stdout.write(page)
+
+
+def next_tier(part: dict[str, float], fees: str) -> str:
+    """Say what the next fee tier would make of the same fills."""
+    saved_bps = FEES[fees][0] - NEXT_TIER_BPS
+    if saved_bps <= 0.0:
+        return "That is under the next fee tier's already."
+    per_btc = part["net"] + saved_bps * 1e-4 * part["volume"]
+    return (f"The next fee tier (maker {NEXT_TIER_BPS:g}) makes that "
+            f"{per_btc / part['volume'] * 1e4:+.2f} bps and {per_btc / part['days']:+.4f} BTC a "
+            f"day, on {part['volume'] / part['days'] * 30:,.0f} BTC in 30 days.")
 
 
 def main() -> int:
