@@ -1,9 +1,14 @@
 """Request credits as the venue counts them (leaky pools, continuous refill)."""
+from libc.string cimport memset
+
 from mmcore.types cimport ACTION_CANCEL_ALL, ACTION_MASS_QUOTE, request_kind
 
 cdef int64_t HOUR_NS = 3_600_000_000_000
 cdef int64_t LINGER_NS = 60_000_000_000     # what was on a lost line may still arrive so late
 cdef double LINGER_SHARE = 0.6              # of a burst: the rest is quoted with all the same
+
+cdef enum:
+    LEFT_BEHIND = 8                         # requests another process may have had under way
 
 
 cdef inline int32_t pool_of(int64_t request_id) noexcept nogil:
@@ -42,10 +47,23 @@ cdef class Budget:
         self.pools[pool].burst = burst
 
     cdef void leave(self, int32_t pool, double requests, int64_t now_ns) noexcept nogil:
-        """Count on so many requests at most: another process may have spent the rest just now."""
+        """Count on so many requests at most: another process may have spent the rest just now.
+
+        What it had under way may still arrive, as from a line that was lost.
+        """
         cdef double level = self.available_in(pool, now_ns)
+        cdef double most = LINGER_SHARE * self.pools[pool].burst
+        cdef LostLine* line
         self.pools[pool].level = requests if requests < level else level
         self.pools[pool].level_ns = now_ns
+        if requests >= self.pools[pool].burst or self.lost_count == LINES_MAX:
+            return                      # nobody was there
+        line = &self.lost[self.lost_count]
+        memset(line, 0, sizeof(LostLine))
+        line.until_ns = now_ns + LINGER_NS
+        line.under_way[pool] = LEFT_BEHIND if LEFT_BEHIND < most else <int32_t>most
+        self.pools[pool].under_way += line.under_way[pool]
+        self.lost_count += 1
 
     cdef double available(self, int64_t now_ns) noexcept nogil:
         """Creates, edits and cancels that may be sent now."""
@@ -237,6 +255,10 @@ cdef class Budget:
     def expire_at(self, int64_t now_ns, int64_t after_ns):
         """Stop waiting for what is overdue, for tests."""
         self.expire(now_ns, after_ns)
+
+    def leave_at(self, double requests, int64_t now_ns):
+        """Count on so many trading requests at most, for tests."""
+        self.leave(POOL_TRADING, requests, now_ns)
 
     def refuse(self, int64_t request_id, int64_t now_ns):
         """A request was refused for want of credits, for tests."""

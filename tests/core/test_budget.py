@@ -54,6 +54,19 @@ def test_what_was_on_a_lost_line_may_arrive_for_a_minute() -> None:
     assert pool.available_at(72 * SECOND) == 20.0
 
 
+def test_a_new_process_counts_on_what_another_may_have_left_under_way() -> None:
+    pool = Budget()
+    pool.leave_at(6.0, 0)
+    assert pool.available_at(0) == 6.0
+    assert pool.available_at(SECOND) == 10.0
+    assert pool.available_at(10 * SECOND) == 12.0   # eight may still arrive
+    pool.expire_at(60 * SECOND, SECOND)
+    assert pool.available_at(63 * SECOND) == 20.0
+    alone = Budget()
+    alone.leave_at(20.0, 0)                         # as told: nobody was there
+    assert alone.available_at(0) == 20.0
+
+
 def test_lines_lost_in_a_row_leave_enough_to_quote_with() -> None:
     pool = Budget()
     for i in range(20):
