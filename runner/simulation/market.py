@@ -94,9 +94,13 @@ class WalkingMarket:
         """Take every step that is due."""
         while self.start_ns + (self.step + 1) * STEP_NS <= t_ns:
             self.step += 1
-            for walk in self.walks:
-                walk.act(exchange, self.start_ns + self.step * STEP_NS, self.step)
+            self.act(exchange, self.start_ns + self.step * STEP_NS)
         return self.start_ns + (self.step + 1) * STEP_NS
+
+    def act(self, exchange: Exchange, t_ns: int) -> None:
+        """Take one step of each walk."""
+        for walk in self.walks:
+            walk.act(exchange, t_ns, self.step)
 
 
 def market_named(name: str, seed: int, now_ns: int, *, dated: bool = False) -> Market:

@@ -145,9 +145,9 @@ class Taken(WalkingMarket):
     def act(self, exchange: Exchange, t_ns: int) -> None:
         if self.step == 60 and not self.struck:
             self.struck = True
-            exchange.market_trade(t_ns, 0, 1, self.mid - 40, 4000, 0)
+            exchange.market_trade(t_ns, 0, 1, self.walks[0].mid - 40, 4000, 0)
         elif self.step % 5 == 1:
-            self.levels(exchange, t_ns, 5000 + 10 * (self.step % 7))
+            self.walks[0].levels(exchange, t_ns, 5000 + 10 * (self.step % 7))
 
 
 def test_protection_trips_and_thaws() -> None:
