@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import sys
 import time
@@ -23,7 +24,6 @@ from runner.backtest_session import BacktestError
 from runner.config import ConfigError, load
 from runner.evaluation.judge import BLOCK_S
 from runner.options import EXIT_CLEAN, EXIT_FAILURE, EXIT_USAGE
-from runner.simulation.campaign import cores
 from runner.sweep.jobs import JobError, Outcome, Part, after_each_other, digest
 from runner.sweep.result import Found, as_dict, as_text, as_toml
 from runner.sweep.space import Axis, SpaceError, grid, read_axes
@@ -140,7 +140,7 @@ def workers_of(options: SweepOptions) -> tuple[Workers, str]:
         from runner.sweep.cluster import Cluster
 
         return Cluster(options.cluster), f"the cluster {options.cluster}"
-    count = options.workers or cores()
+    count = options.workers or len(os.sched_getaffinity(0))
     return (Alone(), "1 process") if count == 1 else (Processes(count), f"{count} processes")
 
 
@@ -184,13 +184,11 @@ def written(recording: Recording, number: int, path: Path, begin_s: float) -> Pa
 
 def expected(options: SweepOptions, axes: Sequence[Axis], parts: Sequence[Part]) -> int:
     """Return about how many backtests there will be, for the progress bar."""
-    shown = 8 * (len(parts) + options.top)
+    steps = len(parts) - 1
+    shown = 7 * (2 * steps + options.top)
     if options.trials is None:
-        count = 1
-        for axis in axes:
-            count *= len(axis.values)
-        return count * (2 * len(parts) - 1) + shown
-    return options.trials * len(parts) * (len(parts) - 1) + shown
+        return math.prod(len(axis.values) for axis in axes) * len(parts) + shown
+    return options.trials * steps * (steps + 1) // 2 + shown
 
 
 Outcomes = tuple[list[Fold], list[Ranked], dict[str, str]]

@@ -99,12 +99,15 @@ class Kept:
             raise
         self.found = len(self.outcomes)         # by earlier sweeps
         self.ran = 0
+        self.told: set[str] = set()             # keys of the jobs that counted as done
         self.file: IO[bytes] = path.open("ab")
 
     def run(self, jobs: Sequence[Job], done: Callable[[int], None]) -> list[Outcome]:
-        """Return the outcomes of jobs in their order; done hears how many more there are."""
-        missing = {job.key: job for job in jobs if job.key not in self.outcomes}
-        done(len(jobs) - len(missing))
+        """Return the outcomes of jobs in their order; done hears of every job once."""
+        keyed = {job.key: job for job in jobs}
+        missing = {key: job for key, job in keyed.items() if key not in self.outcomes}
+        done(len(keyed.keys() - self.told - missing.keys()))
+        self.told.update(keyed)
         for job, outcome in self.workers.run(list(missing.values())):
             self.ran += 1
             self.keep(job.key, outcome)

@@ -253,6 +253,30 @@ def test_two_sweeps_share_a_study(data: Path, tmp_path: Path) -> None:
     assert second["run"]["ran"] <= 2 + 7 + 1 + 7
 
 
+def test_several_recordings_are_a_part_each(data: Path, tmp_path: Path) -> None:
+    found = swept(SweepOptions(
+        data=(data, copied(data, tmp_path)), over=("quote.size_btc=0.01,0.02",), sets=SETS,
+        workers=1, top=0, out=tmp_path / "out"))
+    assert [round(p["begin_s"]) for p in found["parts"]] == [0, 120]
+    (fold,) = found["folds"]
+    assert fold["part"] == 1
+    # the same market twice, so what was chosen on the one comes out the same on the other
+    assert fold["fit"]["net_btc"] == fold["out"]["net_btc"]
+
+
+def test_progress_hears_of_every_job_once(tmp_path: Path) -> None:
+    kept = Kept(tmp_path, Table({(0.01, 0): 1.0, (0.02, 0): 2.0}))
+    part = Part(number=0, path=Path("none"), sha256="0", begin_s=0.0, lasted_s=60.0)
+    heard: list[int] = []
+    bench = Bench(path=None, sets=(), venue=None, parts=[part], block_s=20.0, kept=kept,
+                  objective="net_btc", fills_least=0, done=heard.append)
+    for points in ([{"quote.size_btc": 0.01}], [{"quote.size_btc": 0.01}] * 2,
+                   [{"quote.size_btc": 0.01}, {"quote.size_btc": 0.02}]):
+        bench.fits(points, [part])
+    assert sum(heard) == kept.ran == 2
+    kept.close()
+
+
 def test_a_trial_of_a_killed_sweep_is_taken_up_by_itself_alone(tmp_path: Path) -> None:
     axes = read_axes(SEARCH, searched=True)
     place = str(tmp_path / "study.log")
