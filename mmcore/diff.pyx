@@ -25,15 +25,19 @@ cdef bint meets(const Take* take, int32_t side, int64_t price_ticks) noexcept no
 
 
 # ---------------------------------------------------------------- pairing orders with rungs
-cdef bint settled(Planning* p, OrderTable orders) noexcept nogil:
-    """Whether every order is exactly what a rung of its own asks for, and no rung lacks one.
+cdef bint settled(Planning* p, OrderTable orders, Budget budget) noexcept nogil:
+    """Whether every order serves the rung it served before, and no rung lacks one.
 
-    The common case, decided without weighing anything: the full plan would send nothing.
+    The common case, decided without pairing anything: the full plan would send nothing.
     """
+    cdef Patience patience[2]
+    cdef bint weighed[2]
     cdef uint32_t wanted[2]
     cdef uint32_t mask = orders.used, due = 0, one
     cdef int32_t side, slot
     cdef Order* order
+    cdef const Rung* rung
+    weighed[SIDE_BID] = weighed[SIDE_ASK] = False
     if p.wanted.take.why != TAKE_NONE:
         return False
     for side in range(2):
@@ -49,8 +53,16 @@ cdef bint settled(Planning* p, OrderTable orders) noexcept nogil:
             return False
         side = order.side
         one = <uint32_t>1 << order.level
-        if wanted[side] & one == 0 or not stands(order, &p.wanted.rungs[side][order.level]):
+        if wanted[side] & one == 0:
             return False
+        rung = &p.wanted.rungs[side][order.level]
+        if not stands(order, rung):
+            if not weighed[side]:
+                weighed[side] = True
+                weigh_messages(p, budget)
+                set_patience(p, side, &patience[side])
+            if not keeps(&patience[side], order, rung):
+                return False
         wanted[side] ^= one
         due |= <uint32_t>is_stale(order, &p.params.orders, p.clock.now_ns) << slot
     if wanted[SIDE_BID] | wanted[SIDE_ASK]:
@@ -59,6 +71,13 @@ cdef bint settled(Planning* p, OrderTable orders) noexcept nogil:
         look_again(&orders.orders[mm_low_slot(due)], p.clock.now_ns)
         due &= due - 1
     return True
+
+
+cdef void weigh_messages(Planning* p, Budget budget) noexcept nogil:
+    """Find once what the patience with a price depends on: messages for what was traded."""
+    if p.otv < 0.0:
+        p.otv = (budget.order_to_volume(p.clock.now_ns) if p.params.orders.otv_brake > 0.0
+                 else 0.0)
 
 
 cdef bint stands(const Order* order, const Rung* rung) noexcept nogil:
@@ -338,9 +357,10 @@ cdef void plan(const ApprovedQuotes* wanted, OrderTable orders, RiskGate gate,
     p.mass = <int32_t>params.orders.mode == MODE_MASS_QUOTE
     p.slots = orders.protected_rungs if p.mass else LEVELS_MAX
     memset(p.mass_ids, 0, sizeof(p.mass_ids))
-    if settled(&p, orders):
+    p.otv = -1.0
+    if settled(&p, orders, budget):
         return
-    p.otv = budget.order_to_volume(clock.now_ns) if params.orders.otv_brake > 0.0 else 0.0
+    weigh_messages(&p, budget)
     pair_side(&p, orders, SIDE_BID)
     pair_side(&p, orders, SIDE_ASK)
     hold_back(&p, orders)
