@@ -123,6 +123,7 @@ class Accounts:
             start, before = self.start.get(name, {}), self.before.get(name, {})
             rows[name] = {key: row[key] - start.get(key, 0.0) + before.get(key, 0.0)
                           for key in SUMS}
+            rows[name] |= {"open": row["unrealized"], "open_beyond_mid": row["mid_to_mark"]}
         for name, row in self.before.items():           # traded earlier today, not any more
             rows.setdefault(name, dict(row))
         net = {key: sum(row[key] for row in rows.values()) for key in SUMS}
@@ -212,11 +213,16 @@ def left_behind(folder: Path, wall_s: float) -> dict[str, Held]:
 
 
 def settled(row: dict[str, float]) -> dict[str, float]:
-    """Take what was open out of a row: the next run counts it anew, from the entry on."""
-    open_btc, beyond_mid = row["unrealized"], row["mid_to_mark"]
-    kept = {**row, "unrealized": 0.0, "mid_to_mark": 0.0, "profit": row["profit"] - open_btc}
-    for key in ("drift", "inventory"):
-        kept[key] = row[key] - (open_btc - beyond_mid)
+    """Take what was open out of a row: the next run counts it anew, from the entry on.
+
+    A position older than the day was open at its start, too: it is more than the row has of it.
+    """
+    open_btc = row.get("open", row["unrealized"])
+    beyond_mid = row.get("open_beyond_mid", row["mid_to_mark"])
+    kept = dict(row)
+    for key, part in (("unrealized", open_btc), ("profit", open_btc), ("mid_to_mark", beyond_mid),
+                      ("drift", open_btc - beyond_mid), ("inventory", open_btc - beyond_mid)):
+        kept[key] = row[key] - part
     return kept
 
 

@@ -15,7 +15,7 @@ from connectors.deribit.session import DeribitSession, open_connection
 log = logging.getLogger("mm.deribit")
 
 CLOSE_S = 2.0  # for the venue to answer a close frame
-PROBE_AGAIN_NS = 1_000_000_000
+PROBE_AGAIN_NS = 500_000_000
 
 
 class Link:
@@ -68,10 +68,13 @@ class Link:
 
     # ---------------------------------------------------------------- signs of life
     def is_quiet(self, now_ns: int) -> bool:
-        """Say whether nothing has come for a third of the time after which a line is dead."""
+        """Say whether nothing has come for a sixth of the time after which a line is dead.
+
+        By default half of risk.stale_ms: on a quiet market the answer keeps the quotes.
+        """
         if self.session.transport is None or self.session.frames != self._frames:
             self._frames, self._heard_ns = self.session.frames, now_ns
-        return now_ns - self._heard_ns > self.config.dead_after_s / 3 * 1e9
+        return now_ns - self._heard_ns > self.config.dead_after_s / 6 * 1e9
 
     def may_probe(self, now_ns: int) -> bool:
         """Say whether to ask for a sign of life now; if so, probe() must follow."""

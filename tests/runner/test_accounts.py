@@ -194,3 +194,25 @@ def test_the_next_fee_tier_is_so_far_and_worth_so_much(tmp_path: Path) -> None:
     assert net["next_tier_left_usd"] == 997_000.0
     assert volume_text(net).startswith(
         "volume of 30 days: 3,000 USD; the next fee tier is 997,000 USD away")
+
+
+def test_a_position_older_than_the_day_is_counted_once_over_a_restart(tmp_path: Path) -> None:
+    """Bought at 75,000, worth 75,150 as the day begins; a restart then, and 75,300 at its end."""
+    clock = Clock()
+    desk = Desk()
+    trade(desk, BID, 75_000.0, 1_000)
+    desk.ticker(mark=75_150.0)
+    accounts = Accounts(tmp_path, desk.engine, clock)
+    accounts.open(control(desk))
+    clock.now_s += 86_400
+    assert accounts.step() is not None              # the day before, as it ended
+    accounts.write(accounts.figures())
+    again = Desk()
+    again.control(ControlKind.CONTROL_POSITION, value=1_000, real=75_000.0)
+    again.ticker(mark=75_300.0)
+    following = Accounts(tmp_path, again.engine, clock)
+    following.open(control(again))
+    made = 10_000 / 75_150.0 - 10_000 / 75_300.0
+    net = following.figures().net
+    assert net["profit"] == pytest.approx(made, abs=1e-10)
+    assert net["unrealized"] == pytest.approx(made, abs=1e-10)
