@@ -15,7 +15,8 @@ Kind = Literal[
     "drop", "delay", "duplicate", "reorder", "garbled", "truncated", "oversized",
     "error", "error_after_effect", "error_before_effect",
     # a connection, at one message of a step
-    "cut", "cut_after", "cut_inside", "half_open", "deaf", "fragments", "slow_reader", "held",
+    "cut", "cut_after", "cut_inside", "cut_twice", "half_open", "deaf", "fragments",
+    "slow_reader", "held",
     # the venue, from a moment on
     "token_expiry", "maintenance", "lock", "settlement", "mmp", "refuses_connections",
     # this machine
@@ -29,8 +30,8 @@ ERRORS: tuple[Kind, ...] = ("error", "error_after_effect", "error_before_effect"
 OFTEN: frozenset[Kind] = frozenset({"delay", "drop", "error_before_effect"})
 MESSAGE_KINDS: frozenset[Kind] = frozenset({
     "drop", "delay", "duplicate", "reorder", "garbled", "truncated", "oversized", "error",
-    "error_after_effect", "error_before_effect", "cut", "cut_after", "cut_inside", "half_open",
-    "deaf", "fragments", "slow_reader", "held"})
+    "error_after_effect", "error_before_effect", "cut", "cut_after", "cut_inside", "cut_twice",
+    "half_open", "deaf", "fragments", "slow_reader", "held"})
 
 REQUESTS = ("request:buy", "request:sell", "request:edit", "request:cancel",
             "request:cancel_all_by_instrument", "request:cancel_all", "request:get_open_orders",
@@ -255,6 +256,8 @@ def draw_fault(kind: Kind, rng: random.Random) -> SessionFault:
             known["code"] = 10041
     elif kind in ("duplicate", "reorder"):      # a stream does neither to a request
         known["step"] = rng.choice(ANSWERS + TOLD)
+    elif kind == "cut_twice":           # with orders under way: what became of them is asked for
+        known["step"] = rng.choice(OF_ORDERS)
     elif kind in MESSAGE_KINDS:
         known["step"] = rng.choice(OF_ORDERS if rng.random() < 0.5 else DRAWN)
     elif rng.random() < 0.7:        # at a bad moment, else at any
@@ -268,8 +271,8 @@ def draw_fault(kind: Kind, rng: random.Random) -> SessionFault:
         "power_loss": (0.0, 4.0), "restart": (0.0, 4.0), "pause": (0.05, 5.0),
         "reduce": (0.05, 5.0), "set": (0.05, 5.0),
         "flatten": (0.5, 5.0), "kill": (0.5, 4.0), "clock_jump": (0.001, 3.0),
-        "error_before_effect": (0.01, 3.0), "half_open": (0.5, 25.0), "deaf": (0.5, 25.0),
-        "settlement": (5.0, 5.0)}
+        "error_before_effect": (0.01, 3.0), "cut_twice": (0.2, 2.5), "half_open": (0.5, 25.0),
+        "deaf": (0.5, 25.0), "settlement": (5.0, 5.0)}
     if kind == "delay":
         known["last_s"] = rng.choice(DELAYS_S)
     elif kind in lasting:

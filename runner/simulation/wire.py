@@ -213,6 +213,9 @@ class Wire:
         match fault.kind:
             case "cut":             # it and what is under way never arrives
                 to.loop.call_soon(to.cut)
+            case "cut_twice":       # and whatever connections there are a little later
+                to.loop.call_soon(to.cut)
+                to.loop.call_later(fault.last_s, cut_all, to.loop)
             case "cut_after":       # it arrives, its consequences do not come back
                 self.flush(to, before, frame)
                 to.loop.call_later(one_way_s, to.cut)
@@ -293,6 +296,12 @@ class Wire:
         data = line.queue.popleft()
         if not line.dead:
             self.deliver_now(to, data)
+
+
+def cut_all(loop: asyncio.AbstractEventLoop) -> None:
+    """Break every connection of the maker."""
+    for end in transports_of(loop, maker=True):
+        end.cut()
 
 
 def transports_of(loop: asyncio.AbstractEventLoop, *, maker: bool) -> list[MemoryTransport]:
