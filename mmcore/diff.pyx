@@ -289,6 +289,7 @@ cdef void plan_take(Planning* p, OrderTable orders, RiskGate gate, Budget budget
     action.order_id_size = 0
     action.time_in_force = take.time_in_force
     action.reduce_only = take.reduce_only
+    action.lowers_net = take.lowers_net
     action.price_ticks = take.price_ticks
     action.amount_contracts = take.amount_contracts
     p.result.taken = submit(p, orders, gate, budget, action)

@@ -7,6 +7,7 @@ from mmcore.types cimport Control
 
 
 cdef class Engine(Intake):
+    cdef int64_t prefer_ns              # when preferences are looked at again
     # the operator, the connection, reconciliation
     cdef int on_control(self, const Control* control, int64_t now_ns) noexcept
     # decide: once per socket read
@@ -18,6 +19,8 @@ cdef class Engine(Intake):
     cdef void count_actions(self, Market market, int32_t first) noexcept
     cdef void disconnected(self) noexcept
     cdef int32_t blocked_of(self, int32_t i, int64_t now_ns) noexcept
+    cdef double target_btc(self) noexcept
+    cdef bint step_pairs(self, int64_t now_ns) noexcept
     cdef int send(self, int64_t now_ns) except -1
     cdef void kill(self) noexcept
     cdef void begin_batch(self, int64_t now_ns) noexcept

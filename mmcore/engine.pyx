@@ -5,21 +5,25 @@ from libc.string cimport memset
 from mmcore.budget cimport POOLS
 from mmcore.diff cimport plan
 from mmcore.faults cimport FAULT_DRAWDOWN, FAULT_INVARIANT, FAULT_OPERATOR
+from mmcore.funding cimport funding_target_btc
 from mmcore.intake cimport FLAG_DEFERRED, FLAG_KILLED, FLAG_RECONCILE, Intake
 from mmcore.journal cimport JOURNAL_CONTROL, JOURNAL_TIMER, JOURNAL_TURN, JOURNAL_WHY
 from mmcore.observation cimport observe_markets
+from mmcore.params cimport pairs_on
 from mmcore.planning cimport Clock, PlanResult
+from mmcore.preference cimport prefer
 from mmcore.quote cimport quote_compute
 from mmcore.states cimport REASON_JOURNAL, RISK_KILLED, reason_of
 from mmcore.types cimport (
     ACTION_CANCEL_ALL, ACTION_EDIT, ACTION_NEW, REMOVED_REFERENCE,
     CONTROL_CONNECTED, CONTROL_CREDITS, CONTROL_CREDITS_LEFT, CONTROL_DISCONNECTED,
-    CONTROL_EQUITY, CONTROL_FUNDING,
+    CONTROL_EQUITY, CONTROL_FUNDING, CONTROL_HEDGE,
     CONTROL_KILL, CONTROL_MARGIN_RATE, CONTROL_MARKET_STATE, CONTROL_POSITION,
     CONTROL_PROTECTION, CONTROL_RECONCILED, CONTROL_ROUND_TRIP, CONTROL_SETTLED,
     CONTROL_SUBSCRIBED, CONTROL_UNKNOWN_RESOLVED, CONTROL_WALL_OFFSET, Action, ApprovedBatch, Why,
     request_id_of)
 
+cdef int64_t PREFER_NS = 1_000_000_000
 cdef int64_t JOURNAL_PAUSE_NS = 5_000_000_000    # quiet this long after a record was lost
 
 
@@ -30,7 +34,7 @@ cdef class Engine(Intake):
     cdef int turn(self, int64_t now_ns) except -1:
         """Decide once for every dirty market and send the result as one batch."""
         cdef Market market
-        cdef double net_btc = 0.0
+        cdef double net_btc = 0.0, off_btc
         cdef int32_t i
         if self.faults.code and self.risk.state != RISK_KILLED:
             self.kill()
@@ -47,17 +51,21 @@ cdef class Engine(Intake):
             market.measure(self.risk.account.scale, now_ns)
             net_btc += market.exposure.position_btc
             self.risk.count(&market.exposure, market.orders.open_count)
+        off_btc = net_btc - self.target_btc()
         for i in range(self.market_count):                      # quote
             market = <Market>self.markets[i]
             if market.dirty:
-                market.inventory.net_btc = net_btc - self.params.v.inventory.target_btc
+                market.inventory.net_btc = off_btc
+                market.overlaid[0] = market.overlaid[1] = False
                 quote_compute(&market.spec, &market.signals.s, &market.params.v,
                               &market.inventory, &market.stance, &market.placement, now_ns,
                               &market.target)
-                self.limits.plan_exit(market, self.risk, now_ns)
+        self.pairs.overlay(self.markets, self.lead, &self.params.v, now_ns)
+        self.hedge.overlay(self.markets, &self.params.v, now_ns)
         for i in range(self.market_count):                      # risk, in sequence
             market = <Market>self.markets[i]
             if market.dirty:
+                self.limits.plan_exit(market, self.risk, now_ns)
                 market.blocked = self.blocked_of(i, now_ns)
                 self.risk.approve(&market.target, market.blocked, &market.spec,
                                   &market.signals.s, &market.params.v, &market.exposure,
@@ -71,6 +79,32 @@ cdef class Engine(Intake):
         if fabs(net_btc) > self.max_abs_delta_btc:
             self.max_abs_delta_btc = fabs(net_btc)
         return self.send(now_ns)
+
+    cdef double target_btc(self) noexcept:
+        """Net position aimed at: the configured one, and what funding pays for."""
+        cdef Market lead
+        if self.lead < 0:
+            return self.params.v.inventory.target_btc
+        lead = <Market>self.markets[self.lead]
+        return self.params.v.inventory.target_btc + funding_target_btc(
+            &lead.signals.s, &lead.regime, &self.params.v.funding, self.risk.net_limit_btc)
+
+    cdef bint step_pairs(self, int64_t now_ns) noexcept:
+        """Move hedges and pairs on; once a second say which instrument is preferred."""
+        cdef double net_btc = 0.0
+        cdef Market market
+        for market in self.markets:
+            net_btc += market.exposure.position_btc
+        if now_ns >= self.prefer_ns:
+            self.prefer_ns = now_ns + PREFER_NS
+            prefer(self.markets, now_ns)
+        if not (pairs_on(&self.params.v) or self.pairs.phase or self.hedge.phase) or (
+                self.lead < 0):
+            return False
+        return self.hedge.step(
+            self.markets, self.pairs, self.risk, &self.params.v, net_btc - self.target_btc(),
+            now_ns) | self.pairs.step(
+            self.markets, self.lead, self.risk, &self.params.v, self.hedge.phase != 0, now_ns)
 
     cdef int32_t blocked_of(self, int32_t i, int64_t now_ns) noexcept:
         """What forbids adding on a market; one priced from the lead adds nothing without it."""
@@ -136,6 +170,8 @@ cdef class Engine(Intake):
         if result.taken:
             market.on_taken(now_ns)
             market.slice_ns = now_ns
+            self.pairs.note_taken(market.taking)
+            self.hedge.note_taken(market.taking, &self.params.v, now_ns)
         self.counters.deferred += result.deferred
         self.counters.refused_by_risk += result.refused
         if result.deferred:
@@ -189,6 +225,8 @@ cdef class Engine(Intake):
         if self.limits.check(self.markets, self.risk, self.faults, &self.params.v, now_ns,
                              now_ns + self.wall_offset_ns if self.wall_offset_ns else 0):
             self.all_dirty()
+        if self.market_count > 1 and self.step_pairs(now_ns):
+            self.all_dirty()
         if self.faults.code and self.risk.state != RISK_KILLED:
             self.kill()
         self.budget.expire(now_ns, <int64_t>(self.params.v.orders.unknown_ms * 1e6))
@@ -214,6 +252,7 @@ cdef class Engine(Intake):
             if not 0 <= control.market < self.market_count:
                 return -1
             (<Market>self.markets[control.market]).on_control(control)
+            self.pairs.match(self.markets, self.lead)
             if control.kind == CONTROL_SUBSCRIBED:
                 self.resync_mask &= ~(<uint32_t>1 << control.market)
         elif control.kind == CONTROL_CONNECTED or control.kind == CONTROL_RECONCILED:
@@ -242,6 +281,8 @@ cdef class Engine(Intake):
             if not 0 <= control.market < POOLS or control.value < 0:
                 return -1
             self.budget.leave(control.market, <double>control.value, now_ns)
+        elif control.kind == CONTROL_HEDGE:
+            self.hedge.asked = control.value != 0
         elif control.kind == CONTROL_KILL:
             self.faults.check(False, <int32_t>control.value if control.value else FAULT_OPERATOR)
             self.kill()

@@ -3,9 +3,11 @@ from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 from mmcore.budget cimport Budget
 from mmcore.faults cimport Faults
+from mmcore.hedge cimport Hedge
 from mmcore.journal cimport Journal
 from mmcore.limits cimport Limits
 from mmcore.market cimport Market
+from mmcore.pairs cimport Pairs
 from mmcore.params cimport Params
 from mmcore.risk cimport RiskGate
 from mmcore.sink cimport OrderSink
@@ -62,6 +64,8 @@ cdef class Intake:
     cdef readonly Budget budget
     cdef readonly RiskGate risk
     cdef readonly Limits limits
+    cdef readonly Pairs pairs
+    cdef readonly Hedge hedge
     cdef uint32_t cancel_alls
     cdef bint cancel_all_due            # killed: the next batch begins with it
     cdef readonly Journal journal

@@ -28,6 +28,8 @@ cdef class Intake:
         self.budget.reserve_least = len(instruments) + 2
         self.risk = RiskGate()
         self.limits = Limits()
+        self.pairs = Pairs()
+        self.hedge = Hedge()
         self.journal = journal if journal is not None else Journal()
         self.sink = OrderSink()
         self.markets = [Market(spec, params, i) for i, spec in enumerate(instruments)]
@@ -157,6 +159,7 @@ cdef class Intake:
         """Take mark, index, band, funding and state."""
         cdef Market market = <Market>self.markets[index]
         self.counters.tickers += 1
+        market.accrue(self.wall_offset_ns, now_ns)
         market.signals.on_ticker(&market.spec, ticker, now_ns)
         market.on_state(ticker.state)
         market.dirty = True
@@ -206,6 +209,7 @@ cdef class Intake:
     cdef int on_fill(self, const Fill* fill, int64_t now_ns) noexcept:
         """Book one trade of ours, once; a late one too."""
         cdef Market market
+        cdef double worth_btc
         if fill.market < 0 or fill.market >= self.market_count:
             self.counters.foreign_fills += 1
             return 0
@@ -215,9 +219,15 @@ cdef class Intake:
             return 0
         if fill.trade_seq > market.own_trade_seq:
             market.own_trade_seq = fill.trade_seq
+        worth_btc = delta_btc(&market.spec, fill.amount_contracts,
+                              price_usd(&market.spec, fill.price_ticks))
+        market.accrue(self.wall_offset_ns, now_ns)
         market.book_trade(fill, now_ns)
-        self.budget.traded(delta_btc(&market.spec, fill.amount_contracts,
-                                     price_usd(&market.spec, fill.price_ticks)), now_ns)
+        if self.market_count > 1:
+            self.pairs.match(self.markets, self.lead)
+            self.pairs.on_fill(market, self.lead, fill)
+            self.hedge.on_fill(market, fill, worth_btc)
+        self.budget.traded(worth_btc, now_ns)
         self.limits.on_fill(market, fill, self.risk, self.faults, &self.params.v, now_ns)
         if fill.slot == SLOT_FOREIGN:
             # somebody else trades on this account: what we know of it is not all there is

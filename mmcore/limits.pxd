@@ -51,6 +51,7 @@ cdef class Limits:
                           int64_t now_ns) noexcept
     cdef void judge_edges(self, list markets, RiskGate gate, const ParamValues* params,
                           int64_t now_ns) noexcept
+    cdef bint waits_for_other(self, Market market, RiskGate gate) noexcept nogil
     cdef void plan_exit(self, Market market, RiskGate gate, int64_t now_ns) noexcept nogil
     cdef void close_out(self, Market market, const ParamValues* params, int32_t why,
                         int64_t now_ns) noexcept nogil

@@ -4,6 +4,7 @@ from libc.math cimport fabs, floor, fmax, fmin, sqrt
 from mmcore.faults cimport FAULT_DRAWDOWN, FAULT_THROTTLE
 from mmcore.ledger cimport EDGE_BUCKETS, NET_FILLS, EdgeStat
 from mmcore.market cimport THROTTLE_FILLS_MAX
+from mmcore.params cimport pairs_on
 from mmcore.states cimport (
     REASON_DAY, REASON_EDGE, REASON_EXPOSURE, REASON_JOURNAL, REASON_MARGIN, REASON_OPERATOR,
     REASON_STOP_LOSS,
@@ -48,6 +49,15 @@ cdef double exit_price(Market market) noexcept nogil:
         if left == 0:
             break
     return cost / total
+
+
+cdef void hold_back(Market market) noexcept nogil:
+    """Nothing but a closing is wanted there now."""
+    market.target.count[0] = market.target.count[1] = 0
+    market.target.first[0] = market.target.first[1] = 0
+    market.target.why.removed[0] = market.target.why.removed[1] = 0
+    market.target.take.why = 0
+    market.target.closing = True
 
 
 cdef class Limits:
@@ -207,7 +217,7 @@ cdef class Limits:
                 rate = market.exposure.margin_rate
             net += market.exposure.position_btc
             gross += fabs(market.exposure.position_btc)
-            over |= fabs(market.exposure.position_btc) > market.exposure.limit_btc * 1.0001 + 1e-9
+            over |= fabs(market.exposure.unmatched_btc) > market.exposure.limit_btc * 1.0001 + 1e-9
         self.leverage = gross / gate.account.equity_btc if gate.account.equity_btc > 0.0 else 0.0
         self.set_stress(gate, rate, params)
         if gate.net_limit_btc > 0.0:        # limits of the last turn
@@ -261,6 +271,10 @@ cdef class Limits:
                     loss /= worse
                 move = (worse / average - 1.0) * (-100.0 if market.position.contracts > 0
                                                   else 100.0)
+                if market.matched_contracts != 0 and pairs_on(params):
+                    # what another position makes good is no loss; only the rest may run away
+                    loss *= <double>market.inventory.contracts / <double>market.position.contracts
+                    move = move if market.inventory.contracts != 0 else 0.0
                 if 0.0 < params.risk.stop_loss_btc <= loss or (
                         0.0 < params.risk.stop_move_pct <= move):
                     market.stopping = True
@@ -312,10 +326,18 @@ cdef class Limits:
         """Put the closing of a position in place of what was to be quoted and taken."""
         if market.position.contracts == 0:
             return
-        if gate.flattening:
+        if (gate.flattening or market.stopping) and self.waits_for_other(market, gate):
+            hold_back(market)
+        elif gate.flattening:
             self.close_out(market, &market.params.v, TAKE_FLATTEN, now_ns)
         elif market.stopping:
             self.close_out(market, &market.params.v, TAKE_STOP, now_ns)
+
+    cdef bint waits_for_other(self, Market market, RiskGate gate) noexcept nogil:
+        """Whether closing a slice here would widen the net: the other leg of a pair goes first."""
+        cdef double net = gate.net_btc, held = market.exposure.position_btc
+        return net * held < 0.0 and fabs(net) >= fmin(market.params.v.risk.flatten_clip_btc,
+                                                      fabs(held))
 
     cdef void close_out(self, Market market, const ParamValues* params, int32_t why,
                         int64_t now_ns) noexcept nogil:
@@ -344,11 +366,7 @@ cdef class Limits:
             &market.spec, params.risk.flatten_clip_btc, mark))
         if clip <= 0 or clip > held:
             clip = held
-        market.target.count[0] = market.target.count[1] = 0
-        market.target.first[0] = market.target.first[1] = 0
-        market.target.why.removed[0] = market.target.why.removed[1] = 0
-        market.target.take.why = 0
-        market.target.closing = True
+        hold_back(market)
         best = (price_usd(&market.spec, market.signals.s.others_ticks[1 - side])
                 if market.book.valid and market.signals.s.two_sided else 0.0)
         if best > 0.0 and (best - cap) * sign <= 0.0:
@@ -357,7 +375,7 @@ cdef class Limits:
             market.target.take.why = why
             market.target.take.side = side
             market.target.take.time_in_force = TIF_IOC
-            market.target.take.reduce_only = True
+            market.target.take.reduce_only, market.target.take.lowers_net = True, False
             market.target.take.price_ticks = ticks
             market.target.take.amount_contracts = clip
             return

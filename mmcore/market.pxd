@@ -5,6 +5,7 @@ from libc.stdint cimport int32_t, int64_t, uint64_t
 from mmcore.book cimport OrderBook
 from mmcore.budget cimport RateCap
 from mmcore.calendar cimport Calendar
+from mmcore.funding cimport FundingState
 from mmcore.ladder cimport Placement
 from mmcore.ledger cimport EDGE_BUCKETS, Ledger
 from mmcore.orders cimport OrderTable
@@ -41,6 +42,12 @@ cdef class Market:
     cdef readonly Statement statement
     cdef double funding_session         # the venue's figure for the session under way
     cdef bint settled                   # the session ended: its figure starts again at 0
+    cdef FundingState funding           # our own count of it
+    cdef readonly int64_t matched_contracts     # signed: another position hedges them
+    cdef bint overlaid[2]               # a side is quoted for a hedge or a pair
+    cdef readonly int32_t taking        # TakeReason of the take that left last
+    cdef double preference              # share of its size that it keeps
+    cdef double score
     cdef Health health
     cdef Exposure exposure
     cdef Inventory inventory
@@ -83,6 +90,7 @@ cdef class Market:
     cdef void measure(self, double scale, int64_t now_ns) noexcept nogil
     cdef void book_trade(self, const Fill* fill, int64_t now_ns) noexcept nogil
     cdef void on_funding(self, double session) noexcept nogil
+    cdef void accrue(self, int64_t wall_offset_ns, int64_t now_ns) noexcept nogil
     cdef void on_state(self, int32_t state) noexcept nogil
     cdef void observe(self, int64_t now_ns) noexcept nogil
     cdef void take_stance(self, const WindowTable* windows, int64_t now_ns) noexcept nogil

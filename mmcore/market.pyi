@@ -37,6 +37,7 @@ class Explanation(TypedDict):
     model: int
     regime: str
     removed: tuple[int, int]
+    overlay: tuple[str, str]
     take: str
     take_contracts: int
 

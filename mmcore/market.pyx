@@ -5,7 +5,8 @@ from libc.string cimport memcpy
 
 from mmcore.alpha cimport update_terms
 from mmcore.alpha import TERM_NAMES  # no-cython-lint; found where it is registered
-from mmcore.params cimport MODE_MASS_QUOTE
+from mmcore.funding cimport accrue_funding
+from mmcore.params cimport MODE_MASS_QUOTE, pairs_on
 from mmcore.priority cimport queue_update
 from mmcore.reaction cimport react_to_fill, react_to_mid, stance_of
 from mmcore.reduction cimport count_moves, reduce_stance, reduction_taken
@@ -17,7 +18,7 @@ from mmcore.types cimport (
     SIDE_BID, SLOTS_MAX, SLOTS_QUOTE, TAKE_NONE, Why, amount_of, delta_btc, price_usd)
 # the Python class: a cimported enum has no name at run time
 from mmcore.regime import Regime
-from mmcore.types import TakeReason
+from mmcore.types import Overlay, TakeReason
 
 
 cdef enum:
@@ -45,6 +46,7 @@ cdef dict explain(const Why* why):
             "reference_source": why.reference_source, "model": why.model,
             "regime": Regime(why.regime).name,
             "removed": (why.removed[0], why.removed[1]),
+            "overlay": (Overlay(why.overlay[0]).name, Overlay(why.overlay[1]).name),
             "take": TakeReason(why.take).name, "take_contracts": why.take_contracts}
 
 
@@ -75,7 +77,7 @@ cdef class Market:
         self.statement = Statement()
         self.calendar.size_factor = self.calendar.delta_share = 1.0
         self.calendar.state = MARKET_OPEN
-        self.risk_spread_factor = self.risk_size_factor = 1.0
+        self.risk_spread_factor = self.risk_size_factor = self.preference = 1.0
         self.refresh_lot = <uint64_t>index
         self.dirty = True
 
@@ -93,13 +95,18 @@ cdef class Market:
         self.exposure.at_price_usd = price
         self.exposure.position_btc = self.calendar.delta_share * delta_btc(
             &self.spec, self.position.contracts, price)
+        self.exposure.unmatched_btc = self.exposure.position_btc
+        self.inventory.contracts = self.position.contracts
+        if self.matched_contracts != 0 and pairs_on(&self.params.v):
+            self.inventory.contracts -= self.matched_contracts
+            self.exposure.unmatched_btc = self.calendar.delta_share * delta_btc(
+                &self.spec, self.inventory.contracts, price)
         self.exposure.worst_btc[SIDE_BID] = self.orders.worst_btc(SIDE_BID, &self.spec, price)
         self.exposure.worst_btc[SIDE_ASK] = self.orders.worst_btc(SIDE_ASK, &self.spec, price)
         self.exposure.limit_btc = scale * self.params.v.inventory.limit_btc
         self.inventory.limit_btc = self.exposure.limit_btc
         self.exposure.barred[SIDE_BID] = now_ns < self.barred_ns[SIDE_BID]
         self.exposure.barred[SIDE_ASK] = now_ns < self.barred_ns[SIDE_ASK]
-        self.inventory.contracts = self.position.contracts
 
     cdef void on_book_applied(self, const BookDelta* delta, int64_t now_ns,
                               int64_t wall_offset_ns) noexcept nogil:
@@ -169,6 +176,11 @@ cdef class Market:
         self.ledger.qualify(amount, mid, <double>fill.fee_e8 * 1e-4 / worth if worth > 0.0
                             else 0.0, quote)
 
+    cdef void accrue(self, int64_t wall_offset_ns, int64_t now_ns) noexcept nogil:
+        """Count the funding paid until now; before rate, mark or position change."""
+        accrue_funding(&self.funding, &self.spec, &self.signals.s, self.position.contracts,
+                       <int32_t>self.params.v.funding.model, wall_offset_ns, now_ns)
+
     cdef void on_funding(self, double session) noexcept nogil:
         """Take the venue's realised funding of the session; a new session counts from 0."""
         if self.settled:
@@ -203,8 +215,9 @@ cdef class Market:
         cdef Fill shown
         self.fill_rate = self.fills_per_min(now_ns) + 60.0 * LN_2 / FILL_RATE_HALF_LIFE_S
         self.fill_rate_ns = now_ns
-        if not 0 <= fill.slot < SLOTS_MAX:
-            return
+        if not 0 <= fill.slot < SLOTS_MAX or (
+                fill.slot < SLOTS_QUOTE and self.overlaid[fill.side]):
+            return                      # a hedge is not what holds and covers are for
         if self.orders.orders[fill.slot].amount_contracts > 0:
             share = (<double>self.orders.orders[fill.slot].booked_contracts
                      / <double>self.orders.orders[fill.slot].amount_contracts)
@@ -217,6 +230,7 @@ cdef class Market:
 
     cdef void on_taken(self, int64_t now_ns) noexcept nogil:
         """The take of this decision has left."""
+        self.taking = self.approved.take.why
         reduction_taken(&self.reaction, &self.approved.take, now_ns)
 
     cdef void decided(self, int64_t now_ns) noexcept nogil:

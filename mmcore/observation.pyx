@@ -3,10 +3,12 @@ from cpython.list cimport PyList_GET_SIZE
 
 from mmcore.calendar cimport calendar_update
 from mmcore.flow cimport FLOW_SWEEP
+from mmcore.funding cimport due_s, funding_side
+from mmcore.preference cimport take_preference
 from mmcore.reaction cimport react_to_lead, react_to_trade
 from mmcore.signals cimport SignalState
 from mmcore.types cimport (
-    INSTRUMENT_INVERSE, REMOVED_MOMENTUM, REMOVED_REFERENCE, REMOVED_REGIME, REMOVED_SIGNAL,
+    INSTRUMENT_INVERSE, REMOVED_FUNDING, REMOVED_MOMENTUM, REMOVED_REFERENCE, REMOVED_REGIME, REMOVED_SIGNAL,
     REMOVED_SWEEP, REMOVED_TOP_RATE, REMOVED_VOL)
 from mmcore.windows cimport windows_update
 
@@ -46,7 +48,7 @@ cdef void observe_markets(list markets, int32_t lead_index, TimeWindows windows,
             micro_usd = lead.signals.s.micro_usd
             pulls_of(lead, pulled)
             lead.observe(now_ns)
-            stand(lead, windows, wall_ns, now_ns)
+            stand(lead, lead, windows, wall_ns, now_ns)
             if lead.signals.s.micro_usd != micro_usd or pulls_differ(lead, pulled):
                 for i in range(count):
                     (<Market>markets[i]).dirty = True
@@ -56,20 +58,31 @@ cdef void observe_markets(list markets, int32_t lead_index, TimeWindows windows,
             continue
         market.observe(now_ns)
         if lead is None:
-            stand(market, windows, wall_ns, now_ns)
+            stand(market, market, windows, wall_ns, now_ns)
             continue
         follow(market, lead, now_ns)
-        stand(market, windows, wall_ns, now_ns)
+        stand(market, lead, windows, wall_ns, now_ns)
         pulls_of(lead, pulled)
         market.stance.removed_adding[0] |= pulled[0]
         market.stance.removed_adding[1] |= pulled[1]
 
 
-cdef void stand(Market market, TimeWindows windows, int64_t wall_ns, int64_t now_ns) noexcept:
-    """Say what may be quoted by the hour, the calendar and what just happened."""
+cdef void stand(Market market, Market lead, TimeWindows windows, int64_t wall_ns,
+                int64_t now_ns) noexcept:
+    """Say what may be quoted by the hour, the calendar, what just happened and what is preferred.
+
+    lead: the perpetual whose funding and regime count; the market itself where there is none.
+    """
+    cdef int32_t pays
     calendar_update(&market.calendar, market.spec.expiry_ms, market.health.state,
                     &market.params.v, wall_ns, now_ns)
     market.take_stance(&windows.table, now_ns)
+    take_preference(market, lead)
+    if market.spec.expiry_ms == 0:
+        market.inventory.funding_due_s = due_s(wall_ns) if wall_ns > 0 else 0.0
+        pays = funding_side(&market.signals.s, &market.params.v.funding, wall_ns)
+        if pays >= 0:
+            market.stance.removed_adding[pays] |= REMOVED_FUNDING
 
 
 cdef void pulls_of(Market lead, int32_t* out) noexcept:

@@ -186,6 +186,54 @@ cdef struct SettlementParams:
     double pull_before_s
     double resume_after_s
 
+cdef enum:                      # place of the choice in hedge.trigger, hedge.choice, basis.leg_action
+    TRIGGER_NET = 0
+    TRIGGER_COST = 1
+    TRIGGER_MANUAL = 2
+    CHOICE_CHEAPEST = 0
+    CHOICE_HEDGE = 1
+    LEG_TAKE = 0
+    LEG_CUT = 1
+    FUNDING_CONTINUOUS = 0
+    FUNDING_INTERVAL = 1
+
+cdef struct HedgeParams:
+    double enabled
+    double trigger
+    double trigger_btc
+    double release_btc
+    double max_clip_btc
+    double passive_s
+    double cooldown_s
+    double choice
+    double horizon_s
+    double slip_bps
+
+cdef struct BasisParams:
+    double enabled
+    double band_bps
+    double close_bps
+    double size_btc
+    double max_btc
+    double leg_timeout_ms
+    double leg_action
+    double carry_year
+    double carry_weight
+
+cdef struct FundingParams:
+    double model
+    double high_rate_8h
+    double min_rate_8h
+    double target_max_btc
+    double flatten_before_s
+
+cdef struct PreferenceParams:
+    double enabled
+    double least_factor
+    double hysteresis
+    double funding_factor
+    double dated_in_volatile
+
 cdef struct ParamValues:
     SignalParams signals
     QuoteParams quote
@@ -195,6 +243,15 @@ cdef struct ParamValues:
     CoverParams cover
     ExpiryParams expiry
     SettlementParams settlement
+    HedgeParams hedge
+    BasisParams basis
+    FundingParams funding
+    PreferenceParams preference
+
+
+cdef inline bint pairs_on(const ParamValues* params) noexcept nogil:
+    """Whether matched positions are kept apart from what quotes reduce."""
+    return params.hedge.enabled > 0.5 or params.basis.enabled > 0.5
 
 
 cdef class Params:

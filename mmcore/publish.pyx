@@ -87,6 +87,9 @@ cdef void publish_strategy(Market market, double* v, int64_t now_ns) noexcept no
         v[t.MARKET_ALPHA_TERM_0_USD + i] = market.approved.why.alpha_term_usd[i]
     v[t.MARKET_BASIS_YEAR] = market.signals.s.basis_year
     v[t.MARKET_FAIR_BASIS_USD] = market.signals.s.fair_basis_usd
+    v[t.MARKET_MATCHED_USD] = amount_of(&market.spec, market.matched_contracts)
+    v[t.MARKET_FUNDING_MODEL_BTC] = settled_btc(market, market.funding.accrued)
+    v[t.MARKET_PREFERENCE] = market.preference
     v[t.MARKET_SPREAD_FACTOR] = market.approved.why.spread_factor
     v[t.MARKET_SIZE_FACTOR] = market.approved.why.size_factor
     v[t.MARKET_TOP_RATE] = market.signals.s.top_rate
@@ -102,6 +105,7 @@ cdef void publish_parts(Market market, double* v) noexcept nogil:
     v[t.MARKET_PART_CAPTURE_BTC] = settled_btc(market, parts.capture)
     v[t.MARKET_PART_HEDGE_BTC] = settled_btc(market, parts.hedge)
     v[t.MARKET_PART_DRIFT_BTC] = settled_btc(market, parts.drift)
+    v[t.MARKET_PART_BASIS_BTC] = settled_btc(market, parts.basis)
     v[t.MARKET_PART_MID_TO_MARK_BTC] = settled_btc(market, parts.mid_to_mark)
     v[t.MARKET_PART_CARRIED_BTC] = settled_btc(market, parts.carried)
     v[t.MARKET_PART_FUNDING_BTC] = settled_btc(market, parts.funding)
@@ -245,6 +249,7 @@ cpdef int publish(Engine engine, TelemetryPage page, int64_t now_ns) except -1:
     publish_measures(engine, page.page)
     for market in engine.markets:
         publish_market(market, &page.page.markets[market.spec.index], now_ns)
+    publish_pairs(engine, page.page)
     page.end(now_ns)
     return 0
 
@@ -268,6 +273,26 @@ cdef void publish_limits(Engine engine, Page* page, int64_t now_ns) noexcept:
     v[t.ENGINE_JOURNAL_SEGMENTS] = <double>engine.journal.recorder_word(RECORDER_SEGMENTS)
     v[t.ENGINE_JOURNAL_DELETED_SEGMENTS] = <double>engine.journal.recorder_word(RECORDER_DELETED)
     v[t.ENGINE_BOOK_OFF_GRID] = <double>engine.counters.book_off_grid
+
+
+cdef void publish_pairs(Engine engine, Page* page) noexcept:
+    """Several instruments together: hedges, pairs, and each contract's basis."""
+    cdef double* v = page.values
+    cdef int32_t i
+    v[t.ENGINE_TARGET_BTC] = engine.target_btc()
+    v[t.ENGINE_HEDGE_PHASE] = engine.hedge.phase
+    v[t.ENGINE_HEDGES] = <double>engine.hedge.hedges
+    v[t.ENGINE_HEDGE_TAKES] = <double>engine.hedge.takes
+    v[t.ENGINE_HEDGE_NO_LEG] = <double>engine.hedge.no_leg
+    v[t.ENGINE_HEDGED_BTC] = engine.hedge.done_btc
+    v[t.ENGINE_PAIR_PHASE] = engine.pairs.phase
+    v[t.ENGINE_PAIRS_OPENED] = <double>engine.pairs.opened
+    v[t.ENGINE_PAIRS_CLOSED] = <double>engine.pairs.closed
+    v[t.ENGINE_PAIR_LEGS_TAKEN] = <double>engine.pairs.taken
+    v[t.ENGINE_PAIR_LEGS_CUT] = <double>engine.pairs.cut
+    for i in range(engine.market_count):
+        page.markets[i].values[t.MARKET_BASIS_USD] = engine.pairs.spreads[i].usd
+        page.markets[i].values[t.MARKET_PAIR_FAIR_USD] = engine.pairs.spreads[i].fair_usd
 
 
 cdef void publish_measures(Engine engine, Page* page) noexcept nogil:
@@ -354,6 +379,8 @@ cdef dict market_summary(Market market):
         "unrealized_btc": settled_btc(market, market.position.unrealized(&market.spec, mark)),
         "fees_btc": settled_btc(market, market.position.fees_e8 * 1e-8),
         "funding_btc": settled_btc(market, market.position.funding),
+        "funding_model_btc": settled_btc(market, market.funding.accrued),
+        "basis_btc": settled_btc(market, market.statement.basis),
         "volume_usd": market.position.volume_usd, "mark_usd": mark,
         "markout_bps": market.ledger.markouts()}
 

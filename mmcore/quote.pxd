@@ -12,6 +12,7 @@ cdef struct Inventory:
     double limit_btc            # of this instrument
     int64_t contracts           # of this instrument
     int64_t round_trip_ns       # p95; 0 while unmeasured
+    double funding_due_s        # until the next payment, with funding.model interval
     double taker_share          # of own fills, measured; 0 .. 1
     double markout_bps[2]       # mean 5 s markout per side of our fills …
     int64_t markout_fills[2]    # … over so many

@@ -1,11 +1,11 @@
 """Fair value, width, ladder and sizes; each term is kept in TargetQuotes.why."""
-from libc.math cimport fabs, sqrt
+from libc.math cimport fabs, floor, sqrt
 from libc.string cimport memset
 
 from mmcore.alpha cimport set_alpha, set_sides
 from mmcore.book cimport NO_ASK, NO_BID
 from mmcore.ladder cimport SideInput, on_step, rung_ticks, size_factor
-from mmcore.params cimport QuoteParams
+from mmcore.params cimport FUNDING_INTERVAL, QuoteParams
 from mmcore.reduction cimport set_take
 from mmcore.regime cimport REGIME_TRENDING, REGIME_VOLATILE
 from mmcore.signals cimport REFERENCE_LEAD
@@ -35,7 +35,7 @@ cdef double clamped(double value, double cap) noexcept nogil:
 
 
 cdef double carry_usd(const Instrument* spec, const SignalState* signal,
-                      const ParamValues* params) noexcept nogil:
+                      const ParamValues* params, double due_s) noexcept nogil:
     """What holding costs: funding of a perpetual, reversion of a dated contract's basis.
 
     Positive funding is paid by longs, so it lowers the price at which to buy. A contango is
@@ -43,10 +43,13 @@ cdef double carry_usd(const Instrument* spec, const SignalState* signal,
     reference holds the fair basis already.
     """
     cdef double cap = params.quote.max_carry_bps * 1e-4 * signal.reference_usd
-    cdef double off, hold_s = params.quote.funding_hold_s
+    cdef double off, payments, hold_s = params.quote.funding_hold_s
     if spec.expiry_ms == 0:
         if 0.0 < hold_s < LEAST_HOLD_S:
             hold_s = LEAST_HOLD_S
+        if <int32_t>params.funding.model == FUNDING_INTERVAL:   # whole payments within the hold
+            payments = floor((hold_s - due_s) / FUNDING_PERIOD_S) + 1.0 if hold_s > due_s else 0.0
+            return clamped(-signal.funding_8h * payments * signal.reference_usd, cap)
         return clamped(-signal.current_funding * hold_s / FUNDING_PERIOD_S
                        * signal.reference_usd, cap)
     if (signal.reference_source == REFERENCE_LEAD or not signal.has_basis
@@ -215,7 +218,7 @@ cdef void begin_why(const Instrument* spec, const SignalState* signal, const Par
     for side in range(2):
         out.count[side] = out.first[side] = 0
         out.reducing[side] = False
-        why.removed[side] = 0
+        why.removed[side] = why.overlay[side] = 0
         why.markout_usd[side] = 0.0
     why.reference_usd = signal.reference_usd
     why.reference_source = signal.reference_source
@@ -244,7 +247,7 @@ cdef void quote_compute(const Instrument* spec, const SignalState* signal,
     if signal.reference_usd <= 0.0:
         why.removed[0] = why.removed[1] = REMOVED_REFERENCE
         return
-    why.carry_usd = carry_usd(spec, signal, params)
+    why.carry_usd = carry_usd(spec, signal, params, inventory.funding_due_s)
     set_alpha(signal, quote, why)
     set_sides(signal, quote, params.signals.run_trades, why)
     sizing.base_btc = base_size_btc(params, inventory)

@@ -108,7 +108,7 @@ cdef void set_take(const Instrument* spec, const SignalState* signal, const Stan
     if stance.take == TAKE_NONE or not NO_BID < touch < NO_ASK:
         return
     out.why, out.side = stance.take, stance.take_side
-    out.time_in_force, out.reduce_only = TIF_IOC, True
+    out.time_in_force, out.reduce_only, out.lowers_net = TIF_IOC, True, False
     out.amount_contracts = stance.take_contracts
     price = price_usd(spec, touch)
     if out.side == SIDE_BID:

@@ -48,6 +48,7 @@ cdef struct Health:
 
 cdef struct Exposure:
     double position_btc         # of this instrument, signed
+    double unmatched_btc        # of it what no other position hedges; the limit is for that
     double limit_btc
     double worst_btc[2]         # unsigned BTC of orders that may fill, per side
     double at_price_usd         # BTC of contracts are counted at this price
@@ -63,6 +64,13 @@ cdef struct AccountState:
     double scale                # of every limit and size: equity over capital, in tenths
     double stress_net_btc       # net exposure a large move may find; 0: no bar
     double stress_gross_btc
+
+
+cdef extern from *:
+    """
+    #define SLACK_BTC 1e-12
+    """
+    double SLACK_BTC            # rounding of BTC worths, far below one contract
 
 
 cdef bint price_allowed(double price, const SignalState* signal, double collar_bps) noexcept nogil
@@ -81,6 +89,20 @@ cdef inline double gross_of(const Exposure* exposure, int32_t side,
     if up > worst:
         worst = up
     return down if down > worst else worst
+
+
+cdef inline bint lowers_net(double net_btc, int32_t side, double added_btc) noexcept nogil:
+    """True where an order alone brings the net exposure nearer to zero, not through it."""
+    return (net_btc if side == SIDE_BID else -net_btc) + added_btc <= SLACK_BTC
+
+
+cdef inline bint reduces(const Exposure* exposure, double net_btc, int32_t side,
+                         double added_btc) noexcept nogil:
+    """True where an order can only bring this position, and not the net away from, to zero."""
+    cdef double signed = 1.0 if side == SIDE_BID else -1.0
+    return (signed * exposure.position_btc < 0.0
+            and exposure.worst_btc[side] + added_btc <= fabs(exposure.position_btc) + SLACK_BTC
+            and signed * net_btc <= SLACK_BTC)
 
 
 cdef const ApprovedBatch* release_cancels(const ActionBatch* batch) noexcept nogil
@@ -122,8 +144,6 @@ cdef class RiskGate(RiskStates):
                        const Exposure* exposure, double added_btc) noexcept nogil
     cdef int64_t order_most(self, const Instrument* spec, const ParamValues* params,
                             const SignalState* signal) noexcept nogil
-    cdef bint reduces(self, int32_t side, const Exposure* exposure,
-                      double added_btc) noexcept nogil
     cdef int32_t check_state(self, const Action* action, const Exposure* exposure,
                              double added_btc) noexcept nogil
     cdef int32_t check_price(self, const Action* action, const Instrument* spec,

@@ -15,8 +15,6 @@ from mmcore.types cimport (
     contracts_of_btc, delta_btc, lots_down, price_usd)
 from mmcore.states import RiskState  # no-cython-lint; found here since there is a gate
 
-cdef double SLACK_BTC = 1e-12       # rounding of BTC worths, far below one contract
-
 
 cdef bint price_allowed(double price, const SignalState* signal, double collar_bps) noexcept nogil:
     """Within our collar round the reference and the venue's own band."""
@@ -146,7 +144,7 @@ cdef class RiskGate(RiskStates):
                     REMOVED_STATE if self.state != RISK_ACTIVE else REMOVED_THROTTLE)
                 continue
             signed = 1.0 if side == SIDE_BID else -1.0
-            room = exposure.limit_btc - signed * exposure.position_btc
+            room = exposure.limit_btc - signed * exposure.unmatched_btc
             net_room = self.net_limit_btc - signed * self.net_btc
             if net_room < room:
                 room = net_room
@@ -298,22 +296,16 @@ cdef class RiskGate(RiskStates):
             return GATE_RATE
         return GATE_OK
 
-    cdef bint reduces(self, int32_t side, const Exposure* exposure,
-                      double added_btc) noexcept nogil:
-        """True where an order can only bring this position, and not the net away from, to zero."""
-        cdef double signed = 1.0 if side == SIDE_BID else -1.0
-        return (signed * exposure.position_btc < 0.0
-                and exposure.worst_btc[side] + added_btc
-                <= fabs(exposure.position_btc) + SLACK_BTC
-                and signed * self.net_btc <= SLACK_BTC)
-
     cdef int32_t check_state(self, const Action* action, const Exposure* exposure,
                              double added_btc) noexcept nogil:
         """What the state of risk, and the order's own claim to reduce, allow."""
         cdef bint reducing
+        if action.lowers_net and not lowers_net(self.net_btc, action.side, added_btc):
+            return GATE_NET
         if self.state == RISK_ACTIVE and not action.reduce_only:
             return GATE_OK
-        reducing = self.reduces(action.side, exposure, added_btc)
+        reducing = action.lowers_net or reduces(
+            exposure, self.net_btc, action.side, added_btc)
         if action.reduce_only and (exposure.position_btc >= 0.0 if action.side == SIDE_BID
                                    else exposure.position_btc <= 0.0):
             return GATE_REDUCE
@@ -353,7 +345,7 @@ cdef class RiskGate(RiskStates):
         cdef double more, margin
         if added_btc <= 0.0:
             return GATE_OK
-        if (signed * exposure.position_btc + exposure.worst_btc[action.side] + added_btc
+        if (signed * exposure.unmatched_btc + exposure.worst_btc[action.side] + added_btc
                 > exposure.limit_btc + SLACK_BTC):
             return GATE_POSITION
         if (signed * self.net_btc + self.net_worst_btc[action.side] + added_btc

@@ -42,7 +42,8 @@ cdef struct Parts:
     double profit
     double capture              # fills of quotes against the mid of their moment
     double hedge                # the same of aggressive fills: what haste cost
-    double drift                # position against the moves of the mid, both parts of it
+    double drift                # unmatched position against the moves of the mid, both parts of it
+    double basis                # the same of what another instrument's position is matched with
     double adverse              # of it: what the mid did in the seconds after each fill
     double mid_to_mark
     double carried              # taken over with a position that was not traded here
@@ -56,10 +57,12 @@ cdef class Statement:
     cdef mm_e18_t realized_e18
     cdef mm_e18_t trip_realized_e18         # as the round trip began
     cdef int64_t trip_fees_e8
+    cdef readonly int64_t matched           # contracts, signed, that another position hedges
     cdef double mid_usd                     # up to which drift is counted
     cdef readonly double capture
     cdef readonly double hedge
     cdef readonly double drift
+    cdef readonly double basis
     cdef readonly double carried
     cdef double funding_sum
     cdef double funding_rest                # what the sum's rounding left over
@@ -76,6 +79,7 @@ cdef class Statement:
     cdef void on_fill(self, const Instrument* spec, int32_t side, int64_t price_ticks,
                       int64_t amount_contracts, int64_t fee_e8, double mid_usd, bint maker,
                       bint aggressive) noexcept nogil
+    cdef void match(self, int64_t contracts) noexcept nogil
     cdef void adopt(self, const Instrument* spec, int64_t contracts,
                     double average_usd) noexcept nogil
     cdef void settle(self, const Instrument* spec, double price_usd, bint deliver) noexcept nogil

@@ -126,7 +126,7 @@ cdef class Statement:
         if deliver:
             self.mark_to(spec, <double>llround(price_usd * E4) / E4)
             self.entry_e18 = 0
-            self.contracts = 0
+            self.contracts = self.matched = 0
             self.end_trip()
 
     cdef void add_funding(self, double amount) noexcept nogil:
@@ -170,13 +170,20 @@ cdef class Statement:
                 - <double>self.fees_e8 * 1e-8)
 
     cdef void mark_to(self, const Instrument* spec, double mid_usd) noexcept nogil:
-        """Count the position's drift up to a mid."""
+        """Count the position's drift up to a mid, that of its matched part as basis."""
+        cdef double move
         if mid_usd <= 0.0 or mid_usd == self.mid_usd:
             return
         if self.contracts != 0 and self.mid_usd > 0.0:
-            self.drift += amount_of(spec, self.contracts) * (
-                value_of(spec, mid_usd) - value_of(spec, self.mid_usd))
+            move = value_of(spec, mid_usd) - value_of(spec, self.mid_usd)
+            self.drift += amount_of(spec, self.contracts - self.matched) * move
+            if self.matched != 0:
+                self.basis += amount_of(spec, self.matched) * move
         self.mid_usd = mid_usd
+
+    cdef void match(self, int64_t contracts) noexcept nogil:
+        """Say how much of the position another one hedges from the last mid on; signed."""
+        self.matched = contracts
 
     cdef void parts(self, const Instrument* spec, double mark_usd, double adverse,
                     Parts* out) noexcept nogil:
@@ -187,13 +194,14 @@ cdef class Statement:
         out.funding = self.funding()
         out.profit = self.profit(out.unrealized)
         out.capture, out.hedge, out.drift = self.capture, self.hedge, self.drift
+        out.basis = self.basis
         out.adverse = adverse
         out.carried = self.carried
         out.mid_to_mark = 0.0
         if self.contracts != 0 and mark_usd > 0.0 and self.mid_usd > 0.0:
             out.mid_to_mark = amount_of(spec, self.contracts) * (
                 value_of(spec, mark_usd) - value_of(spec, self.mid_usd))
-        out.unexplained = out.profit - (out.capture + out.hedge + out.drift + out.mid_to_mark
+        out.unexplained = out.profit - (out.capture + out.hedge + out.drift + out.basis + out.mid_to_mark
                                         + out.carried + out.funding - out.fees)
 
     # ------------------------------------------------------------------ Python face
@@ -214,6 +222,10 @@ cdef class Statement:
     def fund(self, double amount):
         """Book funding in the settlement currency, received > 0."""
         self.add_funding(amount)
+
+    def match_with(self, int64_t contracts):
+        """Say how much of the position, signed, another instrument's hedges."""
+        self.match(contracts)
 
     def move_mid(self, InstrumentSpec spec not None, double mid):
         """Count the drift up to a mid."""

@@ -99,6 +99,7 @@ cpdef enum ControlKind:
     CONTROL_FLATTEN = 36        # value = 1: close every position, whatever the state; 0: no more
     CONTROL_CREDITS_LEFT = 39   # market = CreditPool, value = requests that are left at most
     CONTROL_PROTECTION = 40     # market, value = rungs under quote protection; 0: it is frozen
+    CONTROL_HEDGE = 41          # value = 1: hedge what is open now; 0: no more
 
 cdef struct TickStep:
     int64_t above_ticks         # prices above this many base ticks …
@@ -221,6 +222,8 @@ cpdef enum RemovedReason:
     REMOVED_SWEEP = 1048576         # a sweep, or a single trade too large
     REMOVED_CALENDAR = 2097152      # settlement, or a contract too near its expiry
     REMOVED_FROZEN = 4194304        # the venue's quote protection has tripped
+    REMOVED_FUNDING = 16777216      # funding would be paid on what is added
+    REMOVED_PREFERENCE = 33554432   # another instrument is preferred
     REMOVED_THROTTLE = 67108864     # repeated execution of this side
     REMOVED_EDGE = 134217728        # fills at this distance and side lost money
     REMOVED_WARMUP = 268435456      # the book is too young to quote by; closing may go on
@@ -230,8 +233,18 @@ cpdef enum TakeReason:
     TAKE_NONE = 0
     TAKE_COVER = 1                  # an adverse fill that passive quotes did not bring back
     TAKE_CUT = 2                    # inventory beyond a bound and the price running against it
+    TAKE_HEDGE = 3                  # the net exposure is brought back on another instrument
+    TAKE_PAIR = 4                   # the other leg of a pair whose one leg was filled
+    TAKE_UNPAIR = 6                 # that one leg again, where the other cannot be had
     TAKE_STOP = 8                   # the loss or the move since the entry is too large
     TAKE_FLATTEN = 9                # the position is closed: killed, leaving, or told to
+
+cpdef enum Overlay:
+    """What took the place of a side's ladder: one rung at the touch."""
+    OVERLAY_NONE = 0
+    OVERLAY_HEDGE = 1               # to bring the net exposure back, before liquidity is taken
+    OVERLAY_OPEN = 2                # a leg of a pair that opens
+    OVERLAY_CLOSE = 3               # a leg of a pair that closes
 
 # A request to take liquidity now: one order that never rests (IOC or FOK), never post-only. The
 # planner sends it from one of the slots above SLOTS_QUOTE once no take of this market is in
@@ -242,6 +255,7 @@ cdef struct Take:
     int32_t side                # SIDE_BID buys
     int32_t time_in_force       # TIF_IOC or TIF_FOK
     bint reduce_only
+    bint lowers_net             # the gate holds it to that: |net| falls, whatever it opens
     int64_t price_ticks         # worst price accepted
     int64_t amount_contracts    # whole lots
 
@@ -270,6 +284,7 @@ cdef struct Why:
     int32_t model               # WidthModel
     int32_t regime              # Regime
     int32_t removed[2]          # RemovedReason bits per side
+    int32_t overlay[2]          # Overlay: what a side is quoted for, if not for its spread
     int32_t take                # TakeReason of the liquidity wanted
     int64_t take_contracts      # signed: bought above 0
 
@@ -304,6 +319,7 @@ cdef struct Action:
     int32_t time_in_force
     bint post_only
     bint reduce_only
+    bint lowers_net
     int64_t price_ticks
     int64_t amount_contracts    # total, filled part included
     int64_t request_id

@@ -22,8 +22,8 @@ DAY_STARTS = timedelta(hours=8)
 EVERY_S = 60.0
 FIRST_S = 5.0
 VOLUME_DAYS = 30
-SUMS = ("realized", "unrealized", "fees", "funding", "profit", "capture", "hedge", "drift",
-        "adverse", "inventory", "mid_to_mark", "carried", "unexplained", "volume_usd",
+SUMS = ("realized", "unrealized", "fees", "funding", "profit", "capture", "hedge", "basis",
+        "drift", "adverse", "inventory", "mid_to_mark", "carried", "unexplained", "volume_usd",
         "maker_volume_usd", "rebates", "fills", "maker_fills", "unplanned_takers",
         "planned_takers", "round_trips", "round_trips_won", "round_trip_profit")
 

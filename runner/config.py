@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from connectors.deribit.endpoints import is_loopback, rest_url, ws_url
-from runner.config_checks import contradictions
+from runner.config_checks import contradictions, venue_faults
 from runner.config_keys import (
     ENGINE_SECTIONS,
     KEYS,
@@ -45,6 +45,7 @@ from runner.config_keys import (
 )
 from runner.credentials import SecretError, read_secret
 from runner.micro_price import Table, table_of
+from runner.pair_keys import Basis, Funding, Hedge, Preference
 from runner.time_windows import SHIPPED_WINDOWS, TimeWindow, windows_of
 
 INSTRUMENT_RULES = ("perpetual", "front", "next-quarter")
@@ -72,6 +73,10 @@ class Config(Struct, frozen=True, kw_only=True):
     cover: Cover
     expiry: Expiry
     settlement: Settlement
+    hedge: Hedge
+    basis: Basis
+    funding: Funding
+    preference: Preference
     telemetry: Telemetry
     journal: JournalKeys
     runtime: Runtime
@@ -149,7 +154,8 @@ def load(path: Path | None, sets: Sequence[str] = (), venue: str | None = None, 
     file_name = path.name if path is not None else "defaults"
     faults = contradictions(config)
     if connects:
-        faults = limits_missing(given, profile, file_name) + faults + credential_faults(config)
+        faults = (limits_missing(given, profile, file_name) + faults + credential_faults(config)
+                  + venue_faults(config))
     if faults:
         raise ConfigError(faults)
     return config

@@ -18,7 +18,36 @@ def contradictions(config: Config) -> list[str]:
     """Return one sentence per contradiction, each naming both keys and the remedy."""
     return [*width_faults(config), *size_faults(config), *order_faults(config),
             *instrument_faults(config), *machine_faults(config), *telling_faults(config),
-            *loss_faults(config)]
+            *loss_faults(config), *pair_faults(config)]
+
+
+def venue_faults(config: Config) -> list[str]:
+    """Return what a recording may have, but no venue that is connected to."""
+    if config.funding.model == "interval":
+        return [f"{at(config, 'funding.model')}: funding.model = 'interval' is for recordings of "
+                "other venues; Deribit pays continuously, take it out"]
+    return []
+
+
+def pair_faults(config: Config) -> list[str]:
+    """Return what hedging and pairs cannot work with."""
+    faults = []
+    if config.hedge.release_btc >= config.hedge.trigger_btc:
+        faults.append(
+            f"{at(config, 'hedge.release_btc', 'hedge.trigger_btc')}: hedge.release_btc = "
+            f"{config.hedge.release_btc:g} must be below hedge.trigger_btc = "
+            f"{config.hedge.trigger_btc:g}; a hedge would never begin or never end")
+    if config.basis.size_btc > config.basis.max_btc:
+        faults.append(
+            f"{at(config, 'basis.size_btc', 'basis.max_btc')}: basis.size_btc = "
+            f"{config.basis.size_btc:g} exceeds basis.max_btc = {config.basis.max_btc:g}; "
+            "lower the first")
+    for name, on in (("hedge", config.hedge.enabled), ("basis", config.basis.enabled)):
+        if on and len(config.instrument) < 2:
+            faults.append(
+                f"{at(config, f'{name}.enabled')}: {name}.enabled = true needs a second "
+                "[[instrument]]; add one, name = \"front\" for example")
+    return faults
 
 
 def at(config: Config, *names: str) -> str:

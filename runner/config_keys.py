@@ -14,6 +14,10 @@ from msgspec import UNSET, Meta, Struct
 
 from runner.key_types import LOSS_BOUNDS, key
 from runner.key_types import Section as Section
+from runner.pair_keys import Basis as Basis
+from runner.pair_keys import Funding as Funding
+from runner.pair_keys import Hedge as Hedge
+from runner.pair_keys import Preference as Preference
 from runner.record_keys import JournalKeys as JournalKeys
 from runner.record_keys import Telemetry as Telemetry
 from runner.risk_keys import Risk as Risk
@@ -269,13 +273,14 @@ class Backtest(Section, frozen=True):
 SECTIONS: dict[str, type[Section]] = {
     "venue": Venue, "instrument": Instrument, "signals": Signals, "quote": Quote,
     "orders": Orders, "inventory": Inventory, "risk": Risk, "cover": Cover,
-    "expiry": Expiry, "settlement": Settlement, "telemetry": Telemetry,
+    "expiry": Expiry, "settlement": Settlement, "hedge": Hedge, "basis": Basis,
+    "funding": Funding, "preference": Preference, "telemetry": Telemetry,
     "journal": JournalKeys, "runtime": Runtime, "start": Start, "shutdown": Shutdown,
     "backtest": Backtest,
 }
 
 ENGINE_SECTIONS = ("signals", "quote", "orders", "inventory", "risk", "cover", "expiry",
-                   "settlement")
+                   "settlement", "hedge", "basis", "funding", "preference")
 
 
 class Key(Struct, frozen=True):

@@ -40,12 +40,17 @@ REMOVED_WORDS = {
     RemovedReason.REMOVED_SWEEP: "sweep",
     RemovedReason.REMOVED_CALENDAR: "settlement or expiry",
     RemovedReason.REMOVED_FROZEN: "quote protection tripped",
+    RemovedReason.REMOVED_FUNDING: "funding ahead",
+    RemovedReason.REMOVED_PREFERENCE: "another contract preferred",
     RemovedReason.REMOVED_THROTTLE: "too many fills",
     RemovedReason.REMOVED_EDGE: "no edge left there",
 }
 TAKE_WORDS = {
     TakeReason.TAKE_COVER: "cover of an adverse fill",
     TakeReason.TAKE_CUT: "cut: the price runs against the inventory",
+    TakeReason.TAKE_HEDGE: "hedge of the net exposure",
+    TakeReason.TAKE_PAIR: "other leg of a pair",
+    TakeReason.TAKE_UNPAIR: "out of a pair's single leg",
     TakeReason.TAKE_STOP: "stop: the loss or the move is too large",
     TakeReason.TAKE_FLATTEN: "close the position",
 }

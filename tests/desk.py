@@ -33,7 +33,7 @@ OFF = (
     "risk.day_kill_btc", "risk.stress_kill_pct", "risk.stress_margin_pct", "risk.edge_gate",
     "cover.trigger_bps",
     "settlement.pull_before_s", "settlement.resume_after_s", "expiry.wind_down_h",
-    "expiry.out_before_h",
+    "expiry.out_before_h", "funding.target_max_btc",
 )
 SHIPPED = engine_numbers({
     section: {name.partition(".")[2]: spec.default for name, spec in KEYS.items()

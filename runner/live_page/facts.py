@@ -26,7 +26,7 @@ LOG_BYTES = 65_536
 POLL_S = 0.25
 SAMPLE_S = 1.0
 CHANNEL_AT = 140            # bytes of a frame within which its channel stands
-PARTS = ("capture", "hedge", "drift", "mid_to_mark", "carried", "funding", "fees")
+PARTS = ("capture", "hedge", "drift", "basis", "mid_to_mark", "carried", "funding", "fees")
 HORIZONS = ("100ms", "1s", "5s", "30s", "300s")
 PROCESS_SHOWN = ("connected", "ready", "loop_stalls", "guard_warm", "guard_wanted",
                  "recorder_restarts", "exporter_restarts")

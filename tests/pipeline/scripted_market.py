@@ -37,7 +37,7 @@ QUIET = (
     "quote.markout_widen=0", "quote.size_btc=0.02", "cover.trigger_bps=0", "orders.requote_bps=0.1",
     "orders.retreat_bps=0.1", "inventory.cut_above_btc=0", "risk.max_index_deviation_bps=0",
     "risk.max_mark_deviation_bps=5000", "risk.price_collar_bps=500", "orders.max_updates_per_s=50",
-    "quote.window=[]",
+    "quote.window=[]", "funding.target_max_btc=0",
 )
 
 
