@@ -61,7 +61,7 @@ cdef class Engine(Intake):
                               &market.inventory, &market.stance, &market.placement, now_ns,
                               &market.target)
         self.pairs.overlay(self.markets, self.lead, &self.params.v, now_ns)
-        self.hedge.overlay(self.markets, &self.params.v, now_ns)
+        self.hedge.overlay(self.markets, &self.params.v, off_btc, now_ns)
         for i in range(self.market_count):                      # risk, in sequence
             market = <Market>self.markets[i]
             if market.dirty:
@@ -94,13 +94,14 @@ cdef class Engine(Intake):
         cdef double net_btc = 0.0
         cdef Market market
         for market in self.markets:
-            net_btc += market.exposure.position_btc
+            net_btc += market.position_btc()        # a fill since the last turn counts
         if now_ns >= self.prefer_ns:
             self.prefer_ns = now_ns + PREFER_NS
             prefer(self.markets, now_ns)
         if not (pairs_on(&self.params.v) or self.pairs.phase or self.hedge.phase) or (
                 self.lead < 0):
             return False
+        self.pairs.observe(self.markets, self.lead, &self.params.v, now_ns)
         return self.hedge.step(
             self.markets, self.pairs, self.risk, &self.params.v, net_btc - self.target_btc(),
             now_ns) | self.pairs.step(

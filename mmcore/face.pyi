@@ -249,6 +249,7 @@ class GateFace:
         other_net_btc: float = 0.0,
         post_only: bool = False,
         reduce_only: bool = False,
+        lowers_net: bool = False,
         again: bool = False,
     ) -> str: ...
     def approve(

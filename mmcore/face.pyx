@@ -24,7 +24,6 @@ from mmcore.types cimport (
     InstrumentSpec, LevelChange, OrderEvent, TargetQuotes, TickerUpdate, TradePrint)
 
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
-
 # the Python classes: a cimported enum has no name at run time
 from mmcore.book import BookResult
 from mmcore.risk import GateReason
@@ -350,13 +349,14 @@ cdef class GateFace:
 
     def admit(self, int32_t kind, int32_t slot, int32_t side, int64_t price_ticks,
               int64_t amount_contracts, *, double other_net_btc=0.0, bint post_only=False,
-              bint reduce_only=False, bint again=False):
+              bint reduce_only=False, bint lowers_net=False, bint again=False):
         """Judge one create or edit; the GateReason's name. again: in the turn of the one before."""
         cdef Action action
         memset(&action, 0, sizeof(action))
         action.kind, action.slot, action.side = kind, slot, side
         action.price_ticks, action.amount_contracts = price_ticks, amount_contracts
-        action.post_only, action.reduce_only = post_only, reduce_only
+        action.post_only, action.reduce_only, action.lowers_net = (
+            post_only, reduce_only, lowers_net)
         if not again:
             self.begin(other_net_btc)
         return GateReason(self.gate.admit(

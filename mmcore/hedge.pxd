@@ -37,7 +37,8 @@ cdef class Hedge:
     cdef int32_t cheapest(self, list markets, Pairs pairs, const ParamValues* params) noexcept
     cdef double cost_usd(self, Market market, Pairs pairs,
                          const ParamValues* params) noexcept nogil
-    cdef void overlay(self, list markets, const ParamValues* params, int64_t now_ns) noexcept
+    cdef void overlay(self, list markets, const ParamValues* params, double net_btc,
+                      int64_t now_ns) noexcept
     cdef void note_taken(self, int32_t why, const ParamValues* params,
                          int64_t now_ns) noexcept nogil
     cdef void on_fill(self, Market market, const Fill* fill, double worth_btc) noexcept nogil

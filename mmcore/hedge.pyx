@@ -140,10 +140,12 @@ cdef class Hedge:
         self.next_ns = now_ns + <int64_t>(params.hedge.cooldown_s * 1e9)
 
     # ------------------------------------------------------------------ in a turn
-    cdef void overlay(self, list markets, const ParamValues* params, int64_t now_ns) noexcept:
+    cdef void overlay(self, list markets, const ParamValues* params, double net_btc,
+                      int64_t now_ns) noexcept:
         """Put the hedge in place of its side's ladder, or ask for liquidity."""
         cdef Market market, other
-        cdef double left = fabs(self.net_btc) - params.hedge.release_btc
+        cdef double left = (net_btc if self.side == SIDE_ASK else -net_btc) - (
+            params.hedge.release_btc)
         cdef int64_t clip, held
         cdef bint cut
         if self.phase == HEDGE_IDLE:

@@ -7,9 +7,11 @@ from typing_extensions import disjoint_base
 
 from mmcore.budget import Budget
 from mmcore.faults import Faults
+from mmcore.hedge import Hedge
 from mmcore.journal import Journal
 from mmcore.limits import Limits
 from mmcore.market import Market
+from mmcore.pairs import Pairs
 from mmcore.params import Params
 from mmcore.risk import RiskGate
 from mmcore.sink import OrderSink
@@ -42,6 +44,10 @@ class Intake:
     def risk(self) -> RiskGate: ...
     @property
     def limits(self) -> Limits: ...
+    @property
+    def pairs(self) -> Pairs: ...
+    @property
+    def hedge(self) -> Hedge: ...
     @property
     def journal(self) -> Journal: ...
     @property

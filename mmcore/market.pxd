@@ -46,7 +46,7 @@ cdef class Market:
     cdef readonly int64_t matched_contracts     # signed: another position hedges them
     cdef bint overlaid[2]               # a side is quoted for a hedge or a pair
     cdef readonly int32_t taking        # TakeReason of the take that left last
-    cdef double preference              # share of its size that it keeps
+    cdef readonly double preference     # share of its size that it keeps
     cdef double score
     cdef Health health
     cdef Exposure exposure
@@ -87,6 +87,7 @@ cdef class Market:
     cdef int64_t fill_rate_ns
 
     cdef double price_for_limits(self) noexcept nogil
+    cdef double position_btc(self) noexcept nogil
     cdef void measure(self, double scale, int64_t now_ns) noexcept nogil
     cdef void book_trade(self, const Fill* fill, int64_t now_ns) noexcept nogil
     cdef void on_funding(self, double session) noexcept nogil

@@ -89,6 +89,11 @@ cdef class Market:
             return mark
         return price
 
+    cdef double position_btc(self) noexcept nogil:
+        """What the position moves like, in BTC, at the price limits are counted at."""
+        return self.calendar.delta_share * delta_btc(
+            &self.spec, self.position.contracts, self.price_for_limits())
+
     cdef void measure(self, double scale, int64_t now_ns) noexcept nogil:
         """Bring exposure and inventory up to date with orders and position."""
         cdef double price = self.price_for_limits()
@@ -274,6 +279,11 @@ cdef class Market:
     def settling(self):
         """Whether the daily settlement, or a reopening after a halt, keeps the book empty."""
         return bool(self.calendar.settling)
+
+    @property
+    def funding_model(self):
+        """Funding received by our own count, in the settlement currency."""
+        return self.funding.accrued
 
     @property
     def name(self):

@@ -187,7 +187,6 @@ cdef class Pairs:
         """Begin, go on with or end a pair; True while one is traded."""
         cdef Market dated
         cdef int64_t uneven
-        self.observe(markets, lead, params, now_ns)
         self.adds = gate.state == RISK_ACTIVE
         if self.phase == PAIR_IDLE:
             if now_ns < self.next_ns or hedging or not self.adds or not ready(
@@ -348,6 +347,7 @@ cdef class Pairs:
             give_back = True
         if give_back and filled.dirty:
             rest_at_touch(lacks, side, 0, OVERLAY_OPEN)     # or it would come after all
+            rest_at_touch(filled, side, 0, OVERLAY_OPEN)
             if lacks.exposure.worst_btc[side] == 0.0:
                 ask_take(filled, TAKE_UNPAIR, side, amount, True, False)
         elif not give_back and lacks.dirty and ready(lacks):

@@ -280,12 +280,11 @@ cdef void publish_pairs(Engine engine, Page* page) noexcept:
     cdef double* v = page.values
     cdef int32_t i
     v[t.ENGINE_TARGET_BTC] = engine.target_btc()
-    v[t.ENGINE_HEDGE_PHASE] = engine.hedge.phase
+    v[t.ENGINE_HEDGE_PHASE], v[t.ENGINE_PAIR_PHASE] = engine.hedge.phase, engine.pairs.phase
     v[t.ENGINE_HEDGES] = <double>engine.hedge.hedges
     v[t.ENGINE_HEDGE_TAKES] = <double>engine.hedge.takes
     v[t.ENGINE_HEDGE_NO_LEG] = <double>engine.hedge.no_leg
     v[t.ENGINE_HEDGED_BTC] = engine.hedge.done_btc
-    v[t.ENGINE_PAIR_PHASE] = engine.pairs.phase
     v[t.ENGINE_PAIRS_OPENED] = <double>engine.pairs.opened
     v[t.ENGINE_PAIRS_CLOSED] = <double>engine.pairs.closed
     v[t.ENGINE_PAIR_LEGS_TAKEN] = <double>engine.pairs.taken
@@ -353,8 +352,7 @@ def summary(Engine engine not None):
                        - totals.fees_btc + totals.funding_btc)}
     latency = {name: histogram_quantile(&engine.tick_to_order_ns, share) / 1e3
                for name, share in (("p50", 0.5), ("p99", 0.99), ("p999", 0.999))}
-    rows = {}
-    position_usd = 0.0
+    rows, position_usd = {}, 0.0
     for market in engine.markets:
         rows[market.name] = market_summary(market)
         position_usd += rows[market.name]["position_usd"]
@@ -391,13 +389,12 @@ cdef dict merged_markouts(Engine engine):
     cdef int32_t h, side
     cdef double total
     cdef uint64_t count
-    names = list((<Market>engine.markets[0]).ledger.markouts())
     merged = {}
-    for h in range(len(names)):
+    for h, name in enumerate((<Market>engine.markets[0]).ledger.markouts()):
         total, count = 0.0, 0
         for market in engine.markets:
             for side in range(2):
                 total += market.ledger.markout_sum_bps[side][h]
                 count += market.ledger.markout_count[side][h]
-        merged[names[h]] = total / count if count else None
+        merged[name] = total / count if count else None
     return merged

@@ -335,6 +335,13 @@ def flatten(config: ConfigOption = None, venue: VenueOption = None, sets: SetOpt
 
 
 @ctl.command()
+def hedge(config: ConfigOption = None, venue: VenueOption = None, sets: SetOption = None,
+          reason: ReasonOption = "") -> None:
+    """Hedge the net exposure now, down to hedge.release_btc; needs hedge.enabled."""
+    send("hedge", config, venue, sets, reason)
+
+
+@ctl.command()
 def unkill(config: ConfigOption = None, venue: VenueOption = None, sets: SetOption = None,
            reason: ReasonOption = "") -> None:
     """Clear the latch of a maker that does not run; needs --reason."""

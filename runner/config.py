@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from connectors.deribit.endpoints import is_loopback, rest_url, ws_url
-from runner.config_checks import contradictions, venue_faults
+from runner.config_checks import contradictions, limits_missing, venue_faults
 from runner.config_keys import (
     ENGINE_SECTIONS,
     KEYS,
@@ -350,18 +350,6 @@ def nearest_key(name: str) -> str:
     last = name.rpartition(".")[2]
     same = [k for k in KEYS if k.rpartition(".")[2] == last]
     return nearest(name, same or KEYS)
-
-
-def limits_missing(given: dict[str, Given], profile: str, file_name: str) -> list[str]:
-    """Name the limits and keys a live venue needs stated."""
-    if profile != "live":
-        return []
-    missing = [k.name for k in KEYS.values() if k.limit and k.name not in given]
-    missing += [k for k in ("venue.client_id", "venue.client_secret") if k not in given]
-    if not missing:
-        return []
-    names = ", ".join(missing)
-    return [f"{file_name}: a live venue starts only with its limits stated; add {names}"]
 
 
 def credential_faults(config: Config) -> list[str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import typing
+from collections.abc import Container
 
 from mmcore.alpha import own_terms
 from mmcore.width import has_own_model
+from runner.config_keys import KEYS
 
 if typing.TYPE_CHECKING:
     from runner.config import Config
@@ -274,3 +276,15 @@ def loss_faults(config: Config) -> list[str]:
             f"risk.stress_kill_pct = {risk.stress_kill_pct:g} %, more than risk.day_kill_btc = "
             f"{risk.day_kill_btc:g}; lower inventory.limit_btc to {most:.3f} or raise the kill")
     return faults
+
+
+def limits_missing(given: Container[str], profile: str, file_name: str) -> list[str]:
+    """Name the limits and keys a live venue needs stated."""
+    if profile != "live":
+        return []
+    missing = [k.name for k in KEYS.values() if k.limit and k.name not in given]
+    missing += [k for k in ("venue.client_id", "venue.client_secret") if k not in given]
+    if not missing:
+        return []
+    names = ", ".join(missing)
+    return [f"{file_name}: a live venue starts only with its limits stated; add {names}"]

@@ -18,7 +18,7 @@ log = logging.getLogger("mm.control")
 
 SOCKET = "ctl"
 LINE_MAX = 65_536
-COMMANDS = ("status", "set", "pause", "resume", "reduce", "kill", "flatten", "unkill")
+COMMANDS = ("status", "set", "pause", "resume", "reduce", "kill", "flatten", "hedge", "unkill")
 
 
 class Request(msgspec.Struct):
@@ -92,6 +92,9 @@ class ControlSocket:
             return {"ok": False, "error": "this maker runs; stop it first, unkill, start it again"}
         if request.command == "set":
             return self.set(request)
+        if request.command == "hedge" and not self.engine.params.get("hedge.enabled"):
+            return {"ok": False, "error": "hedge.enabled is false; mm ctl set hedge.enabled=true "
+                                          "turns it on"}
         self.latch.note(request.command, request.reason, request.who)
         if request.command == "kill":
             self.control(ControlKind.CONTROL_KILL, 0, 0, 0.0)
@@ -105,6 +108,7 @@ class ControlSocket:
                 "resume": (ControlKind.CONTROL_RESUME, 0),
                 "reduce": (ControlKind.CONTROL_REDUCE, 1),
                 "flatten": (ControlKind.CONTROL_FLATTEN, 1),
+                "hedge": (ControlKind.CONTROL_HEDGE, 1),
             }[request.command]
             if request.command == "resume":
                 self.control(ControlKind.CONTROL_REDUCE, 0, 0, 0.0)
@@ -133,6 +137,7 @@ class ControlSocket:
             "reason": risk.reason_name.removeprefix("REASON_").lower(),
             "fault": self.engine.faults.code, "flattening": risk.flattening,
             "refused": risk.refusals(), **limits,
+            "hedge": self.engine.hedge.figures(), "pairs": self.engine.pairs.figures(),
             "changed": self.changes.made if self.changes is not None else {},
             "positions": {m.name: m.spec_object.amount(abs(m.position.contracts))
                           * (1 if m.position.contracts >= 0 else -1)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from desk import ASK, BID, SECOND, Desk, Sent, perpetual
 
 from mmcore.market import Market
-from mmcore.types import ControlKind, MarketState
+from mmcore.types import ControlKind, MarketState, OrderEventKind, VenueOrderState
 
 LEAD, NEAR, FAR = 0, 1, 2
 MIDS = (75_000.0, 76_000.0, 77_000.0)
@@ -21,6 +21,7 @@ class PairDesk(Desk):
     def __init__(self, changes: dict[str, float] | None = None) -> None:
         specs = [perpetual(), perpetual("BTC-26MAR27", expiry_ms=EXPIRY_MS),
                  perpetual("BTC-25JUN27", expiry_ms=EXPIRY_MS + 90 * 86_400_000)]
+        self.mids: dict[int, int] = {}
         super().__init__({**ON, **(changes or {})}, ready=False, specs=specs)
         self.control(ControlKind.CONTROL_CONNECTED)
         self.control(ControlKind.CONTROL_CREDITS, value=1000, real=200.0)
@@ -32,7 +33,21 @@ class PairDesk(Desk):
         """Put each book's touch 0.5 USD from its mid, and its mark there."""
         for i, mid in enumerate(mids):
             self.ticker(market=i, mark=mid)
-            self.snapshot(mid - 0.5, mid + 0.5, market=i)
+            self.touch(i, mid)
+
+    def touch(self, market: int, mid: float) -> None:
+        """Put one book's touch there: a snapshot at first, a change afterwards."""
+        ticks = self.specs[market].ticks(mid)
+        old = self.mids.get(market)
+        self.mids[market] = ticks
+        if old is None:
+            self.snapshot(mid - 0.5, mid + 0.5, market=market)
+        elif old != ticks:
+            self.delta([(old - 1, 0), (ticks - 1, 1_000)], [(old + 1, 0), (ticks + 1, 1_000)],
+                       market=market)
+        else:
+            self.delta([(ticks - 1, 1_001 if self.change_id[market] % 2 else 1_000)], [],
+                       market=market)
 
     def hold(self, *contracts: int) -> None:
         """Have the venue say what is held, at the mids."""
@@ -68,7 +83,6 @@ class PairDesk(Desk):
         self.accept_take(a, contracts)
 
     def accept_take(self, a: Sent, contracts: int) -> None:
-        from mmcore.types import OrderEventKind, VenueOrderState
         self._word(OrderEventKind.ORDER_EVENT_ACCEPTED, a, filled=contracts,
                    state=(VenueOrderState.VENUE_ORDER_FILLED
                           if contracts == a["amount_contracts"]
