@@ -260,7 +260,10 @@ cdef class Market:
         elif control.kind == CONTROL_PROTECTION:
             self.orders.protected_rungs = <int32_t>max(0, min(LEVELS_MAX, control.value))
         elif control.kind == CONTROL_FUNDING:
-            self.on_funding(control.real)
+            if control.value != 0:
+                self.funding_session = control.real
+            else:
+                self.on_funding(control.real)
         elif control.kind == CONTROL_MARGIN_RATE:
             self.exposure.margin_rate = control.real
         elif control.kind == CONTROL_SETTLED:

@@ -77,6 +77,7 @@ class Reconciler:
         self.profit = ProfitAudit(session, specs)
         self.profit_off: list[tuple[str, float]] = []
         self.on_account: Callable[[AccountSummary], object] = lambda _summary: None  # the first
+        self.funding: dict[int, float] = {}     # by market, as last booked here
         self.mismatches = 0  # in a row
         self.mismatches_total = 0
         self.account: AccountSummary | None = None  # as the venue last said
@@ -198,15 +199,30 @@ class Reconciler:
         by_name = {p.instrument_name: p for p in reply}
         self.profit_off = self.profit.differing(by_name, realized)
         found = []
-        for spec in self.specs:
+        for market, spec in enumerate(self.specs):
             held = by_name.get(spec.name)
             if held is None:
                 found.append((0, 0.0))
+                self.funding.setdefault(market, 0.0)
                 continue
+            self.take_funding(market, held.realized_funding)
             contracts = spec.contracts(abs(held.size))
             found.append((-contracts if held.direction == "sell" else contracts,
                           held.average_price))
         return found
+
+    def take_funding(self, market: int, session_btc: float) -> None:
+        """Book the funding of the session so far; a position that rests sends no word of it.
+
+        What was paid before the first look is not ours. Not around a settlement, where the figure
+        begins anew.
+        """
+        before = self.funding.get(market)
+        if before == session_btc or self.session.engine.markets[market].settling:
+            return
+        self.funding[market] = session_btc
+        self.session.control(ControlKind.CONTROL_FUNDING, market, int(before is None),
+                             session_btc)
 
     async def adopt_positions(self, policy: str) -> None:
         """Tell the engine what it holds; policy refuse makes any position a StartRefusedError.
