@@ -15,7 +15,7 @@ from mmcore.preference cimport prefer
 from mmcore.quote cimport quote_compute
 from mmcore.states cimport REASON_JOURNAL, RISK_KILLED, reason_of
 from mmcore.types cimport (
-    ACTION_CANCEL_ALL, ACTION_EDIT, ACTION_NEW, REMOVED_REFERENCE,
+    ACTION_CANCEL_ALL, ACTION_EDIT, ACTION_NEW, MARKETS_MAX, REMOVED_REFERENCE,
     CONTROL_CONNECTED, CONTROL_CREDITS, CONTROL_CREDITS_LEFT, CONTROL_DISCONNECTED,
     CONTROL_EQUITY, CONTROL_FUNDING, CONTROL_HEDGE,
     CONTROL_KILL, CONTROL_MARGIN_RATE, CONTROL_MARKET_STATE, CONTROL_POSITION,
@@ -35,7 +35,8 @@ cdef class Engine(Intake):
         """Decide once for every dirty market and send the result as one batch."""
         cdef Market market
         cdef double net_btc = 0.0, off_btc
-        cdef int32_t i
+        cdef int32_t due[MARKETS_MAX]           # the dirty ones
+        cdef int32_t i, count = 0
         if self.faults.code and self.risk.state != RISK_KILLED:
             self.kill()
         if not self.any_dirty():
@@ -48,34 +49,33 @@ cdef class Engine(Intake):
         self.risk.begin(&self.params.v, (<Market>self.markets[0]).price_for_limits(), now_ns)
         for i in range(self.market_count):                      # exposure
             market = <Market>self.markets[i]
-            market.measure(self.risk.account.scale, now_ns)
+            if market.dirty:
+                due[count] = i
+                count += 1
+            if market.dirty or not market.measured:
+                market.measure(self.risk.account.scale, now_ns)
             net_btc += market.exposure.position_btc
             self.risk.count(&market.exposure, market.orders.open_count)
         off_btc = net_btc - self.target_btc()
-        for i in range(self.market_count):                      # quote
-            market = <Market>self.markets[i]
-            if market.dirty:
-                market.inventory.net_btc = off_btc
-                market.overlaid[0] = market.overlaid[1] = False
-                quote_compute(&market.spec, &market.signals.s, &market.params.v,
-                              &market.inventory, &market.stance, &market.placement, now_ns,
-                              &market.target)
+        for i in range(count):                                  # quote
+            market = <Market>self.markets[due[i]]
+            market.inventory.net_btc = off_btc
+            market.overlaid[0] = market.overlaid[1] = False
+            quote_compute(&market.spec, &market.signals.s, &market.params.v, &market.inventory,
+                          &market.stance, &market.placement, now_ns, &market.target)
         self.pairs.overlay(self.markets, self.lead, &self.params.v, now_ns)
         self.hedge.overlay(self.markets, &self.params.v, off_btc, now_ns)
-        for i in range(self.market_count):                      # risk, in sequence
-            market = <Market>self.markets[i]
-            if market.dirty:
-                self.limits.plan_exit(market, self.risk, now_ns)
-                market.blocked = self.blocked_of(i, now_ns)
-                self.risk.approve(&market.target, market.blocked, &market.spec,
-                                  &market.signals.s, &market.params.v, &market.exposure,
-                                  &market.approved)
-        for i in range(self.market_count):                      # plan
-            market = <Market>self.markets[i]
-            if market.dirty:
-                if market.health.connected:     # what cannot leave must not be in flight
-                    self.plan_market(market, now_ns)
-                market.decided(now_ns)
+        for i in range(count):                                  # risk, in sequence
+            market = <Market>self.markets[due[i]]
+            self.limits.plan_exit(market, self.risk, now_ns)
+            market.blocked = self.blocked_of(due[i], now_ns)
+            self.risk.approve(&market.target, market.blocked, &market.spec, &market.signals.s,
+                              &market.params.v, &market.exposure, &market.approved)
+        for i in range(count):                                  # plan
+            market = <Market>self.markets[due[i]]
+            if market.health.connected:         # what cannot leave must not be in flight
+                self.plan_market(market, now_ns)
+            market.decided(now_ns)
         if fabs(net_btc) > self.max_abs_delta_btc:
             self.max_abs_delta_btc = fabs(net_btc)
         return self.send(now_ns)
@@ -178,6 +178,7 @@ cdef class Engine(Intake):
         if result.deferred:
             self.flags |= FLAG_DEFERRED
         if self.batch.count > before:
+            market.measured = False         # what leaves is exposure, otherwise counted
             self.journal.append(JOURNAL_WHY, market.spec.index, now_ns, &market.approved.why,
                                 sizeof(Why))
             self.count_actions(market, before)

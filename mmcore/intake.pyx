@@ -96,11 +96,8 @@ cdef class Intake:
 
     cdef int on_frame(self, int64_t now_ns) noexcept:
         """Any frame proves the connection alive."""
-        cdef int32_t i
         self.counters.frames += 1
-        self.last_frame_ns = now_ns
-        for i in range(self.market_count):
-            (<Market>self.markets[i]).health.frame_ns = now_ns
+        self.last_frame_ns = self.risk.frame_ns = now_ns
         return 0
 
     cdef int on_book(self, int32_t index, const BookDelta* delta, int64_t now_ns) noexcept:

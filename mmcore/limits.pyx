@@ -209,6 +209,8 @@ cdef class Limits:
         if scale < gate.account.scale or self.day.number != gate.scaled_day:
             gate.account.scale = scale      # never up within a day
             gate.scaled_day = self.day.number
+            for market in markets:
+                market.dirty = True
         size = gate.account.scale * (params.risk.day_size_factor if tripped else 1.0)
         for market in markets:
             market.risk_size_factor = size

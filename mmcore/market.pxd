@@ -48,6 +48,7 @@ cdef class Market:
     cdef readonly int32_t taking        # TakeReason of the take that left last
     cdef readonly double preference     # share of its size that it keeps
     cdef double score
+    cdef double lead_micro_usd          # the lead's micro-price this one was last priced from
     cdef Health health
     cdef Exposure exposure
     cdef Inventory inventory
@@ -68,6 +69,7 @@ cdef class Market:
     cdef double risk_size_factor
     cdef readonly bint stopping         # the position is being closed for its loss
     cdef int64_t slice_ns               # when it last took to close
+    cdef bint measured                  # its exposure is as its orders and position are
     cdef readonly bint dirty            # something changed since the last decision
     cdef bint waiting                   # wanted more than it could send; look again
     cdef readonly int32_t blocked       # RemovedReason bits of the last decision

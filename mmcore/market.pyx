@@ -11,6 +11,7 @@ from mmcore.priority cimport queue_update
 from mmcore.reaction cimport react_to_fill, react_to_mid, stance_of
 from mmcore.reduction cimport count_moves, reduce_stance, reduction_taken
 from mmcore.regime cimport regime_update
+from mmcore.risk cimport gross_of
 from mmcore.types cimport (
     CONTROL_FUNDING, CONTROL_MARGIN_RATE, CONTROL_MARKET_STATE, CONTROL_POSITION,
     CONTROL_PROTECTION, CONTROL_SETTLED, CONTROL_UNKNOWN_RESOLVED, INSTRUMENT_INVERSE, LEVELS_MAX,
@@ -110,6 +111,8 @@ cdef class Market:
         self.exposure.worst_btc[SIDE_ASK] = self.orders.worst_btc(SIDE_ASK, &self.spec, price)
         self.exposure.limit_btc = scale * self.params.v.inventory.limit_btc
         self.inventory.limit_btc = self.exposure.limit_btc
+        self.exposure.gross_btc = gross_of(&self.exposure, SIDE_BID, 0.0)
+        self.measured = True
         self.exposure.barred[SIDE_BID] = now_ns < self.barred_ns[SIDE_BID]
         self.exposure.barred[SIDE_ASK] = now_ns < self.barred_ns[SIDE_ASK]
 

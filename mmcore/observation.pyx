@@ -1,5 +1,6 @@
 """See observation.pxd."""
 from cpython.list cimport PyList_GET_SIZE
+from libc.math cimport fabs
 
 from mmcore.calendar cimport calendar_update
 from mmcore.flow cimport FLOW_SWEEP
@@ -12,6 +13,7 @@ from mmcore.types cimport (
     REMOVED_SWEEP, REMOVED_TOP_RATE, REMOVED_VOL)
 from mmcore.windows cimport windows_update
 
+cdef double LEAD_SHARE = 0.25   # of orders.retreat_bps: a move of the lead that is followed
 cdef int32_t FOLLOWED = (REMOVED_MOMENTUM | REMOVED_SWEEP | REMOVED_TOP_RATE | REMOVED_SIGNAL
                          | REMOVED_REGIME | REMOVED_VOL)
 
@@ -32,26 +34,30 @@ cdef int32_t lead_of(list markets) noexcept:
 
 cdef void observe_markets(list markets, int32_t lead_index, TimeWindows windows, int64_t wall_ns,
                           int64_t now_ns) noexcept:
-    """Bring every dirty market up to date; a move or a pull of the lead makes all others dirty.
+    """Bring every dirty market up to date; a move or a pull of the lead makes others dirty.
 
     wall_ns is 0 while the offset of the wall clock is not known: no time window is open then.
     """
     cdef int32_t i, count = <int32_t>PyList_GET_SIZE(markets)
     cdef int32_t pulled[2]
     cdef Market market, lead = None
-    cdef double micro_usd
+    cdef bint differ
     if wall_ns != 0:
         windows_update(&windows.table, wall_ns)
     if lead_index >= 0 and count > 1:
         lead = <Market>markets[lead_index]
         if lead.dirty:
-            micro_usd = lead.signals.s.micro_usd
             pulls_of(lead, pulled)
             lead.observe(now_ns)
             stand(lead, lead, windows, wall_ns, now_ns)
-            if lead.signals.s.micro_usd != micro_usd or pulls_differ(lead, pulled):
-                for i in range(count):
-                    (<Market>markets[i]).dirty = True
+            differ = pulls_differ(lead, pulled)
+            for i in range(count):
+                market = <Market>markets[i]
+                # what moves no quote is no reason to decide: a fraction of what retreats one
+                market.dirty |= differ or fabs(
+                    lead.signals.s.micro_usd - market.lead_micro_usd) > (
+                    LEAD_SHARE * 1e-4 * market.params.v.orders.retreat_bps
+                    * lead.signals.s.micro_usd)
     for i in range(count):
         market = <Market>markets[i]
         if not market.dirty or market is lead:
@@ -107,6 +113,7 @@ cdef void follow(Market market, Market lead, int64_t now_ns) noexcept:
     if market.spec.expiry_ms > 0 and lead.book.valid:
         fit = market.book.valid and own.two_sided and own.spread_usd * 1e4 <= (
             market.params.v.quote.max_reference_spread_bps * own.mid_usd)
+        market.lead_micro_usd = lead.signals.s.micro_usd
         market.signals.refer_to_lead(&lead.signals.s, &market.params.v.signals, fit, now_ns)
     react_to_lead(&market.reaction, &lead.reaction)
 

@@ -42,7 +42,6 @@ cdef struct Health:
     int32_t state               # MarketState
     int64_t synced_ns           # snapshot applied; 0 while the book is not valid
     int64_t book_ns             # last book message
-    int64_t frame_ns            # last frame of the connection
     int64_t newest_lag_ns       # newest book message: arrival minus venue time
     int64_t lag_ns              # the same averaged over some messages, to be looked at
 
@@ -51,6 +50,7 @@ cdef struct Exposure:
     double unmatched_btc        # of it what no other position hedges; the limit is for that
     double limit_btc
     double worst_btc[2]         # unsigned BTC of orders that may fill, per side
+    double gross_btc            # largest absolute position that may come of both
     double at_price_usd         # BTC of contracts are counted at this price
     double margin_rate          # initial margin per BTC of exposure; 0: not known
     bint barred[2]              # repeated execution: nothing adds on that side
@@ -113,6 +113,7 @@ cdef class RiskGate(RiskStates):
     cdef AccountState account
     cdef int64_t scaled_day                 # the day account.scale was last free to rise
     cdef int64_t now_ns                     # of the turn
+    cdef int64_t frame_ns                   # last frame of the connection
     cdef double net_btc                     # position of all instruments
     cdef double net_worst_btc[2]            # orders of all instruments, per side
     cdef double net_limit_btc

@@ -67,7 +67,7 @@ cdef class RiskGate(RiskStates):
             bits |= REMOVED_STATE
         if self.state >= RISK_STOPPED:
             bits |= REMOVED_KILLED
-        if (now_ns - health.frame_ns > <int64_t>(params.risk.stale_ms * 1e6)
+        if (now_ns - self.frame_ns > <int64_t>(params.risk.stale_ms * 1e6)
                 or now_ns - health.book_ns > <int64_t>(params.risk.book_silence_ms * 1e6)
                 or now_ns - signal.ticker_ns > <int64_t>(params.risk.ticker_stale_ms * 1e6)):
             bits |= REMOVED_STALE
@@ -114,8 +114,8 @@ cdef class RiskGate(RiskStates):
         self.net_worst_btc[SIDE_BID] += exposure.worst_btc[SIDE_BID]
         self.net_worst_btc[SIDE_ASK] += exposure.worst_btc[SIDE_ASK]
         self.open_orders += open_orders
-        self.gross_btc += gross_of(exposure, SIDE_BID, 0.0)
-        self.margin_btc += exposure.margin_rate * gross_of(exposure, SIDE_BID, 0.0)
+        self.gross_btc += exposure.gross_btc
+        self.margin_btc += exposure.margin_rate * exposure.gross_btc
 
     cdef void approve(self, const TargetQuotes* target, int32_t blocked, const Instrument* spec,
                       const SignalState* signal, const ParamValues* params,

@@ -54,6 +54,8 @@ TAKE_WORDS = {
     TakeReason.TAKE_STOP: "stop: the loss or the move is too large",
     TakeReason.TAKE_FLATTEN: "close the position",
 }
+HEDGE_WORDS = ("", "hedge rests", "hedge takes")
+PAIR_WORDS = ("", "pair opens", "pair closes")
 REFERENCES = ("mid", "micro-price", "last trade", "mark", "none", "perpetual")
 REGIMES = ("normal", "calm", "volatile", "trending", "stand aside")
 COUNTED = ("book_updates", "decisions", "orders_new", "orders_edit", "orders_cancel", "fills")
@@ -132,6 +134,9 @@ def picture(reading: Reading, rates: Rates, title: str) -> RenderableType:
     head.append(risk_word(reading), style=RISK_STYLES[min(max(state, 0), len(RISK_STYLES) - 1)])
     if reading["fault"]:
         head.append(f"  fault {reading['fault']:.0f}", style="bold red")
+    for name, words in (("hedge_phase", HEDGE_WORDS), ("pair_phase", PAIR_WORDS)):
+        if reading[name]:
+            head.append(f"  {words[int(reading[name])]}", style="yellow")
     if rates.still_reads > 4:
         head.append("  the engine is silent", style="bold red")
     parts: list[RenderableType] = [head]
@@ -210,7 +215,10 @@ def why_table(market: Reading) -> Table:
                   f"{market['top_rate']:.0f}/s")
     if market["basis_year"]:
         table.add_row("basis", f"{market['basis_year']:+.2%} a year, mean "
-                      f"{market['fair_basis_usd']:+.2f} USD")
+                      f"{market['fair_basis_usd']:+.2f} USD; to the perpetual "
+                      f"{market['basis_usd']:+.2f}, fair {market['pair_fair_usd']:+.2f}")
+    if market["matched_usd"]:
+        table.add_row("hedged", f"{market['matched_usd']:+,.0f} USD by another contract")
     table.add_row("feed", f"lag {market['feed_lag_seconds'] * 1000:.0f} ms  book "
                   f"{market['book_age_seconds'] * 1000:.0f} ms old")
     for side in ("bid", "ask"):
