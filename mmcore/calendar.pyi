@@ -15,4 +15,5 @@ class CalendarDay:
         now_ns: int,
         state: int = 0,
         expiry_ms: int = 0,
+        rolls_ms: int = 0,
     ) -> dict[str, Any]: ...

@@ -40,10 +40,13 @@ cdef void follow_state(Calendar* calendar, int32_t state, int64_t now_ns) noexce
     calendar.state = state
 
 
-cdef void near_expiry(Calendar* calendar, int64_t expiry_s, const ParamValues* params,
-                      int64_t second) noexcept nogil:
-    """Size falls in a straight line from the start of the wind-down to the last quote."""
-    cdef double left_s = <double>(expiry_s - second)
+cdef void near_expiry(Calendar* calendar, int64_t expiry_s, int64_t roll_s,
+                      const ParamValues* params, int64_t second) noexcept nogil:
+    """Size falls in a straight line from the start of the wind-down to the last quote.
+
+    roll_s: when another contract takes the place, at the latest when this one expires.
+    """
+    cdef double left_s = <double>(roll_s - second)
     cdef double wind_down_s = params.expiry.wind_down_h * 3600.0
     cdef double out_s = params.expiry.out_before_h * 3600.0
     calendar.leaving = left_s <= out_s
@@ -51,17 +54,20 @@ cdef void near_expiry(Calendar* calendar, int64_t expiry_s, const ParamValues* p
         calendar.size_factor = 0.0
     elif left_s < wind_down_s:
         calendar.size_factor = (left_s - out_s) / (wind_down_s - out_s)
+    left_s = <double>(expiry_s - second)
+    calendar.ending = 0.0 < left_s <= out_s
     if left_s <= 0.0:
         calendar.delta_share = 0.0
     elif left_s < <double>DELIVERY_S:
         calendar.delta_share = left_s / <double>DELIVERY_S
 
 
-cdef void calendar_update(Calendar* calendar, int64_t expiry_ms, int32_t state,
+cdef void calendar_update(Calendar* calendar, int64_t expiry_ms, int64_t rolls_ms, int32_t state,
                           const ParamValues* params, int64_t wall_ns,
                           int64_t now_ns) noexcept nogil:
     """Bring the figures to a wall time; wall_ns 0: not known yet, only the state counts.
 
+    rolls_ms: when its place is taken, where that is before the expiry; 0: at the expiry.
     The settlement holds from settlement.pull_before_s before 08:00 UTC until
     settlement.resume_after_s after it and after the venue's state is open again.
     """
@@ -74,12 +80,13 @@ cdef void calendar_update(Calendar* calendar, int64_t expiry_ms, int32_t state,
     elif second == calendar.second and not calendar.reopening:
         return
     calendar.second = second
-    calendar.settling = calendar.leaving = False
+    calendar.settling = calendar.leaving = calendar.ending = False
     calendar.size_factor = calendar.delta_share = 1.0
     if wall_ns > 0:
         calendar.settling = settlement_hour(params, second, &until_s)
         if expiry_ms > 0:
-            near_expiry(calendar, expiry_ms // 1_000, params, second)
+            near_expiry(calendar, expiry_ms // 1_000, (rolls_ms or expiry_ms) // 1_000, params,
+                        second)
     if until_s > LOOK_AHEAD_S:
         until_s = LOOK_AHEAD_S
     calendar.next_ns = until_s * SECOND_NS - (wall_ns - second * SECOND_NS)
@@ -101,9 +108,10 @@ cdef class CalendarDay:
         memset(&self.calendar, 0, sizeof(Calendar))
 
     def at(self, Params params not None, int64_t wall_ns, int64_t now_ns, int32_t state=0,
-           int64_t expiry_ms=0):
+           int64_t expiry_ms=0, int64_t rolls_ms=0):
         """The figures at a wall time, as a dict."""
-        calendar_update(&self.calendar, expiry_ms, state, &params.v, wall_ns, now_ns)
+        calendar_update(&self.calendar, expiry_ms, rolls_ms, state, &params.v, wall_ns, now_ns)
         return {"settling": bool(self.calendar.settling), "leaving": bool(self.calendar.leaving),
+                "ending": bool(self.calendar.ending),
                 "size_factor": self.calendar.size_factor,
                 "delta_share": self.calendar.delta_share, "next_ns": self.calendar.next_ns}

@@ -12,7 +12,7 @@ from mmcore.states cimport (
 from mmcore.types cimport (
     CONTROL_DAY, CONTROL_DAY_HIGH, CONTROL_EQUITY, CONTROL_FLATTEN, CONTROL_MARGIN, CONTROL_PAUSE,
     CONTROL_REDUCE, CONTROL_RESUME, CONTROL_STOP, INSTRUMENT_INVERSE, SIDE_ASK, SIDE_BID,
-    SLOTS_MAX, TAKE_FLATTEN, TAKE_STOP, TIF_IOC, LevelChange, contracts_of_btc,
+    SLOTS_MAX, TAKE_EXPIRY, TAKE_FLATTEN, TAKE_STOP, TIF_IOC, LevelChange, contracts_of_btc,
     delta_btc, lots_down, price_usd, ticks_down, ticks_up)
 
 cdef int64_t SECOND = 1_000_000_000
@@ -260,7 +260,7 @@ cdef class Limits:
                 market.stopping = False
                 continue
             flat = False
-            market.dirty |= market.stopping or gate.flattening
+            market.dirty |= market.stopping or gate.flattening or market.out_of_time()
             average = market.statement.average_usd(&market.spec)
             worse = market.signals.s.mark_usd
             move = exit_price(market)
@@ -334,6 +334,8 @@ cdef class Limits:
             self.close_out(market, &market.params.v, TAKE_FLATTEN, now_ns)
         elif market.stopping:
             self.close_out(market, &market.params.v, TAKE_STOP, now_ns)
+        elif market.out_of_time():
+            self.close_out(market, &market.params.v, TAKE_EXPIRY, now_ns)
 
     cdef bint waits_for_other(self, Market market, RiskGate gate) noexcept nogil:
         """Whether closing a slice here would widen the net: the other leg of a pair goes first."""
@@ -369,6 +371,8 @@ cdef class Limits:
         if clip <= 0 or clip > held:
             clip = held
         hold_back(market)
+        market.target.why.take = why
+        market.target.why.take_contracts = clip if side == SIDE_BID else -clip
         best = (price_usd(&market.spec, market.signals.s.others_ticks[1 - side])
                 if market.book.valid and market.signals.s.two_sided else 0.0)
         if best > 0.0 and (best - cap) * sign <= 0.0:

@@ -57,6 +57,9 @@ cdef class Market:
     cdef Stance stance
     cdef Placement placement
     cdef Calendar calendar
+    cdef readonly int32_t predecessor   # market that this one waits for and replaces; -1: none
+    cdef readonly int64_t rolls_ms      # when its place is taken, before it expires; 0: it is not
+    cdef double turn_share              # of its size that the predecessor has left to it
     cdef RateCap rate
     cdef TargetQuotes target
     cdef ApprovedQuotes approved
@@ -98,6 +101,8 @@ cdef class Market:
     cdef void observe(self, int64_t now_ns) noexcept nogil
     cdef void take_stance(self, const WindowTable* windows, int64_t now_ns) noexcept nogil
     cdef void keep_hours(self, int64_t now_ns) noexcept nogil
+    cdef bint out_of_time(self) noexcept nogil
+    cdef bint is_unquoted(self) noexcept nogil
     cdef void on_quote_filled(self, const Fill* fill, int64_t now_ns) noexcept nogil
     cdef void on_taken(self, int64_t now_ns) noexcept nogil
     cdef void decided(self, int64_t now_ns) noexcept nogil

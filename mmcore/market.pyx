@@ -13,10 +13,11 @@ from mmcore.reduction cimport count_moves, reduce_stance, reduction_taken
 from mmcore.regime cimport regime_update
 from mmcore.risk cimport gross_of
 from mmcore.types cimport (
-    CONTROL_FUNDING, CONTROL_MARGIN_RATE, CONTROL_MARKET_STATE, CONTROL_POSITION,
+    CONTROL_FEE, CONTROL_FUNDING, CONTROL_MARGIN_RATE, CONTROL_MARKET_STATE, CONTROL_POSITION,
     CONTROL_PROTECTION, CONTROL_SETTLED, CONTROL_UNKNOWN_RESOLVED, INSTRUMENT_INVERSE, LEVELS_MAX,
-    MARKET_OPEN, MARKET_SETTLEMENT, REMOVED_CALENDAR, REMOVED_FROZEN, REMOVED_NOT_READY, SIDE_ASK,
-    SIDE_BID, SLOTS_MAX, SLOTS_QUOTE, TAKE_NONE, Why, amount_of, delta_btc, price_usd)
+    MARKET_ARCHIVIZED, MARKET_DELIVERED, MARKET_OPEN, MARKET_SETTLEMENT, REMOVED_CALENDAR,
+    REMOVED_FROZEN, REMOVED_NOT_READY, REMOVED_STANDBY, SIDE_ASK, SIDE_BID, SLOTS_MAX,
+    SLOTS_QUOTE, TAKE_NONE, Why, amount_of, delta_btc, price_usd)
 # the Python class: a cimported enum has no name at run time
 from mmcore.regime import Regime
 from mmcore.types import Overlay, TakeReason
@@ -78,6 +79,8 @@ cdef class Market:
         self.statement = Statement()
         self.calendar.size_factor = self.calendar.delta_share = 1.0
         self.calendar.state = MARKET_OPEN
+        self.predecessor = -1
+        self.turn_share = 1.0
         self.risk_spread_factor = self.risk_size_factor = self.preference = 1.0
         self.refresh_lot = <uint64_t>index
         self.dirty = True
@@ -213,9 +216,22 @@ cdef class Market:
                 self.stance.removed[side] |= REMOVED_CALENDAR
             if self.calendar.leaving:
                 self.stance.removed_adding[side] |= REMOVED_CALENDAR
-        self.stance.size_factor *= self.calendar.size_factor
+            if self.turn_share <= 0.0:
+                self.stance.removed_adding[side] |= REMOVED_STANDBY
+        self.stance.size_factor *= self.calendar.size_factor * self.turn_share
         if wake_ns > now_ns and (self.stance.wake_ns == 0 or wake_ns < self.stance.wake_ns):
             self.stance.wake_ns = wake_ns
+
+    cdef bint out_of_time(self) noexcept nogil:
+        """Whether what is left of a position should be closed before the contract is delivered."""
+        return (self.calendar.ending and self.params.v.expiry.flatten > 0.5
+                and not self.calendar.settling)
+
+    cdef bint is_unquoted(self) noexcept nogil:
+        """Whether no order rests where some should: a standby waits, and what ends only reduces."""
+        return (self.orders.open_count == 0 and self.turn_share > 0.0
+                and not self.calendar.leaving and self.health.state != MARKET_DELIVERED
+                and self.health.state != MARKET_ARCHIVIZED)
 
     cdef void on_quote_filled(self, const Fill* fill, int64_t now_ns) noexcept nogil:
         """React to a fill of one of our own slots; call it once the fill is booked there."""
@@ -273,6 +289,9 @@ cdef class Market:
             self.position.settle(&self.spec, control.real, control.value != 0)
             if control.value != 0:          # a daily settlement moves money, it earns nothing
                 self.statement.settle(&self.spec, control.real, True)
+        elif control.kind == CONTROL_FEE:
+            self.position.fees_e8 += control.value
+            self.statement.fees_e8 += control.value
         elif control.kind == CONTROL_UNKNOWN_RESOLVED:
             self.orders.absent(<int32_t>control.value)
 
@@ -280,6 +299,27 @@ cdef class Market:
         """Own fills a minute, each fading with a half-life of five."""
         return self.fill_rate * exp2(
             -<double>(now_ns - self.fill_rate_ns) * 1e-9 / FILL_RATE_HALF_LIFE_S)
+
+    def roll(self, int32_t predecessor=-1, int64_t rolls_ms=0):
+        """Say whose place this market takes (-1: nobody's), and when its own is taken (0: never).
+
+        Before the session begins; ValueError for a predecessor that is not before it in the list.
+        """
+        if not -1 <= predecessor < self.spec.index:
+            raise ValueError(f"{self.name}: market {predecessor} cannot be its predecessor")
+        self.predecessor, self.rolls_ms = predecessor, rolls_ms
+        self.turn_share = 1.0 if predecessor < 0 else 0.0
+        self.dirty = True
+
+    @property
+    def standby(self):
+        """Whether it waits, warm, for the contract before it to wind down."""
+        return self.turn_share <= 0.0
+
+    @property
+    def state(self):
+        """What the venue last said of it, as a MarketState."""
+        return self.health.state
 
     @property
     def settling(self):

@@ -9,7 +9,8 @@ from mmcore.preference cimport take_preference
 from mmcore.reaction cimport react_to_lead, react_to_trade
 from mmcore.signals cimport SignalState
 from mmcore.types cimport (
-    INSTRUMENT_INVERSE, REMOVED_FUNDING, REMOVED_MOMENTUM, REMOVED_REFERENCE, REMOVED_REGIME, REMOVED_SIGNAL,
+    INSTRUMENT_INVERSE, MARKET_ARCHIVIZED, MARKET_DELIVERED, REMOVED_FUNDING, REMOVED_MOMENTUM,
+    REMOVED_REFERENCE, REMOVED_REGIME, REMOVED_SIGNAL,
     REMOVED_SWEEP, REMOVED_TOP_RATE, REMOVED_VOL)
 from mmcore.windows cimport windows_update
 
@@ -63,6 +64,7 @@ cdef void observe_markets(list markets, int32_t lead_index, TimeWindows windows,
         if not market.dirty or market is lead:
             continue
         market.observe(now_ns)
+        take_turn(markets, market, wall_ns, now_ns)
         if lead is None:
             stand(market, market, windows, wall_ns, now_ns)
             continue
@@ -73,6 +75,19 @@ cdef void observe_markets(list markets, int32_t lead_index, TimeWindows windows,
         market.stance.removed_adding[1] |= pulled[1]
 
 
+cdef void take_turn(list markets, Market market, int64_t wall_ns, int64_t now_ns) noexcept:
+    """A standby grows as the contract before it shrinks, and has it all once that is over."""
+    cdef Market before
+    if market.predecessor < 0:
+        return
+    before = <Market>markets[market.predecessor]
+    calendar_update(&before.calendar, before.spec.expiry_ms, before.rolls_ms,
+                    before.health.state, &before.params.v, wall_ns, now_ns)
+    market.turn_share = 1.0 - before.calendar.size_factor
+    if before.health.state == MARKET_DELIVERED or before.health.state == MARKET_ARCHIVIZED:
+        market.turn_share = 1.0
+
+
 cdef void stand(Market market, Market lead, TimeWindows windows, int64_t wall_ns,
                 int64_t now_ns) noexcept:
     """Say what may be quoted by the hour, the calendar, what just happened and what is preferred.
@@ -80,8 +95,8 @@ cdef void stand(Market market, Market lead, TimeWindows windows, int64_t wall_ns
     lead: the perpetual whose funding and regime count; the market itself where there is none.
     """
     cdef int32_t pays
-    calendar_update(&market.calendar, market.spec.expiry_ms, market.health.state,
-                    &market.params.v, wall_ns, now_ns)
+    calendar_update(&market.calendar, market.spec.expiry_ms, market.rolls_ms,
+                    market.health.state, &market.params.v, wall_ns, now_ns)
     market.take_stance(&windows.table, now_ns)
     take_preference(market, lead)
     if market.spec.expiry_ms == 0:

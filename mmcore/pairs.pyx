@@ -21,7 +21,8 @@ cdef int64_t PATIENCE = 10              # leg timeouts after which an uneven pai
 cdef bint ready(Market market) noexcept nogil:
     """Whether a leg can be traded now: nothing forbids it, and both sides of its book stand."""
     return (market.blocked == 0 and market.book.valid and market.signals.s.two_sided
-            and not market.calendar.settling and not market.stopping)
+            and not market.calendar.settling and not market.stopping
+            and market.turn_share >= 1.0)       # a standby has to wait
 
 
 cdef bint pairable(Market market, double contract_size) noexcept nogil:

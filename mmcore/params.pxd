@@ -181,6 +181,7 @@ cdef struct CoverParams:
 cdef struct ExpiryParams:
     double wind_down_h
     double out_before_h
+    double flatten
 
 cdef struct SettlementParams:
     double pull_before_s

@@ -169,6 +169,7 @@ OFFSETS = {
     "cover.max_loss_bps": offset_of(&LAYOUT.cover.max_loss_bps),
     "expiry.wind_down_h": offset_of(&LAYOUT.expiry.wind_down_h),
     "expiry.out_before_h": offset_of(&LAYOUT.expiry.out_before_h),
+    "expiry.flatten": offset_of(&LAYOUT.expiry.flatten),
     "settlement.pull_before_s": offset_of(&LAYOUT.settlement.pull_before_s),
     "settlement.resume_after_s": offset_of(&LAYOUT.settlement.resume_after_s),
     "hedge.enabled": offset_of(&LAYOUT.hedge.enabled),

@@ -198,11 +198,11 @@ cdef void publish_market(Market market, MarketBlock* block, int64_t now_ns) noex
         n = market.orders.own_levels(side, rows)
         v[t.MARKET_QUOTE_BID_AMOUNT + side] = 0.0
         for i in range(n):
-            v[t.MARKET_QUOTE_BID_AMOUNT + side] += amount_of(&market.spec,
-                                                             rows[i].amount_contracts)
+            v[t.MARKET_QUOTE_BID_AMOUNT + side] += amount_of(&market.spec, rows[i].amount_contracts)
         for i in range(n if n < LADDER_ROWS else LADDER_ROWS):
             block.ladder[side][i].price_usd = price_usd(&market.spec, rows[i].price_ticks)
             block.ladder[side][i].amount = amount_of(&market.spec, rows[i].amount_contracts)
+    v[t.MARKET_UNQUOTED] = market.is_unquoted()
     publish_quotes(market, block)
 
 

@@ -11,7 +11,7 @@ from mmcore.types cimport (
     ACTION_EDIT, ACTION_NEW, INSTRUMENT_INVERSE, MARKET_OPEN, REMOVED_BOOK_INVALID,
     REMOVED_COLLAR, REMOVED_EDGE, REMOVED_INVENTORY, REMOVED_KILLED, REMOVED_LAG,
     REMOVED_NOT_READY, REMOVED_REFERENCE, REMOVED_STALE, REMOVED_STATE, REMOVED_THROTTLE,
-    REMOVED_WARMUP, SIDE_ASK, SIDE_BID, TAKE_FLATTEN, TAKE_NONE, TAKE_STOP, amount_of,
+    REMOVED_WARMUP, SIDE_ASK, SIDE_BID, TAKE_EXPIRY, TAKE_FLATTEN, TAKE_NONE, TAKE_STOP, amount_of,
     contracts_of_btc, delta_btc, lots_down, price_usd)
 from mmcore.states import RiskState  # no-cython-lint; found here since there is a gate
 
@@ -204,7 +204,7 @@ cdef class RiskGate(RiskStates):
         if take.reduce_only:
             blocked &= ~(REMOVED_WARMUP | (REMOVED_KILLED if self.flattening else 0))
         if self.state == RISK_PAUSED and self.pulled and (
-                self.adrift or take.why not in (TAKE_STOP, TAKE_FLATTEN)):
+                self.adrift or take.why not in (TAKE_EXPIRY, TAKE_STOP, TAKE_FLATTEN)):
             blocked |= REMOVED_STATE
         if out.amount_contracts <= 0 or blocked & ~(REMOVED_REFERENCE | REMOVED_LAG) or (
                 not price_allowed(price_usd(spec, take.price_ticks), signal,

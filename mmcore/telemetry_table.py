@@ -152,6 +152,7 @@ MARKET_METRICS: tuple[Metric, ...] = (
           side="bid"),
     gauge("removed_ask", "Why a side is empty, bits of RemovedReason", "side_removed_bits",
           side="ask"),
+    gauge("unquoted", "1 while no order rests in a contract that neither waits nor ends"),
     gauge("quote_bid_usd", "Our best price; absent while there is none", "quote_price_usd",
           sparse=True, side="bid"),
     gauge("quote_ask_usd", "Our best price; absent while there is none", "quote_price_usd",

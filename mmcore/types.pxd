@@ -97,6 +97,7 @@ cpdef enum ControlKind:
     CONTROL_DAY = 33            # restart: value = day number, real = what the day made so far
     CONTROL_DAY_HIGH = 34       # restart: value = losses of the day that tripped, real = its best
     CONTROL_SETTLED = 35        # market, value = 1: delivered, real = price
+    CONTROL_FEE = 42            # market, value = paid without a trade, in 1e-8 of its currency
     CONTROL_FLATTEN = 36        # value = 1: close every position, whatever the state; 0: no more
     CONTROL_CREDITS_LEFT = 39   # market = CreditPool, value = requests that are left at most
     CONTROL_PROTECTION = 40     # market, value = rungs under quote protection; 0: it is frozen
@@ -223,6 +224,7 @@ cpdef enum RemovedReason:
     REMOVED_SWEEP = 1048576         # a sweep, or a single trade too large
     REMOVED_CALENDAR = 2097152      # settlement, or a contract too near its expiry
     REMOVED_FROZEN = 4194304        # the venue's quote protection has tripped
+    REMOVED_STANDBY = 8388608       # a contract that waits for the one before it to wind down
     REMOVED_FUNDING = 16777216      # funding would be paid on what is added
     REMOVED_PREFERENCE = 33554432   # another instrument is preferred
     REMOVED_THROTTLE = 67108864     # repeated execution of this side
@@ -236,6 +238,7 @@ cpdef enum TakeReason:
     TAKE_CUT = 2                    # inventory beyond a bound and the price running against it
     TAKE_HEDGE = 3                  # the net exposure is brought back on another instrument
     TAKE_PAIR = 4                   # the other leg of a pair whose one leg was filled
+    TAKE_EXPIRY = 5                 # what is left when a contract should be out before its end
     TAKE_UNPAIR = 6                 # that one leg again, where the other cannot be had
     TAKE_STOP = 8                   # the loss or the move since the entry is too large
     TAKE_FLATTEN = 9                # the position is closed: killed, leaving, or told to

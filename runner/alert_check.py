@@ -103,10 +103,7 @@ class Checker:
                 value = growth.add(raw, now_s)
             if condition.absolute:
                 value = abs(value)
-            key = labels
-            if condition.sum_by:
-                key = tuple(pair for pair in labels if pair[0] == condition.sum_by)
-            found[key] = found.get(key, 0.0) + value
+            found[labels] = value
         if condition.per:
             return [(key, value / divisors[key]) for key, value in found.items()
                     if divisors.get(key)]

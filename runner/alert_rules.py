@@ -20,7 +20,6 @@ class Condition(NamedTuple):
     per: str = ""
     window_s: int = 0
     absolute: bool = False
-    sum_by: str = ""
 
     def promql(self) -> str:
         """Return the condition as Prometheus reads it."""
@@ -30,8 +29,6 @@ class Condition(NamedTuple):
             text = f"increase({text}[{self.window_s}s])"
         if self.absolute:
             text = f"abs({text})"
-        if self.sum_by:
-            text = f"sum by ({self.sum_by}) ({text})"
         if self.per:
             text = f"{text} / {self.per}"
         return f"{text} {self.op} {self.value:g}"
@@ -51,8 +48,8 @@ class Alert(NamedTuple):
 
 
 def when(metric: str, op: str, value: float, *, per: str = "", window_s: int = 0,
-         absolute: bool = False, sum_by: str = "", **labels: str) -> Condition:
-    return Condition(metric, op, value, tuple(labels.items()), per, window_s, absolute, sum_by)
+         absolute: bool = False, **labels: str) -> Condition:
+    return Condition(metric, op, value, tuple(labels.items()), per, window_s, absolute)
 
 
 LOOK = "Look at the venue's own page for open orders and the position"
@@ -108,7 +105,7 @@ ALERTS: tuple[Alert, ...] = (
           "A person, a reject storm, a lost journal record or two position mismatches paused it. "
           "A pause of its own ends by itself when its cause does.",
           "See which other alert is there; mm.log names the cause."),
-    Alert("MmNotQuoting", WARN, when("mm_quoted_amount", "==", 0, sum_by="instrument"), 300,
+    Alert("MmNotQuoting", WARN, when("mm_unquoted", "==", 1), 300,
           "No quote of an instrument for five minutes",
           "Nothing is earned. mm_side_removed names the reason for each side.",
           "Look at the quoting dashboard: warm-up, width over the cap, regime, time window, "

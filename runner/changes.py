@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -31,13 +31,17 @@ class Changes:
     """Changes the parameters of one engine; `config` is what it runs with now."""
 
     def __init__(self, config: Config, engine: Engine, note: Callable[[bytes], None], *,
-                 burst: Callable[[], float] = lambda: 0.0,
+                 burst: Callable[[], float] = lambda: 0.0, entries: Sequence[int] = (),
                  now_s: Callable[[], float] = time.monotonic) -> None:
-        """note: writes a record into the journal. burst: requests the account's pool holds."""
+        """note: writes a record into the journal. burst: requests the account's pool holds.
+
+        entries: by market its [[instrument]], -1: none; empty: they have the same numbers.
+        """
         self.config = config
         self.engine = engine
         self.note = note
         self.burst = burst
+        self.entries = entries or range(len(config.instrument))
         self.now_s = now_s
         self.asked: dict[str, float] = {}       # word to confirm with -> until when
         self.made: dict[str, Any] = {}          # key -> value, of this session
@@ -129,7 +133,8 @@ class Changes:
         before, after = self.config.engine_values(), config.engine_values()
         rows: list[tuple[int, str, float]] = [
             (-1, key, value) for key, value in after.items() if value != before[key]]
-        for market, entry in enumerate(config.instrument):
+        for market, number in enumerate(self.entries):
+            entry = config.instrument[number] if number >= 0 else Instrument()
             for field, key in OWN_KEYS.items():
                 value = getattr(entry, field)
                 if value is not None:       # an instrument's own wins over what all have

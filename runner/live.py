@@ -18,7 +18,12 @@ from typing import Any
 import msgspec
 import uvloop
 
-from connectors.deribit.reconcile import InstrumentChangedError, UnfitConfigError
+from connectors.deribit.reconcile import (
+    InstrumentChangedError,
+    NothingLeftError,
+    RosterChangedError,
+    UnfitConfigError,
+)
 from connectors.deribit.rpc import RpcError
 from connectors.deribit.session import CONNECT_ERRORS
 from mmcore.journal import Journal
@@ -54,6 +59,7 @@ from runner.stress import say_stress
 from runner.version import product_version
 
 RING_HEADER_BYTES = 4096
+ROLL = "roll"           # the reason of a session that ends for other contracts
 AUTH_METHOD = "public/auth"
 POLL_S = 0.1
 log = logging.getLogger("mm.run")
@@ -151,15 +157,29 @@ def main(options: RunOptions) -> int:
 def following(options: RunOptions, outcome: Outcome, lasted_s: float) -> RunOptions | None:
     """Return what to go on with after a contract has changed; None where the end is the end.
 
-    Only after a session that had orders and left none, so that no start can follow itself.
+    After a changed definition only where there were orders, and none is left: no start can follow
+    itself. After a change of contracts always: a session that began so does not end so for a while.
     """
-    if not outcome.changed or outcome.code != EXIT_FAILURE or outcome.maker is None or not (
-            orders_sent(outcome.maker)):
+    maker = outcome.maker
+    if maker is None or not outcome.changed:
         return None
-    if options.duration_s is None:
-        return options
-    left_s = options.duration_s - lasted_s
-    return msgspec.structs.replace(options, duration_s=left_s) if left_s > 0.0 else None
+    if outcome.reason != ROLL and (outcome.code != EXIT_FAILURE or not orders_sent(maker)):
+        return None
+    if outcome.code not in (EXIT_FAILURE, EXIT_CLEAN):
+        return None
+    left_s = None if options.duration_s is None else options.duration_s - lasted_s
+    if left_s is not None and left_s <= 0.0:
+        return None
+    before, positions = going_on(maker)
+    return msgspec.structs.replace(options, duration_s=left_s, before=before, positions=positions)
+
+
+def going_on(maker: Maker) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return who stands for each [[instrument]] now, and in which contracts a position is left."""
+    roster = maker.client.config.roster
+    now_ms = (maker.session.now_ns() + maker.engine.wall_offset_ns) // 1_000_000
+    return (roster.chosen(now_ms) if roster is not None else (),
+            tuple(market.name for market in maker.engine.markets if market.position.contracts))
 
 
 def refuse(lines: list[str], code: int) -> int:
@@ -216,11 +236,13 @@ async def session(config: Config, secrets: Credentials, options: RunOptions, url
     """Assemble, connect, trade until told to leave, leave."""
     signals = Signals(asyncio.get_running_loop())
     signals.install()
+    behind = left_behind(folder.path, time.time())
     try:
         maker = await assemble(
             config, secrets, url=url, journal=journal, page_memory=page_memory,
             rng=random.Random(), build=product_version(), wall_ms=lambda: int(time.time() * 1000),
-            held=left_behind(folder.path, time.time()))
+            held=behind, before=options.before,
+            positions=(*options.positions, *(name for name, h in behind.items() if h.contracts)))
     except START_ERRORS as error:       # first: an untrusted certificate is a ValueError too
         return Outcome("error", EXIT_FAILURE,
                        f"{url}: {str(error) or type(error).__name__}; run mm doctor")
@@ -230,7 +252,7 @@ async def session(config: Config, secrets: Credentials, options: RunOptions, url
     maker.watch.add(writer.facts)
     maker.client.reconciler.on_account = lambda summary: say_stress(config, summary.equity)
     changes = Changes(config, maker.engine, maker.session.note,
-                      burst=partial(burst_of, maker.client))
+                      burst=partial(burst_of, maker.client), entries=entries_of(maker))
     oversight = Oversight(folder.path, folder.shared, maker.engine, maker.session.control, changes)
     oversight.accounts.reconciled = lambda: maker.client.reconciler.fills.listened_ns > 0
     if config.venue.next_tier_usd > 0.0:
@@ -253,7 +275,8 @@ async def session(config: Config, secrets: Credentials, options: RunOptions, url
         except Exception as error:      # a mistake of ours is a way out like any other
             log.exception("the session ends by an exception")
             ending = Ending("error", f"{type(error).__name__}: {error}; see mm.log")
-        if config.shutdown.flatten and not ending.fault and not await flatten(
+        leaves = not (ending.fault or ending.changed)   # else another session goes on with it
+        if leaves and config.shutdown.flatten and not await flatten(
                 maker.engine, maker.session.control, config.shutdown.flatten_s, signals.hurry):
             log.error("shutdown.flatten: the position could not be closed in time")
         if ending.fault and not orders_sent(maker):
@@ -267,7 +290,7 @@ async def session(config: Config, secrets: Credentials, options: RunOptions, url
         await asyncio.wait({keeping})
         log.info("%s", volume_text((await oversight.stop()).net))
     held = left_open(maker.engine)
-    if held:
+    if held and not ending.changed:
         level = logging.INFO if config.embedded else logging.WARNING    # that market ends with us
         log.log(level, "A POSITION IS LEFT OPEN: %s; %s", held, (
             "its stop order at the venue stays" if config.risk.deadman_pct and config.runtime.guard
@@ -290,6 +313,12 @@ async def until_the_end(maker: Maker, keeping: "asyncio.Future[None]", signals: 
                 return Ending(signals.name)
             if keeping.done():
                 error = keeping.exception()
+                if isinstance(error, RosterChangedError):
+                    log.warning("instruments: %s", error)
+                    return Ending(ROLL, changed=True)
+                if isinstance(error, NothingLeftError):
+                    log.warning("instruments: %s", error)
+                    return Ending("delivered")
                 code = EXIT_USAGE if isinstance(error, UnfitConfigError) else EXIT_FAILURE
                 return Ending("error", str(error) if error else "the connection's keeper ended",
                               code, isinstance(error, InstrumentChangedError))
@@ -308,6 +337,12 @@ async def until_the_end(maker: Maker, keeping: "asyncio.Future[None]", signals: 
                 return Ending("duration")
     finally:
         leaving.cancel()
+
+
+def entries_of(maker: Maker) -> list[int]:
+    """Return by market the [[instrument]] it belongs to; -1: none."""
+    roster = maker.client.config.roster
+    return [place.entry for place in roster.places] if roster is not None else []
 
 
 def orders_sent(maker: Maker) -> bool:

@@ -24,6 +24,8 @@ class RunOptions(Struct, frozen=True, kw_only=True):
     summary: str | None = None
     paper: bool = False
     data: tuple[str, ...] = ()      # recordings a paper session plays
+    before: tuple[str, ...] = ()    # going on from a session: who stood for each [[instrument]]
+    positions: tuple[str, ...] = ()     # and in which contracts it left one
 
 
 def parse_duration(text: str) -> float:

@@ -39,6 +39,7 @@ REMOVED_WORDS = {
     RemovedReason.REMOVED_VOL: "stand aside",
     RemovedReason.REMOVED_SWEEP: "sweep",
     RemovedReason.REMOVED_CALENDAR: "settlement or expiry",
+    RemovedReason.REMOVED_STANDBY: "standby for the contract before it",
     RemovedReason.REMOVED_FROZEN: "quote protection tripped",
     RemovedReason.REMOVED_FUNDING: "funding ahead",
     RemovedReason.REMOVED_PREFERENCE: "another contract preferred",
@@ -51,6 +52,7 @@ TAKE_WORDS = {
     TakeReason.TAKE_HEDGE: "hedge of the net exposure",
     TakeReason.TAKE_PAIR: "other leg of a pair",
     TakeReason.TAKE_UNPAIR: "out of a pair's single leg",
+    TakeReason.TAKE_EXPIRY: "out before the expiry",
     TakeReason.TAKE_STOP: "stop: the loss or the move is too large",
     TakeReason.TAKE_FLATTEN: "close the position",
 }

@@ -39,7 +39,7 @@ def rebuild(header: bytes) -> JournalReplay:
         labels = Labels(sections["venue"]["label_prefix"], run=told["run"],
                         config=int(told["fingerprint"], 16))
         engine = make_engine(engine_numbers(sections), entries, specs, None, windows,
-                             sections["signals"]["micro_table"])
+                             sections["signals"]["micro_table"], told["rolls"])
     except (KeyError, TypeError, ValueError, msgspec.MsgspecError) as error:
         raise ValueError(f"the journal's header is another version's ({error}); replay it with "
                          "the version that wrote it") from error

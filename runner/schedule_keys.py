@@ -16,6 +16,12 @@ class Expiry(Section, frozen=True):
     out_before_h: Annotated[float, key("h",
         "Nothing adds any more; 8 is the start of the expiry day.",
         0.0, 8760.0, running=True)] = 8.0
+    flatten: Annotated[bool, key("",
+        "What is left from out_before_h on is closed in slices, as a stop closes; else it is "
+        "quoted out, and the rest delivered.", running=True)] = True
+    standby: Annotated[bool, key("",
+        "The contract a rule will choose next is followed too, and grows as the one before it "
+        "winds down.", core=False)] = True
 
 
 class Settlement(Section, frozen=True):

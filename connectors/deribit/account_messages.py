@@ -67,3 +67,16 @@ class SettlementRow(Struct, gc=False):
 
 class SettlementPage(Struct, gc=False):
     settlements: list[SettlementRow]
+
+
+class TransactionRow(Struct, gc=False):
+    """One entry of private/get_transaction_log."""
+
+    type: str
+    timestamp: Millis
+    instrument_name: str | None = None
+    commission: float = 0.0
+
+
+class TransactionPage(Struct, gc=False):
+    logs: list[TransactionRow]

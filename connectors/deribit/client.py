@@ -32,6 +32,7 @@ HEALTHY_S = 10.0  # a connection that lived this long starts the back-off afresh
 CLOCK_SAMPLES = 5
 EVERYTHING = ""  # for the second path, instead of an instrument's name
 UNLOCKED_LOOK_S = 2.0
+STATES_WAIT_S = 1.0  # for the words on other instruments, and for the list to follow
 LOOK_TICKS = 10  # between two looks at what may be asked for together
 
 
@@ -65,8 +66,9 @@ class DeribitClient:
         self.reconciler = Reconciler(session, self.rpc, specs, currency=config.currency,
                                      timeout_s=config.rpc_timeout_s,
                                      quotes=config.quotes is not None,
-                                     start_requests=config.start_requests)
+                                     start_requests=config.start_requests, roster=config.roster)
         self.subscriptions = Subscriptions(config, specs, self.orders, self.data)
+        self.subscriptions.over = self.reconciler.over
         self.protection = None if config.quotes is None else QuoteProtection(
             session, self.rpc, specs, config.quotes, config.rpc_timeout_s)
         self.second_path: Callable[[str], None] = lambda _name: None
@@ -84,6 +86,8 @@ class DeribitClient:
         self._final: StartRefusedError | None = None  # no reconnect will mend it
         self._ticks = 0
         self._doubts = 0
+        self._states = 0  # words on the state of an instrument that were looked into
+        self._listing_at = 0.0
         self._work: asyncio.Task[None] | None = None
         self._ticking: asyncio.Task[None] | None = None
         self.feed.on_cold = self.rpc.on_answer
@@ -298,6 +302,13 @@ class DeribitClient:
         if self.protection is not None and self.protection.is_frozen() and (
                 not self.protection.renewing):
             self._spawn(self.protection.renew(), "protection")
+        if self.feed.states != self._states:    # contracts come and go: look, once all was said
+            now_s = asyncio.get_running_loop().time()
+            if self._listing_at == 0.0:
+                self._listing_at = now_s + STATES_WAIT_S
+            elif now_s >= self._listing_at:
+                self._states, self._listing_at = self.feed.states, 0.0
+                self._spawn(self.reconciler.read_listings(), "listing")
         for market in self.subscriptions.tickers_due():
             self._spawn(self.subscriptions.renew_ticker(market), "ticker")
 

@@ -10,6 +10,7 @@ import msgspec
 
 from connectors.deribit import endpoints
 from connectors.deribit.messages import InstrumentData
+from connectors.deribit.roster import Roster
 from connectors.deribit.rpc import Rpc
 from connectors.deribit.session import TextListener, open_connection
 
@@ -48,6 +49,7 @@ class ClientConfig(msgspec.Struct, frozen=True):
     interval: Literal["raw", "100ms"] = "raw"
     heartbeat_s: int = 10
     quotes: QuoteLimits | None = None  # orders are sent as mass quotes
+    roster: Roster | None = None  # the contracts of the session; None: they never change
     requote_orders: int = 0  # orders of a full requote; 0: not compared with the credits
     position: Literal["adopt", "refuse"] = "adopt"
     held: tuple[Held, ...] = ()  # by market; the trades since are booked at the start

@@ -31,6 +31,7 @@ cdef struct FeedCounters:
 cdef class DeribitFeed:
     cdef readonly Engine engine
     cdef readonly OwnFeed own
+    cdef readonly uint64_t states           # words on the state of an instrument, ours or not
     cdef public object on_cold              # callable(bytes) or None; answers to cold requests
     cdef int32_t market_count
     cdef Instrument specs[MARKETS_MAX]

@@ -275,6 +275,7 @@ cdef class DeribitFeed:
         if message is None:
             return self.malformed(-1, now_ns)
         data = message.params.data
+        self.states += 1
         for market in range(self.market_count):
             if same_name(data.instrument_name, &self.specs[market]):
                 self.control(CONTROL_MARKET_STATE, market, market_state_of(data.state), 0.0,

@@ -1,6 +1,6 @@
 """The initial margin of one BTC of each contract, as the venue itself reckons it."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from connectors.deribit import endpoints
 from connectors.deribit.account_messages import MarginsResult
@@ -10,10 +10,11 @@ from mmcore.types import ControlKind, InstrumentSpec
 
 
 async def read_margins(session: DeribitSession, rpc: Rpc, specs: Sequence[InstrumentSpec],
-                       timeout_s: float) -> list[float]:
+                       timeout_s: float, over: Container[int] = ()) -> list[float]:
     """Tell the engine the margin per BTC of exposure at each limit; return them, 0: no price yet.
 
-    Asked for an order as large as the limit: the venue's rate grows with the size.
+    Asked for an order as large as the limit: the venue's rate grows with the size. over: markets
+    that are not asked for any more.
     """
     rates = []
     for market, spec in enumerate(specs):
@@ -21,7 +22,7 @@ async def read_margins(session: DeribitSession, rpc: Rpc, specs: Sequence[Instru
         reading = engine_market.signals.read()
         price = reading["mark_usd"] or reading["reference_usd"]
         rates.append(0.0)
-        if price <= 0.0:
+        if price <= 0.0 or market in over:
             continue
         limit_btc = engine_market.params.get("inventory.limit_btc")
         lot = spec.amount(spec.lot_contracts)

@@ -16,18 +16,20 @@ from connectors.deribit.instruments import differences
 from connectors.deribit.margins import read_margins
 from connectors.deribit.messages import InstrumentData, PositionData, StatusResult
 from connectors.deribit.profit import ProfitAudit
+from connectors.deribit.roster import Roster, make_roster, new_places
 from connectors.deribit.rpc import Rpc, RpcClosedError, RpcError
 from connectors.deribit.session import DeribitSession
 from connectors.deribit.sweep import Sweep
 from mmcore.budget import CreditPool
 from mmcore.states import RiskReason
-from mmcore.types import ControlKind, InstrumentSpec
+from mmcore.types import ControlKind, InstrumentSpec, MarketState
 
 log = logging.getLogger("mm.deribit")
 
 MARGINS_S = 1.0  # after a start, for the first price to come
 ROUND_TRIPS_KEPT = 64
 HALF_MS_NS = 500_000  # the venue prints whole milliseconds: on average half of one is cut off
+ROSTER_LEAST_NS = 300_000_000_000  # a session that goes on from another lasts so long
 CLOCK_STEP_NS = 20_000_000  # beyond what a trip leaves open, a clock was set
 
 
@@ -41,6 +43,14 @@ class UnfitConfigError(StartRefusedError):
 
 class InstrumentChangedError(StartRefusedError):
     """A contract is not any more what the session was built for; only a restart helps."""
+
+
+class RosterChangedError(InstrumentChangedError):
+    """Other contracts are to be traded now; a start anew takes them up."""
+
+
+class NothingLeftError(InstrumentChangedError):
+    """Every contract of the session is over, and nothing follows."""
 
 
 def percentile_95(samples: Sequence[int]) -> int:
@@ -62,6 +72,7 @@ class Reconciler:
         timeout_s: float = 5.0,
         quotes: bool = False,
         start_requests: int = 6,
+        roster: Roster | None = None,
     ) -> None:
         self.session = session
         self.rpc = rpc
@@ -83,6 +94,10 @@ class Reconciler:
         self.account: AccountSummary | None = None  # as the venue last said
         self.margin_rates: list[float] = []  # by market; 0: not asked for want of a price
         self.difference_usd = 0.0  # largest, at the last comparison
+        self.roster = roster
+        self.over: set[int] = set()  # markets whose contract was delivered, or is gone
+        self._began_ns = session.now_ns()
+        self.elsewhere: set[str] = set()  # contracts with a position that we do not follow
 
     # ---------------------------------------------------------------- clock
     async def measure_clock(self, samples: int) -> None:
@@ -143,7 +158,7 @@ class Reconciler:
         """Tell the engine what margin the venue asks; a refusal leaves the last answer in force."""
         try:
             self.margin_rates = await read_margins(self.session, self.rpc, self.specs,
-                                                   self.timeout_s)
+                                                   self.timeout_s, self.over)
         except RpcClosedError:
             raise
         except RpcError as error:
@@ -158,7 +173,13 @@ class Reconciler:
         """Bring account and margins up to date, and compare positions and profits."""
         await self.read_account()
         await self.read_margins()
-        await self.compare_positions()
+        if not self.settles():
+            await self.compare_positions()
+
+    def settles(self) -> bool:
+        """Say whether the venue is in its daily settlement: half of it may be done."""
+        return any(market.state == MarketState.MARKET_SETTLEMENT
+                   for market in self.session.engine.markets)
 
     async def locked(self) -> bool:
         """Ask whether the platform, or the index of one of our instruments, is locked."""
@@ -168,7 +189,7 @@ class Reconciler:
         return told.locked in ("true", True)
 
     async def read_listings(self) -> None:
-        """Compare the venue's definitions with ours; raises InstrumentChangedError."""
+        """Compare the venue's listing with ours; raises InstrumentChangedError."""
         listed: list[InstrumentData] = []
         for currency in dict.fromkeys("USDC" if "_" in s.name else self.currency
                                       for s in self.specs):
@@ -176,12 +197,50 @@ class Reconciler:
                 endpoints.GET_INSTRUMENTS, {"currency": currency, "kind": "future"},
                 list[InstrumentData], timeout_s=self.timeout_s)
         self.check_listings(listed)
+        if self.roster is not None:
+            await self.check_roster(self.roster, listed)
+
+    async def check_roster(self, roster: Roster, listed: Sequence[InstrumentData]) -> None:
+        """Notice what is over, and end the session where others are to be traded now.
+
+        A session that began so lasts ROSTER_LEAST_NS, whatever the list says: starts cost quotes.
+        """
+        session = self.session
+        if self.settles():
+            return          # what is delivered and listed comes at its end
+        now_ms = (session.now_ns() + session.engine.wall_offset_ns) // 1_000_000
+        over = roster.over(listed, now_ms)
+        for market in sorted(over - self.over):
+            log.warning("%s is over: delivered, or taken off the venue's list",
+                        self.specs[market].name)
+        came = bool(over - self.over)
+        self.over.clear()
+        self.over.update(over)
+        if came and self.fills.listened_ns:
+            await self.compare_positions()      # a delivery is booked now, not in a minute
+        held = [spec.name for market, spec in enumerate(self.specs)
+                if session.engine.markets[market].position.contracts]
+        try:
+            wanted = make_roster(roster.choice, listed, now_ms, before=roster.chosen(now_ms),
+                                 held=held)
+        except ValueError:
+            if len(self.over) < len(self.specs):
+                return
+            raise NothingLeftError("every contract is over, and nothing follows") from None
+        come = new_places(roster, wanted, self.over, now_ms)
+        young = roster.going_on and session.now_ns() - self._began_ns < ROSTER_LEAST_NS
+        if come and not young:
+            raise RosterChangedError(
+                f"{', '.join(p.name for p in come)} to be traded or followed now, by rule "
+                f"{', '.join(sorted({roster.choice.names[p.entry] for p in come}))}")
 
     def check_listings(self, listed: Sequence[InstrumentData]) -> None:
         """Refuse to trade a contract whose definition is not the one in use."""
         by_name = {d.instrument_name: d for d in listed}
         for spec in self.specs:
             data = by_name.get(spec.name)
+            if self.roster is not None and (data is None or not data.is_active):
+                continue        # over, or halted: the roster says which
             if data is None:
                 raise InstrumentChangedError(
                     f"{spec.name} is not listed any more; choose another instrument")
@@ -197,6 +256,12 @@ class Reconciler:
             endpoints.GET_POSITIONS, {"currency": "any", "kind": "future"}, list[PositionData],
             timeout_s=self.timeout_s)
         by_name = {p.instrument_name: p for p in reply}
+        names = {spec.name for spec in self.specs}
+        elsewhere = {name for name, held in by_name.items() if held.size and name not in names}
+        for name in sorted(elsewhere - self.elsewhere):
+            log.warning("the account holds %g of %s, which this session does not follow: nobody "
+                        "looks after it", by_name[name].size, name)
+        self.elsewhere = elsewhere
         self.profit_off = self.profit.differing(by_name, realized)
         found = []
         for market, spec in enumerate(self.specs):
@@ -229,6 +294,9 @@ class Reconciler:
 
         After the first time both counts should agree; a difference is taken over, never silently.
         """
+        if self.over and self.fills.listened_ns:    # delivered while nobody listened
+            await book_deliveries(self.session, self.rpc, self.specs, await self.differing(),
+                                  self.timeout_s)
         found = await self.positions()
         for market, (contracts, average) in enumerate(found):
             name = self.specs[market].name

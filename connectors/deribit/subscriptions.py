@@ -6,7 +6,7 @@ least and did not.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from connectors.deribit import endpoints
 from connectors.deribit.connection import ClientConfig
@@ -30,6 +30,7 @@ class Subscriptions:
         self.specs = list(specs)
         self.orders = orders
         self.data = data
+        self.over: Container[int] = ()  # markets of which the venue says nothing any more
         self.resyncs = 0
         self.tickers_renewed = 0
         self._resyncing: set[int] = set()
@@ -40,11 +41,12 @@ class Subscriptions:
     async def subscribe(self) -> None:
         """Subscribe everything; StartRefusedError names what the venue left out."""
         config = self.config
-        own = [endpoints.own_channel(s.name) for s in self.specs]
+        specs = [s for market, s in enumerate(self.specs) if market not in self.over]
+        own = [endpoints.own_channel(s.name) for s in specs]
         if config.quotes is not None:
             own += [endpoints.protection_channel(index) for index in dict.fromkeys(
-                endpoints.price_index(s.name) for s in self.specs)]
-        market = [c for s in self.specs for c in endpoints.market_channels(
+                endpoints.price_index(s.name) for s in specs)]
+        market = [c for s in specs for c in endpoints.market_channels(
             s.name, config.interval, ticker=endpoints.quoting_ticker(config.interval))]
         for number in range(len(self.specs)):
             self.orders.session.control(ControlKind.CONTROL_SUBSCRIBED, number)
@@ -72,7 +74,8 @@ class Subscriptions:
         """Return the markets whose book has a gap and is not asked for yet; they are now."""
         mask = self.orders.session.engine.resync_mask
         due = [market for market in range(len(self.specs) if mask else 0)
-               if mask >> market & 1 and market not in self._resyncing]
+               if mask >> market & 1 and market not in self._resyncing
+               and market not in self.over]
         self._resyncing.update(due)
         return due
 
@@ -82,7 +85,8 @@ class Subscriptions:
         mask = session.engine.stale_tickers(session.now_ns())
         now_s = asyncio.get_running_loop().time()
         due = [market for market, asked_s in enumerate(self._ticker_at if mask else ())
-               if mask >> market & 1 and now_s - asked_s > TICKER_AGAIN_S]
+               if mask >> market & 1 and now_s - asked_s > TICKER_AGAIN_S
+               and market not in self.over]
         for market in due:
             self._ticker_at[market] = now_s
         return due

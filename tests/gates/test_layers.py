@@ -73,6 +73,7 @@ RANKS = {
     "connectors.deribit.session": 90,
     "connectors.deribit.instruments": 100,
     "connectors.deribit.rpc": 101,
+    "connectors.deribit.roster": 101,
     "connectors.deribit.connection": 102,
     "connectors.deribit.public": 103,
     "connectors.deribit.sweep": 102,

@@ -10,8 +10,14 @@ from desk import Desk, perpetual
 from scenario import PRICE, Scenario
 from virtual_session import LIVELY, VirtualSession
 
-from connectors.deribit.account_messages import SettlementPage, SettlementRow
+from connectors.deribit.account_messages import (
+    SettlementPage,
+    SettlementRow,
+    TransactionPage,
+    TransactionRow,
+)
 from connectors.deribit.deliveries import book_deliveries
+from connectors.deribit.endpoints import GET_TRANSACTIONS
 from connectors.deribit.rpc import RpcError
 from mmcore.types import ControlKind
 from runner.virtual import MemoryTransport, VirtualLoop
@@ -116,13 +122,19 @@ def delivered_desk(price: float, *, now_ms: int, answer: Callable[[], Settlement
     desk = Desk(specs=[spec])
     desk.control(ControlKind.CONTROL_POSITION, value=750, real=75_000.0)
 
-    async def call(_method: str, params: dict[str, Any], *_rest: Any, **_named: Any) -> Any:
+    async def call(method: str, params: dict[str, Any], *_rest: Any, **_named: Any) -> Any:
+        if method == GET_TRANSACTIONS:
+            assert (params["currency"], params["query"]) == ("BTC", "delivery")
+            return TransactionPage([
+                TransactionRow("delivery", 1_000_000, "BTC-25JUN27", 2.467e-5),
+                TransactionRow("delivery", 1_000_000, "BTC-OTHER", 1.0),
+                TransactionRow("trade", 1_000_000, "BTC-25JUN27", 1.0)])
         assert params["instrument_name"] == "BTC-25JUN27"
         return answer()
 
     session: Any = SimpleNamespace(
         now_ns=lambda: now_ms * 1_000_000, engine=desk.engine,
-        control=lambda kind, market, value, real: desk.control(kind, market, value, real))
+        control=lambda kind, market, value=0, real=0.0: desk.control(kind, market, value, real))
     booked = run(VirtualLoop(), book_deliveries(
         session, SimpleNamespace(call=call),  # type: ignore[arg-type]
         [spec], [("BTC-25JUN27", 750, 0)], 1.0))
@@ -140,6 +152,7 @@ def test_a_delivery_realises_at_the_venues_price() -> None:
     # 7,500 USD from 75,000 to 76,000: 0.1 - 0.0986842105
     assert desk.market.statement.realized == pytest.approx(7_500 / 75_000 - 7_500 / 76_000,
                                                            abs=1e-12)
+    assert desk.market.statement.fees_e8 == desk.market.position.fees_e8 == 2_467
 
 
 @pytest.mark.parametrize(("now_ms", "answer"), [

@@ -77,7 +77,7 @@ CAUSES: dict[str, tuple[dict[str, float], dict[str, float]]] = {
     "MmGuardCold": ({"guard_wanted": 1, "guard_warm": 0}, {}),
     "MmException": ({"exceptions": 1}, {}),
     "MmPaused": ({"risk_state": 2}, {}),
-    "MmNotQuoting": ({}, {"quote_bid_amount": 0, "quote_ask_amount": 0}),
+    "MmNotQuoting": ({}, {"unquoted": 1}),
     "MmNoFills": ({"last_fill_age_seconds": 21_601}, {}),
     "MmPositionMismatch": ({"position_mismatches": 1}, {}),
     "MmReconcileDifference": ({"reconcile_difference_usd": 10}, {}),

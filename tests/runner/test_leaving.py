@@ -13,14 +13,23 @@ from typing import Any
 
 import pytest
 
+from connectors.deribit.instruments import spec_of
+from connectors.deribit.messages import InstrumentData
+from connectors.deribit.roster import Choice, Roster, make_roster
 from mmcore.engine import Engine
 from mmcore.params import Params
 from mmcore.publish import publish
 from mmcore.telemetry import PAGE_SIZE, TelemetryPage, TelemetryReader
-from mmcore.types import InstrumentSpec
+from mmcore.types import ControlKind, InstrumentSpec
 from runner import live
 from runner.config import load
-from runner.options import EXIT_FAILURE, EXIT_NOT_FLAT, RunOptions
+from runner.options import (
+    EXIT_CLEAN,
+    EXIT_FAILURE,
+    EXIT_KILLED,
+    EXIT_NOT_FLAT,
+    RunOptions,
+)
 from runner.reactor import TICK_NS, TICKS_PER_PUBLISH, Reactor
 from runner.report import report_text, session_summary, summary_json
 from runner.shutdown import HURRIED_S, leave
@@ -182,9 +191,40 @@ def test_asking_twice_still_cancels_and_leaves_sooner() -> None:
     assert run_leave(ScriptedClient(2.0), hurry_after_s=1)[0]
 
 
+def maker_of(engine: Engine, roster: Roster | None = None, now_ms: int = 0) -> Any:
+    """What a session that ended leaves behind for the next one."""
+    return SimpleNamespace(
+        engine=engine, session=SimpleNamespace(now_ns=lambda: now_ms * 1_000_000),
+        client=SimpleNamespace(config=SimpleNamespace(roster=roster)))
+
+
+def test_other_contracts_are_taken_up_with_what_is_held() -> None:
+    """Also by a session that never had an order; not by one that left some, or was killed."""
+    listed = [spec_data("BTC-PERPETUAL"), spec_data("BTC-27NOV26", 2_000),
+              spec_data("BTC-25DEC26", 9_000)]
+    roster = make_roster(Choice(("perpetual", "front"), 0.0), listed, 1_000)
+    engine = Engine(Params(), [spec_of(place.data) for place in roster.places])
+    engine.control(ControlKind.CONTROL_POSITION, 1, market=1, value=-20, real=75_000.0)
+    rolled = live.Outcome(live.ROLL, EXIT_CLEAN, "", maker_of(engine, roster, 2_000), changed=True)
+    options = RunOptions(duration_s=60.0, headless=True)
+    assert live.following(options, rolled, 10.0) == RunOptions(
+        duration_s=50.0, headless=True, before=("BTC-PERPETUAL", "BTC-25DEC26"),
+        positions=("BTC-27NOV26",))
+    for code in (EXIT_NOT_FLAT, EXIT_KILLED):
+        assert live.following(options, live.Outcome(
+            live.ROLL, code, maker=rolled.maker, changed=True), 10.0) is None
+    assert live.following(options, rolled, 61.0) is None
+
+
+def spec_data(name: str, expiry_ms: int = 32_503_708_800_000) -> InstrumentData:
+    return InstrumentData(
+        name, "future", 0.5, 10.0, 10.0, expiry_ms,
+        "perpetual" if name.endswith("PERPETUAL") else "month", "BTC", "USD", True, 0.0, 0.0)
+
+
 def test_a_changed_contract_is_followed_once_no_order_is_left(
         monkeypatch: pytest.MonkeyPatch) -> None:
-    maker: Any = SimpleNamespace(engine=make_engine())
+    maker = maker_of(make_engine())
     options = RunOptions(sets=("runtime.instance='b'",), duration_s=60.0)
     changed = live.Outcome("error", EXIT_FAILURE, "a tick", maker, changed=True)
     assert live.following(options, changed, 10.0) is None       # no start follows itself
