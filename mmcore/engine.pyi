@@ -1,7 +1,10 @@
 """Python face of the engine."""
 
+from typing_extensions import disjoint_base
+
 from mmcore.intake import Intake
 
+@disjoint_base
 class Engine(Intake):
     def control(
         self, kind: int, now_ns: int, market: int = 0, value: int = 0, real: float = 0.0

@@ -3,6 +3,8 @@
 from enum import IntEnum
 from typing import TypedDict, type_check_only
 
+from typing_extensions import disjoint_base
+
 class HedgePhase(IntEnum):
     HEDGE_IDLE = 0
     HEDGE_RESTING = 1
@@ -20,6 +22,7 @@ class HedgeFigures(TypedDict):
     no_leg: int
     done_btc: float
 
+@disjoint_base
 class Hedge:
     @property
     def phase(self) -> int: ...

@@ -7,8 +7,7 @@ from mmcore.market cimport THROTTLE_FILLS_MAX
 from mmcore.params cimport pairs_on
 from mmcore.states cimport (
     REASON_DAY, REASON_EDGE, REASON_EXPOSURE, REASON_JOURNAL, REASON_MARGIN, REASON_OPERATOR,
-    REASON_STOP_LOSS,
-    RISK_ACTIVE, RISK_KILLED, RISK_PAUSED, RISK_STOPPED)
+    REASON_STOP_LOSS, RISK_ACTIVE, RISK_KILLED, RISK_PAUSED, RISK_STOPPED)
 from mmcore.types cimport (
     CONTROL_DAY, CONTROL_DAY_HIGH, CONTROL_EQUITY, CONTROL_FLATTEN, CONTROL_MARGIN, CONTROL_PAUSE,
     CONTROL_REDUCE, CONTROL_RESUME, CONTROL_STOP, INSTRUMENT_INVERSE, SIDE_ASK, SIDE_BID,
@@ -199,9 +198,9 @@ cdef class Limits:
                             const ParamValues* params) noexcept:
         """Margin, equity steps, the stress limits, and positions beyond a limit by price alone."""
         cdef Market market
-        cdef double scale = 1.0, rate = 0.0, net = 0.0, gross = 0.0, capital, size
-        cdef bint over = False, tripped = self.day.trips > 0
-        capital = params.inventory.capital_btc
+        cdef double scale = 1.0, rate = 0.0, net = 0.0, gross = 0.0, size
+        cdef double capital = params.inventory.capital_btc
+        cdef bint over = False, rescaled = False, tripped = self.day.trips > 0
         if capital > 0.0 and gate.account.equity_btc > 0.0:
             scale = floor(gate.account.equity_btc / capital * 10.0 + 0.5) * 0.1
         if scale > 1.0:
@@ -209,10 +208,10 @@ cdef class Limits:
         if scale < gate.account.scale or self.day.number != gate.scaled_day:
             gate.account.scale = scale      # never up within a day
             gate.scaled_day = self.day.number
-            for market in markets:
-                market.dirty = True
+            rescaled = True
         size = gate.account.scale * (params.risk.day_size_factor if tripped else 1.0)
         for market in markets:
+            market.dirty |= rescaled
             market.risk_size_factor = size
             market.risk_spread_factor = params.risk.day_spread_factor if tripped else 1.0
             if market.exposure.margin_rate > rate:
@@ -268,9 +267,8 @@ cdef class Limits:
                     move < worse if market.position.contracts > 0 else move > worse)):
                 worse = move
             if worse > 0.0 and average > 0.0 and not market.stopping:
-                loss = -market.statement.unrealized(&market.spec, worse)
-                if market.spec.kind != INSTRUMENT_INVERSE:
-                    loss /= worse
+                loss = -market.statement.unrealized(&market.spec, worse) / (
+                    1.0 if market.spec.kind == INSTRUMENT_INVERSE else worse)
                 move = (worse / average - 1.0) * (-100.0 if market.position.contracts > 0
                                                   else 100.0)
                 if market.matched_contracts != 0 and pairs_on(params):

@@ -3,6 +3,8 @@
 from enum import IntEnum
 from typing import TypedDict, type_check_only
 
+from typing_extensions import disjoint_base
+
 class PairPhase(IntEnum):
     PAIR_IDLE = 0
     PAIR_OPENING = 1
@@ -19,6 +21,7 @@ class PairFigures(TypedDict):
     taken: int
     cut: int
 
+@disjoint_base
 class Pairs:
     @property
     def phase(self) -> int: ...

@@ -7,8 +7,8 @@ from mmcore.params cimport LEG_CUT
 from mmcore.states cimport RISK_ACTIVE
 from mmcore.types cimport (
     INSTRUMENT_INVERSE, OVERLAY_CLOSE, OVERLAY_OPEN, SIDE_ASK, SIDE_BID, SLOTS_MAX, SLOTS_QUOTE,
-    TAKE_NONE, TAKE_PAIR, TAKE_UNPAIR, TIF_IOC, contracts_of_btc, lots_down, price_usd, sign_of, ticks_down,
-    ticks_up)
+    TAKE_NONE, TAKE_PAIR, TAKE_UNPAIR, TIF_IOC, contracts_of_btc, lots_down, price_usd, sign_of,
+    ticks_down, ticks_up)
 
 cdef double SECOND = 1e9
 cdef double YEAR_MS = 365.0 * 86_400_000.0

@@ -187,7 +187,7 @@ cdef struct SettlementParams:
     double pull_before_s
     double resume_after_s
 
-cdef enum:                      # place of the choice in hedge.trigger, hedge.choice, basis.leg_action
+cdef enum:                      # place of the choice in the keys of hedges, pairs and funding
     TRIGGER_NET = 0
     TRIGGER_COST = 1
     TRIGGER_MANUAL = 2

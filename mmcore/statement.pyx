@@ -201,8 +201,9 @@ cdef class Statement:
         if self.contracts != 0 and mark_usd > 0.0 and self.mid_usd > 0.0:
             out.mid_to_mark = amount_of(spec, self.contracts) * (
                 value_of(spec, mark_usd) - value_of(spec, self.mid_usd))
-        out.unexplained = out.profit - (out.capture + out.hedge + out.drift + out.basis + out.mid_to_mark
-                                        + out.carried + out.funding - out.fees)
+        out.unexplained = out.profit - (
+            out.capture + out.hedge + out.drift + out.basis + out.mid_to_mark + out.carried
+            + out.funding - out.fees)
 
     # ------------------------------------------------------------------ Python face
     def fill(self, InstrumentSpec spec not None, int32_t side, int64_t price_ticks,

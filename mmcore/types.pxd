@@ -88,8 +88,7 @@ cpdef enum ControlKind:
     CONTROL_STOP = 12           # no new order any more; cancel what is live
     CONTROL_ROUND_TRIP = 13     # value = p95 round trip in ns
     CONTROL_CREDITS = 14        # market = CreditPool, value = burst, real = requests per second
-    CONTROL_FUNDING = 15        # market, real = funding of the session in BTC; value = 1: count
-                                # from there
+    CONTROL_FUNDING = 15        # market, real = the session's in BTC; value = 1: counts from there
     CONTROL_UNKNOWN_RESOLVED = 16   # market, value = slot: every query answered, order absent
     CONTROL_REDUCE = 30         # value = 1: nothing adds until value = 0
     CONTROL_MARGIN = 31         # value = initial margin in 1e-8 BTC, real = margin balance

@@ -82,7 +82,8 @@ class Accounts:
         self.start: dict[str, dict[str, float]] = {}    # of this run, as the day began
         self.hours_before = 0.0
         self.held: dict[str, Held] = {}     # at the last write of a process that was killed
-        self.reconciled: Callable[[], bool] = lambda: True
+        # since when every fill reaches us or is asked for; 0: not yet
+        self.listens_ms: Callable[[], int] = lambda: int(self.started_s * 1000)
         self.due_s = self.started_s + FIRST_S
 
     def open(self, control: Callable[[ControlKind, int, int, float], None]) -> Day | None:
@@ -150,14 +151,17 @@ class Accounts:
     def holdings(self) -> dict[str, Held]:
         """Return positions and the last trade booked, as one moment with the figures.
 
-        Until this process has its own from the venue, what an earlier one left stands.
+        Until this process has its own from the venue, what an earlier one left stands. Before its
+        first trade of an instrument it names the time since which it listens: a trade it was not
+        told of may have been at any moment since.
         """
-        if not self.reconciled():
+        listens_ms, now_ms = self.listens_ms(), int(self.wall_s() * 1000)
+        if not listens_ms:
             return self.held
-        now_ms = int(self.wall_s() * 1000)
         return {market.name: Held(
             market.position.contracts, market.position.average(market.spec_object),
-            market.own_trade_seq, now_ms) for market in self.engine.markets}
+            market.own_trade_seq, now_ms if market.own_trade_seq else listens_ms)
+            for market in self.engine.markets}
 
     def volume_before(self) -> tuple[float, float]:
         """Volume of the 29 days before this one, from their files, and of it as maker."""

@@ -26,8 +26,9 @@ def contradictions(config: Config) -> list[str]:
 def venue_faults(config: Config) -> list[str]:
     """Return what a recording may have, but no venue that is connected to."""
     if config.funding.model == "interval":
-        return [f"{at(config, 'funding.model')}: funding.model = 'interval' is for recordings of "
-                "other venues; Deribit pays continuously, take it out"]
+        where = at(config, "funding.model")
+        return [(f"{where}: funding.model = 'interval' is for recordings of other venues; Deribit "
+                 "pays continuously, take it out")]
     return []
 
 

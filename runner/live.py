@@ -254,7 +254,7 @@ async def session(config: Config, secrets: Credentials, options: RunOptions, url
     changes = Changes(config, maker.engine, maker.session.note,
                       burst=partial(burst_of, maker.client), entries=entries_of(maker))
     oversight = Oversight(folder.path, folder.shared, maker.engine, maker.session.control, changes)
-    oversight.accounts.reconciled = lambda: maker.client.reconciler.fills.listened_ns > 0
+    oversight.accounts.listens_ms = lambda: maker.client.reconciler.fills.listened_ms
     if config.venue.next_tier_usd > 0.0:
         oversight.accounts.tier = NextTier(
             config.venue.next_tier_usd, config.venue.next_tier_maker_bps,

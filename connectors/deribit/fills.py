@@ -44,6 +44,13 @@ class MissedFills:
         self._lost_ns = 0
         self.listened_ns = self.listened_ns or self.session.now_ns()
 
+    @property
+    def listened_ms(self) -> int:
+        """The venue's time since which every fill reaches us, or is asked for; 0: not yet."""
+        if not self.listened_ns:
+            return 0
+        return (self.listened_ns + self.session.engine.wall_offset_ns) // 1_000_000
+
     def deaf(self) -> None:
         """Note that fills may be missed from now on, until listening()."""
         if self.listened_ns:

@@ -109,7 +109,8 @@ class Life:
 
     def books(self) -> Books:
         """Return what a file of the state folder would hold now."""
-        if self.maker is None:
+        listens_ms = self.maker.client.reconciler.fills.listened_ms if self.maker else 0
+        if self.maker is None or not listens_ms:
             return self.before
         markets = self.maker.engine.markets
         old = self.before
@@ -117,7 +118,8 @@ class Life:
         fees = old.fees_e8 or (0,) * len(markets)
         return Books(
             held={m.name: Held(m.position.contracts, m.position.average(m.spec_object),
-                               m.own_trade_seq, self.wall_ns() // 1_000_000) for m in markets},
+                               m.own_trade_seq, self.wall_ns() // 1_000_000
+                               if m.own_trade_seq else listens_ms) for m in markets},
             realized_e8=tuple(r + m.position.realized_e8
                               for r, m in zip(realized, markets, strict=True)),
             fees_e8=tuple(f + m.position.fees_e8 for f, m in zip(fees, markets, strict=True)),

@@ -154,7 +154,8 @@ def decomposition(run: Run) -> go.Figure:
                  ("mid to mark", money["mid_to_mark"]), ("funding", money["funding"]),
                  ("fees", 0.0 - money["fees"])]
         parts += [(word, money[part]) for part, word in (
-            ("hedge", "takes and hedges"), ("basis", "basis of matched positions"), ("carried", "carried in")) if money.get(part)]
+            ("hedge", "takes and hedges"), ("basis", "basis of matched positions"),
+            ("carried", "carried in")) if money.get(part)]
         figure.add_trace(go.Waterfall(
             name=name, x=[p[0] for p in parts] + ["profit"],
             y=[p[1] for p in parts] + [0.0], measure=["relative"] * len(parts) + ["total"],

@@ -21,8 +21,9 @@ HEDGING = (*WIDE, "hedge.enabled=true", "hedge.choice=hedge", "hedge.trigger_btc
            "quote.size_btc=0.05", "signals.basis_half_life_s=86400", "basis.close_bps=9",
            "hedge.max_clip_btc=0.05", "basis.leg_timeout_ms=1000", "basis.size_btc=0.05",
            "basis.max_btc=0.05")
-BASIS = (*WIDE, "basis.enabled=true", "basis.band_bps=8", "basis.size_btc=0.02", "basis.max_btc=0.02",
-         "basis.close_bps=0.5", "basis.leg_timeout_ms=1000", "signals.basis_half_life_s=86400")
+BASIS = (*WIDE, "basis.enabled=true", "basis.band_bps=8", "basis.size_btc=0.02",
+         "basis.max_btc=0.02", "basis.close_bps=0.5", "basis.leg_timeout_ms=1000",
+         "signals.basis_half_life_s=86400")
 LEAD, NEAR, FAR = 0, 1, 2
 
 
@@ -190,7 +191,7 @@ def test_a_basis_blow_out_is_quoted_both_sides_and_closed(figure: Callable[[str]
 
 
 def test_a_leg_alone_is_taken_on_the_other(figure: Callable[[str], None]) -> None:
-    """Only the near contract's ask is filled: after a second the perpetual is bought with an IOC."""
+    """The near contract's ask is filled: after a second the perpetual is bought with an IOC."""
     scene = TripleScene([(2.0, lambda m: m.near.move(80.0)),
                          (4.0, lambda m: m.near.hit(BID, 75_580.5, 400))], *BASIS, seconds=9.0)
     alone = held(scene, 4.8)

@@ -109,7 +109,7 @@ def test_what_a_killed_process_held_is_in_its_file(tmp_path: Path) -> None:
 
     unready = Accounts(tmp_path, Desk().engine, clock)      # killed again before it knows
     unready.open(control(Desk()))
-    unready.reconciled = lambda: False
+    unready.listens_ms = lambda: 0
     assert unready.figures().held == {"BTC-PERPETUAL": held}
 
 

@@ -46,6 +46,14 @@ def live(old: str = "", new: str = "") -> str:
 # Each: what is wrong, the file, the line it must name (0: the file as a whole), words the one
 # line must hold: key and remedy.
 WRONG = {
+    "a hedge without a second contract": (
+        "[hedge]\nenabled = true\n", 2, ["hedge.enabled", "[[instrument]]"]),
+    "a hedge that would never end": (
+        "[hedge]\nrelease_btc = 0.3\n", 2, ["hedge.release_btc", "hedge.trigger_btc"]),
+    "a clip larger than its pair": (
+        "[basis]\nsize_btc = 0.5\n", 2, ["basis.size_btc", "basis.max_btc"]),
+    "funding paid at intervals": (
+        "[funding]\nmodel = \"interval\"\n", 2, ["funding.model", "continuously"]),
     "typo in a key": ("[quote]\nsise_btc = 0.02\n", 2, ["quote.sise_btc", "quote.size_btc"]),
     "typo in a section": ("[qoute]\nlevels = 1\n", 1, ["qoute", "nearest: quote"]),
     "key in the wrong section": ("[quote]\nlevels = 1\nmax_order_usd = 5\n", 3,
@@ -284,8 +292,9 @@ def test_no_key_is_unused_by_the_engine_and_none_is_missing() -> None:
 
 def test_defaults_are_those_of_the_sections() -> None:
     assert list(SECTIONS) == ["venue", "instrument", "signals", "quote", "orders", "inventory",
-                              "risk", "cover", "expiry", "settlement", "telemetry", "journal",
-                              "runtime", "start", "shutdown", "backtest"]
+                              "risk", "cover", "expiry", "settlement", "hedge", "basis",
+                              "funding", "preference", "telemetry", "journal", "runtime",
+                              "start", "shutdown", "backtest"]
     assert load(None).start.position == "adopt"
 
 
