@@ -70,6 +70,9 @@ class Storm:
         self.pending = []
         for action in sent:
             chance = rng.random()
+            if action["kind"] == "ACTION_CANCEL" and not any(
+                    r["slot"] == action["slot"] for r in desk.of(action["market"]).orders.rows()):
+                continue            # filled before its cancel was answered, and never answered
             if chance < 0.1:
                 self.pending.append(action)             # the answer comes later
             elif chance < 0.15:
@@ -85,6 +88,7 @@ class Storm:
 @pytest.mark.parametrize("run", range(12))
 def test_no_sequence_of_fills_leaves_the_net_limit(run: int, figure: Callable[[str], None]) -> None:
     seed = random.SystemRandom().randrange(1 << 32)
+    print(f"seed {seed}")       # shown where anything fails
     storm = Storm(seed)
     for _ in range(STEPS):
         storm.step()
