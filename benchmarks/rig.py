@@ -24,12 +24,21 @@ STEP_NS = 10_000_000
 START_NS = 1_000_000_000_000
 MOVE_TICKS = 80          # 40 USD at 75,000: 5 bps, beyond every hysteresis
 TOUCH_TICKS = 150_000
+MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 
 
 def spec() -> InstrumentSpec:
     """Return the perpetual with the fees of a standard account."""
     return InstrumentSpec(NAME, tick_size=0.5, contract_size=10, min_amount=10,
                           maker_fee=0.00015, taker_fee=0.00035)
+
+
+def specs(instruments: int) -> list[InstrumentSpec]:
+    """Return the perpetual and dated contracts behind it, a month from one to the next."""
+    return [spec(), *(InstrumentSpec(
+        f"BTC-{25 + i % 3}{MONTHS[i % 12]}{30 + i // 12}", tick_size=0.5, contract_size=10,
+        min_amount=10, maker_fee=0.00015, taker_fee=0.00035,
+        expiry_ms=1_900_000_000_000 + i * 2_600_000_000) for i in range(instruments - 1))]
 
 
 def default_params(levels: int = 1) -> Params:
@@ -65,13 +74,13 @@ def rows(touch: int, count: int = 40) -> tuple[list[tuple[int, int]], list[tuple
     return bids, asks
 
 
-def make(levels: int = 1) -> Drive:
+def make(levels: int = 1, instruments: int = 1) -> Drive:
     """Return a drive that is connected, reconciled and quoting."""
-    instrument = spec()
-    engine = Engine(default_params(levels), [instrument])
+    chosen = specs(instruments)
+    engine = Engine(default_params(levels), chosen)
     labels = Labels("bench", run=1, config=1)
-    feed = DeribitFeed(engine, [instrument], labels)
-    sink = PayloadSink(engine, Encoder([instrument], labels))
+    feed = DeribitFeed(engine, chosen, labels)
+    sink = PayloadSink(engine, Encoder(chosen, labels))
     sink.answer = True
     drive = Drive(engine, feed, sink)
     now = START_NS
@@ -79,7 +88,9 @@ def make(levels: int = 1) -> Drive:
     engine.control(ControlKind.CONTROL_CREDITS, now, value=10**9, real=1e9)
     engine.control(ControlKind.CONTROL_CONNECTED, now)
     engine.control(ControlKind.CONTROL_RECONCILED, now)
-    engine.control(ControlKind.CONTROL_MARKET_STATE, now, value=int(MarketState.MARKET_OPEN))
+    for market in range(instruments):
+        engine.control(ControlKind.CONTROL_MARKET_STATE, now, market,
+                       value=int(MarketState.MARKET_OPEN))
     return drive
 
 
@@ -118,6 +129,14 @@ def snapshot_frame(change_id: int) -> bytes:
         for side in (bids, asks)))
     return text.replace(b'"type":"change"', b'"type":"snapshot"').replace(
         b',"prev_change_id":0', b"")
+
+
+def frames_of(count: int, names: list[str], moving_touch: bool) -> list[bytes]:
+    """Return changes of several instruments in turn, each a chain of its own from id 1 on."""
+    rounds = -(-count // len(names))
+    chains = [[frame.replace(NAME.encode(), name.encode())
+               for frame in change_frames(rounds, 1, moving_touch)] for name in names]
+    return [chains[i % len(names)][i // len(names)] for i in range(count)]
 
 
 def change_frames(count: int, first_id: int, moving_touch: bool) -> list[bytes]:

@@ -53,6 +53,28 @@ def framed(drive: Drive, method: str, moving_touch: bool) -> Callable[[int], Non
     return run
 
 
+def framed_in_turn(instruments: int, moving_touch: bool) -> Callable[[int], None]:
+    """Return a runner over frames of several instruments, one after the other.
+
+    Each has as many a second as the one of the other stages: what is done by time counts alike.
+    """
+    step_ns = rig.STEP_NS // instruments
+    drive = rig.make(instruments=instruments)
+    names = [market.name for market in drive.engine.markets]
+    cursor = Cursor()
+    frames: dict[int, list[bytes]] = {}
+    snapshots = [rig.snapshot_frame(1).replace(rig.NAME.encode(), name.encode())
+                 for name in names]
+
+    def run(count: int) -> None:
+        if count not in frames:
+            frames[count] = rig.frames_of(count, names, moving_touch)
+        drive.frames(snapshots, cursor.take(len(names)), rig.STEP_NS)
+        drive.wire(frames[count], cursor.take(count), step_ns)
+
+    return run
+
+
 def still() -> Drive:
     """Return a drive whose books differ only behind the touch."""
     drive = rig.make()
@@ -107,6 +129,8 @@ STAGES = (
     Stage("encode", encoding, "Drive_encode_loop", "two edits to JSON and masked frames"),
     Stage("frame to wire, quiet", lambda: framed(rig.make(), "wire", False), "Drive_wire_loop",
           "decode, apply, decide: nothing to send"),
+    Stage("frame to wire, quiet, ten", lambda: framed_in_turn(10, False), "Drive_wire_loop",
+          "the same with ten instruments, a frame of each in turn"),
     Stage("frame to wire, edits", lambda: framed(rig.make(), "wire", True), "Drive_wire_loop",
           "decode a jump of six levels, apply, decide, encode, take the answers"),
 )
