@@ -13,6 +13,7 @@ from mmcore.params cimport pairs_on
 from mmcore.planning cimport Clock, PlanResult
 from mmcore.preference cimport prefer
 from mmcore.quote cimport quote_compute
+from mmcore.risk cimport count_part
 from mmcore.states cimport REASON_JOURNAL, RISK_KILLED, reason_of
 from mmcore.types cimport (
     ACTION_CANCEL_ALL, ACTION_EDIT, ACTION_NEW, MARKETS_MAX, REMOVED_REFERENCE,
@@ -34,7 +35,7 @@ cdef class Engine(Intake):
     cdef int turn(self, int64_t now_ns) except -1:
         """Decide once for every dirty market and send the result as one batch."""
         cdef Market market
-        cdef double net_btc = 0.0, off_btc
+        cdef double net_btc, off_btc
         cdef int32_t due[MARKETS_MAX]           # the dirty ones
         cdef int32_t i, count = 0
         if self.faults.code and self.risk.state != RISK_KILLED:
@@ -48,17 +49,20 @@ cdef class Engine(Intake):
                         now_ns + self.wall_offset_ns if self.wall_offset_ns else 0, now_ns)
         self.risk.begin(&self.params.v, (<Market>self.markets[0]).price_for_limits(), now_ns)
         for i in range(self.market_count):                      # exposure
-            market = <Market>self.markets[i]
-            if market.dirty:
+            if not (<Market>self.handles[i]).dirty:
+                if (<Market>self.handles[i]).measured:
+                    continue
+            else:
                 due[count] = i
                 count += 1
-            if market.dirty or not market.measured:
-                market.measure(self.risk.account.scale, now_ns)
-            net_btc += market.exposure.position_btc
-            self.risk.count(&market.exposure, market.orders.open_count)
+            market = <Market>self.handles[i]
+            market.measure(self.risk.account.scale, now_ns)
+            count_part(&self.risk.counted[i], &market.exposure, market.orders.open_count)
+        self.risk.add_up(self.market_count)
+        net_btc = self.risk.net_btc
         off_btc = net_btc - self.target_btc()
         for i in range(count):                                  # quote
-            market = <Market>self.markets[due[i]]
+            market = <Market>self.handles[due[i]]
             market.inventory.net_btc = off_btc
             market.overlaid[0] = market.overlaid[1] = False
             quote_compute(&market.spec, &market.signals.s, &market.params.v, &market.inventory,
@@ -66,13 +70,13 @@ cdef class Engine(Intake):
         self.pairs.overlay(self.markets, self.lead, &self.params.v, now_ns)
         self.hedge.overlay(self.markets, &self.params.v, off_btc, now_ns)
         for i in range(count):                                  # risk, in sequence
-            market = <Market>self.markets[due[i]]
+            market = <Market>self.handles[due[i]]
             self.limits.plan_exit(market, self.risk, now_ns)
             market.blocked = self.blocked_of(due[i], now_ns)
             self.risk.approve(&market.target, market.blocked, &market.spec, &market.signals.s,
                               &market.params.v, &market.exposure, &market.approved)
         for i in range(count):                                  # plan
-            market = <Market>self.markets[due[i]]
+            market = <Market>self.handles[due[i]]
             if market.health.connected:         # what cannot leave must not be in flight
                 self.plan_market(market, now_ns)
             market.decided(now_ns)

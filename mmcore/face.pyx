@@ -15,14 +15,13 @@ from mmcore.orders cimport OrderTable
 from mmcore.params cimport Params
 from mmcore.quote cimport Inventory, quote_compute
 from mmcore.reaction cimport Stance
-from mmcore.risk cimport RiskGate
+from mmcore.risk cimport RiskGate, count_part
 from mmcore.signals cimport SignalState, TermMemory
 from mmcore.sink cimport OrderSink
 from mmcore.states cimport REASON_OPERATOR
 from mmcore.types cimport (
     ALPHA_TERMS_MAX, ORDER_ID_MAX, Action, ActionBatch, ApprovedBatch, BookDelta, Fill,
     InstrumentSpec, LevelChange, OrderEvent, TargetQuotes, TickerUpdate, TradePrint)
-
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 # the Python classes: a cimported enum has no name at run time
 from mmcore.book import BookResult
@@ -344,7 +343,8 @@ cdef class GateFace:
     cdef void begin(self, double other_net_btc) noexcept:
         self.gate.begin(&self.market.params.v, self.market.price_for_limits(), self.now_ns)
         self.market.measure(self.gate.account.scale, self.now_ns)
-        self.gate.count(&self.market.exposure, self.market.orders.open_count)
+        count_part(&self.gate.counted[0], &self.market.exposure, self.market.orders.open_count)
+        self.gate.add_up(1)
         self.gate.net_btc += other_net_btc
 
     def admit(self, int32_t kind, int32_t slot, int32_t side, int64_t price_ticks,

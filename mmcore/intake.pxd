@@ -71,6 +71,7 @@ cdef class Intake:
     cdef readonly Journal journal
     cdef readonly list markets          # of Market, by instrument index
     cdef readonly int32_t market_count
+    cdef void* handles[MARKETS_MAX]     # the same, borrowed: a look at one costs no reference
     cdef readonly uint32_t flags        # EngineFlag; cleared by take_flags()
     cdef readonly uint32_t resync_mask
     cdef readonly uint32_t second_path_mask     # cleared with the flag by take_second_path()

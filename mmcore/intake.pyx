@@ -35,6 +35,7 @@ cdef class Intake:
         self.markets = [Market(spec, params, i) for i, spec in enumerate(instruments)]
         self.market_count = <int32_t>len(self.markets)
         for i in range(self.market_count):
+            self.handles[i] = <void*><Market>self.markets[i]
             (<Market>self.markets[i]).health.state = MARKET_UNKNOWN
         self.lead = lead_of(self.markets)
         self.windows = TimeWindows()
@@ -85,7 +86,7 @@ cdef class Intake:
     cdef bint any_dirty(self) noexcept:
         cdef int32_t i
         for i in range(self.market_count):
-            if (<Market>self.markets[i]).dirty:
+            if (<Market>self.handles[i]).dirty:
                 return True
         return False
 

@@ -14,6 +14,9 @@ from mmcore.types cimport (
     REMOVED_SWEEP, REMOVED_TOP_RATE, REMOVED_VOL)
 from mmcore.windows cimport windows_update
 
+cdef extern from "Python.h":
+    void* borrowed "PyList_GET_ITEM"(object rows, Py_ssize_t i) noexcept
+
 cdef double LEAD_SHARE = 0.25   # of orders.retreat_bps: a move of the lead that is followed
 cdef int32_t FOLLOWED = (REMOVED_MOMENTUM | REMOVED_SWEEP | REMOVED_TOP_RATE | REMOVED_SIGNAL
                          | REMOVED_REGIME | REMOVED_VOL)
@@ -60,9 +63,9 @@ cdef void observe_markets(list markets, int32_t lead_index, TimeWindows windows,
                     LEAD_SHARE * 1e-4 * market.params.v.orders.retreat_bps
                     * lead.signals.s.micro_usd)
     for i in range(count):
-        market = <Market>markets[i]
-        if not market.dirty or market is lead:
+        if not (<Market>borrowed(markets, i)).dirty or (i == lead_index and count > 1):
             continue
+        market = <Market>markets[i]
         market.observe(now_ns)
         take_turn(markets, market, wall_ns, now_ns)
         if lead is None:

@@ -10,8 +10,8 @@ from mmcore.params cimport ParamValues
 from mmcore.signals cimport SignalState
 from mmcore.states cimport RiskStates
 from mmcore.types cimport (
-    ACTIONS_MAX, SIDE_ASK, SIDE_BID, Action, ActionBatch, ApprovedBatch, ApprovedQuotes,
-    Instrument, Take, TargetQuotes)
+    ACTIONS_MAX, MARKETS_MAX, SIDE_ASK, SIDE_BID, Action, ActionBatch, ApprovedBatch,
+    ApprovedQuotes, Instrument, Take, TargetQuotes)
 
 cpdef enum GateReason:
     """Why an action was held back; the index of RiskGate.refused."""
@@ -73,6 +73,15 @@ cdef extern from *:
     double SLACK_BTC            # rounding of BTC worths, far below one contract
 
 
+# One instrument's part of the account's worst case.
+cdef struct Counted:
+    double position_btc
+    double worst_btc[2]
+    double gross_btc
+    double margin_btc
+    int64_t open_orders
+
+
 cdef bint price_allowed(double price, const SignalState* signal, double collar_bps) noexcept nogil
 
 
@@ -89,6 +98,17 @@ cdef inline double gross_of(const Exposure* exposure, int32_t side,
     if up > worst:
         worst = up
     return down if down > worst else worst
+
+
+cdef inline void count_part(Counted* part, const Exposure* exposure,
+                            int32_t open_orders) noexcept nogil:
+    """Note one instrument's part; what is not noted anew stands as it was."""
+    part.position_btc = exposure.position_btc
+    part.worst_btc[SIDE_BID] = exposure.worst_btc[SIDE_BID]
+    part.worst_btc[SIDE_ASK] = exposure.worst_btc[SIDE_ASK]
+    part.open_orders = open_orders
+    part.gross_btc = exposure.gross_btc
+    part.margin_btc = exposure.margin_rate * exposure.gross_btc
 
 
 cdef inline bint lowers_net(double net_btc, int32_t side, double added_btc) noexcept nogil:
@@ -110,6 +130,7 @@ cdef const ApprovedBatch* release_cancels(const ActionBatch* batch) noexcept nog
 
 cdef class RiskGate(RiskStates):
     cdef uint64_t refused[GATE_REASONS]
+    cdef Counted counted[MARKETS_MAX]
     cdef AccountState account
     cdef int64_t scaled_day                 # the day account.scale was last free to rise
     cdef int64_t now_ns                     # of the turn
@@ -130,7 +151,7 @@ cdef class RiskGate(RiskStates):
                         const ParamValues* params, int64_t now_ns) noexcept nogil
     cdef void begin(self, const ParamValues* params, double at_price_usd,
                     int64_t now_ns) noexcept nogil
-    cdef void count(self, const Exposure* exposure, int32_t open_orders) noexcept nogil
+    cdef void add_up(self, int32_t markets) noexcept nogil
     cdef void approve(self, const TargetQuotes* target, int32_t blocked, const Instrument* spec,
                       const SignalState* signal, const ParamValues* params,
                       const Exposure* exposure, ApprovedQuotes* out) noexcept nogil

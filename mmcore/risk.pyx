@@ -108,14 +108,18 @@ cdef class RiskGate(RiskStates):
         self.net_worst_btc[0] = self.net_worst_btc[1] = 0.0
         self.open_orders = self.admitted_count = 0
 
-    cdef void count(self, const Exposure* exposure, int32_t open_orders) noexcept nogil:
-        """Count one instrument into the net worst case."""
-        self.net_btc += exposure.position_btc
-        self.net_worst_btc[SIDE_BID] += exposure.worst_btc[SIDE_BID]
-        self.net_worst_btc[SIDE_ASK] += exposure.worst_btc[SIDE_ASK]
-        self.open_orders += open_orders
-        self.gross_btc += exposure.gross_btc
-        self.margin_btc += exposure.margin_rate * exposure.gross_btc
+    cdef void add_up(self, int32_t markets) noexcept nogil:
+        """Add the parts up, always in the same order, into the account's worst case."""
+        cdef const Counted* part
+        cdef int32_t i
+        for i in range(markets):
+            part = &self.counted[i]
+            self.net_btc += part.position_btc
+            self.net_worst_btc[SIDE_BID] += part.worst_btc[SIDE_BID]
+            self.net_worst_btc[SIDE_ASK] += part.worst_btc[SIDE_ASK]
+            self.open_orders += <int32_t>part.open_orders
+            self.gross_btc += part.gross_btc
+            self.margin_btc += part.margin_btc
 
     cdef void approve(self, const TargetQuotes* target, int32_t blocked, const Instrument* spec,
                       const SignalState* signal, const ParamValues* params,

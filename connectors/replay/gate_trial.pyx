@@ -5,7 +5,7 @@ from libc.string cimport memset
 from mmcore.orders cimport (
     ORDER_CLOSED, ORDER_EDIT_PENDING, ORDER_LIVE, ORDER_UNKNOWN, Order)
 from mmcore.params cimport ParamValues
-from mmcore.risk cimport GATE_OK, GATE_REASONS, RiskGate
+from mmcore.risk cimport GATE_OK, GATE_REASONS, RiskGate, count_part
 from mmcore.states cimport (
     REASON_OPERATOR, RISK_ACTIVE, RISK_KILLED, RISK_PAUSED, RISK_REDUCING, RISK_STOPPED)
 from mmcore.stats cimport histogram_quantile, histogram_record
@@ -149,7 +149,9 @@ cdef class GateTrial:
                         (<Market>self.markets[0]).price_for_limits(), self.now_ns)
         for market in self.markets:
             market.measure(self.gate.account.scale, self.now_ns)
-            self.gate.count(&market.exposure, market.orders.open_count)
+            count_part(&self.gate.counted[market.spec.index], &market.exposure,
+                       market.orders.open_count)
+        self.gate.add_up(<int32_t>len(self.markets))
 
     cdef void propose(self, Action* action, Market market) noexcept nogil:
         """Anything a planner could ask for, and much it never would."""

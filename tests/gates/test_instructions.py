@@ -1,6 +1,8 @@
 """The hot path costs the instructions it cost before: no time is measured, so load is no matter."""
 
+import json
 import shutil
+from collections.abc import Callable
 
 import count_instructions
 import pytest
@@ -13,6 +15,15 @@ def test_every_stage_costs_what_the_baseline_says() -> None:
     remedy = ("if that is wanted: make build, then PYTHONPATH=build/release/lib python -P "
               "benchmarks/count_instructions.py --write, and say why in the commit")
     assert not said, "\n".join([*said, remedy])
+
+
+def test_ten_instruments_cost_a_tenth_more_at_most(figure: Callable[[str], None]) -> None:
+    """Of the counts the test above holds the sources to."""
+    kept = json.loads(count_instructions.BASELINE.read_text())["instructions"]
+    one, ten = kept["frame to wire, quiet"], kept["frame to wire, quiet, ten"]
+    figure(f"a frame costs {one} instructions with one instrument, {ten} with ten: "
+           f"{ten / one - 1:+.1%}")
+    assert ten < 1.1 * one
 
 
 def test_the_gate_sees_a_stage_that_grew_shrank_came_or_went() -> None:
