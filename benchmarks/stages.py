@@ -65,13 +65,12 @@ def framed_in_turn(instruments: int, moving_touch: bool) -> Callable[[int], None
     frames: dict[int, list[bytes]] = {}
     snapshots = [rig.snapshot_frame(1).replace(rig.NAME.encode(), name.encode())
                  for name in names]
-    drive.frames(snapshots, cursor.take(len(names)), rig.STEP_NS)
 
     def run(count: int) -> None:
         if count not in frames:
             frames[count] = rig.frames_of(count, names, moving_touch)
-        else:                           # the same ids again, outside of what is counted
-            drive.frames(snapshots, cursor.take(len(names)), rig.STEP_NS)
+        for snapshot in snapshots:      # not in a loop of the drive's: ten of them would count
+            drive.feed.payload(snapshot, cursor.take(1))
         drive.wire(frames[count], cursor.take(count), step_ns)
 
     return run
