@@ -36,7 +36,7 @@ stage = @echo "== $(1)"; started=$$SECONDS; $(MAKE) --no-print-directory $(1) \
 	|| { echo "== $(1): FAILED, $$((SECONDS - started)) s" >&2; exit 1; }; echo "== $(1): ok, $$((SECONDS - started)) s"
 
 .PHONY: help venv build debug sanitize trace run test bench wheel lint types test-release \
-	test-sanitize test-simulation test-wheel fuzz coverage site clean
+	test-both test-sanitize test-simulation test-wheel fuzz coverage site clean
 
 help: ## this list
 	@echo "make TARGET   (ARGS=\"…\" goes to mm, TESTS=path narrows pytest, JOBS=2 compiles at a time)"
@@ -83,9 +83,8 @@ test: $(STAMP) ## everything that must be green: lint, types, tests, 300 seeds, 
 	$(call stage,lint)
 	$(call stage,types)
 	$(call stage,build)
-	$(call stage,test-release)
+	$(call stage,test-both)
 	$(call stage,test-simulation)
-	$(call stage,test-sanitize)
 	$(call stage,test-wheel)
 	@echo "== all green"
 
@@ -95,6 +94,15 @@ lint: $(STAMP) ## ruff and cython-lint
 
 types: $(STAMP) ## mypy --strict on the Python code and the stubs
 	@$(PY) -m mypy $(TYPED)
+
+# Neither is threaded: side by side they take as long as the longer one. What the sanitizers said is
+# shown after the release build's tests; where those fail, nobody waits for it.
+test-both: build ## test-release and test-sanitize, a core each
+	@$(MAKE) --no-print-directory test-sanitize > build/test-sanitize.log 2>&1 & beside=$$!; \
+	trap 'kill $$beside 2>/dev/null || true' EXIT; trap 'exit 130' INT TERM; \
+	$(MAKE) --no-print-directory test-release; \
+	echo "== under the sanitizers"; \
+	wait $$beside || { cat build/test-sanitize.log >&2; exit 1; }; cat build/test-sanitize.log
 
 test-release: build ## the tests and gates on the release build
 	@$(call with,release) -m pytest -q -m "not campaign" $(TESTS)

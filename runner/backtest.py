@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from runner.backtest_session import BacktestError, Session, prepare
 from runner.config import Config, ConfigError, load
 from runner.options import EXIT_CLEAN, EXIT_KILLED, EXIT_USAGE
 from runner.report import report_text
+from runner.state import plain, state_base
 
 ADDED = ("book_updates", "book_gaps", "book_crossed", "decisions", "orders_new", "orders_edit",
          "orders_cancel", "rejects", "fills", "maker_fills", "events", "messages",
@@ -52,6 +54,7 @@ class BacktestOptions(msgspec.Struct, frozen=True, kw_only=True):
     sets: tuple[str, ...] = ()
     out: Path | None = None
     as_json: bool = False
+    no_page: bool = False           # figures only
     workers: int | None = None      # processes; None: one a core
     profile: str | None = None      # sim or live: whose defaults; None: by the file's venue
 
@@ -62,6 +65,7 @@ def main(options: BacktestOptions) -> int:
         config = load(options.config, options.sets, PROFILE_VENUE.get(options.profile or ""),
                       connects=False)
         jobs = group(recordings(options.data))
+        options = msgspec.structs.replace(options, out=out_of(options))
         results = run_jobs(jobs, config, options)
     except ConfigError as error:
         return refuse(error.lines)
@@ -126,6 +130,21 @@ def bar(options: BacktestOptions) -> Progress:
     return Progress(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
                     TimeRemainingColumn(), console=console, transient=True,
                     disable=options.as_json or not console.is_terminal)
+
+
+def out_of(options: BacktestOptions) -> Path | None:
+    """Return the folder of the results: of who names none and reads them, one of the user's own.
+
+    It is named after the command, so that the same again takes its place. None: no results.
+    """
+    if options.out is not None or options.as_json or options.no_page:
+        return options.out
+    if find_spec("polars") is None or find_spec("plotly") is None:
+        return None
+    named = msgspec.json.encode(msgspec.structs.replace(
+        options, workers=None, data=tuple(path.resolve() for path in options.data)), enc_hook=str)
+    stem = plain(options.data[0].name.split(".")[0])
+    return state_base() / "backtests" / f"{stem}-{hashlib.sha256(named).hexdigest()[:8]}"
 
 
 def outs_of(jobs: list[list[Path]], out: Path | None) -> list[Path]:

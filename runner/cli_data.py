@@ -36,7 +36,10 @@ def backtest(
     config: ConfigOption = None,
     sets: SetOption = None,
     out: Annotated[Path | None, typer.Option(
-        help="Write fills, requests, samples (Parquet) and the summary to this folder.")] = None,
+        help="Write fills, requests, samples (Parquet), the summary and the report's page to this "
+        "folder; else to one of the user's own.")] = None,
+    no_page: Annotated[bool, typer.Option(
+        "--no-page", help="Print the figures and write nothing.")] = False,
     workers: Annotated[int | None, typer.Option(
         min=1, help="Processes for several recordings; one a core.")] = None,
     profile: Annotated[str | None, typer.Option(
@@ -50,8 +53,8 @@ def backtest(
     if profile not in (None, "sim", "live"):
         fail([f"--profile {profile}: expected sim or live"])
     raise typer.Exit(main(BacktestOptions(
-        data=tuple(data), config=config, sets=tuple(sets or ()), out=out, as_json=as_json,
-        workers=workers, profile=profile)))
+        data=tuple(data), config=config, sets=tuple(sets or ()), out=out, no_page=no_page,
+        as_json=as_json, workers=workers, profile=profile)))
 
 
 def sweep(

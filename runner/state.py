@@ -26,11 +26,15 @@ def state_path(config: Config, client_id: str) -> Path:
     """Return the state folder of a venue's host and port, client id and instance."""
     if config.runtime.state_dir:
         return Path(config.runtime.state_dir).expanduser()
-    base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
     parts = urlsplit(config.venue.url)
     venue = f"{parts.hostname}_{parts.port}" if parts.port else str(parts.hostname)
-    folder = base / "mm" / plain(venue) / plain(client_id)
+    folder = state_base() / plain(venue) / plain(client_id)
     return folder / plain(config.runtime.instance) if config.runtime.instance else folder
+
+
+def state_base() -> Path:
+    """Return the folder of all that is kept for this user."""
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "mm"
 
 
 def plain(name: str) -> str:

@@ -21,6 +21,13 @@ LIVELY = ("signals.warmup_s=1", "quote.fee_floor=false", "quote.base_half_spread
           "quote.stand_aside_vol=0", "signals.regime=false")
 
 
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep what a run without --out writes out of the home of who tests."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state"
+
+
 @pytest.fixture(scope="module")
 def inverse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_collector(tmp_path_factory.mktemp("inverse") / "a.gz", SECONDS, 7)
@@ -64,6 +71,24 @@ def test_the_same_bytes_every_time_and_other_bytes_with_another_key(inverse: Pat
     assert first["outbound_sha256"] == again["outbound_sha256"]
     other = run(inverse, sets=("orders.keep_ticks=3",))
     assert other["outbound_sha256"] != first["outbound_sha256"]
+
+
+def test_every_run_a_person_reads_ends_with_a_page(inverse: Path, state: Path) -> None:
+    code, out, err = call(inverse)
+    assert code == 0, err
+    pages = [*state.glob("mm/backtests/a-*/report.html")]
+    assert len(pages) == 1
+    assert f"report         {pages[0]}" in out
+    call(inverse)                                   # the same command takes the page's place
+    assert [*state.glob("mm/backtests/*")] == [pages[0].parent]
+    call(inverse, "--set", "quote.levels=1")
+    assert len([*state.glob("mm/backtests/*")]) == 2
+
+
+@pytest.mark.parametrize("option", ["--json", "--no-page"])
+def test_nothing_is_written_where_nobody_looks(inverse: Path, state: Path, option: str) -> None:
+    assert call(inverse, option)[0] == 0
+    assert not state.exists()
 
 
 def test_progress_is_told_and_changes_nothing(inverse: Path) -> None:
