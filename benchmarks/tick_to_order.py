@@ -49,6 +49,7 @@ SETS = ("quote.min_half_spread_usd=60", "quote.base_half_spread_bps=8", "quote.v
 LEAVE_S = 20.0
 START_S = 90.0              # until the client's orders stand, on a loaded machine
 PR_SET_PDEATHSIG = 1
+SUMMARY = "summary.json"
 
 
 class Arm(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,6 +171,7 @@ def start_client(arm: Arm, venue: Venue, folder: Path) -> subprocess.Popen[bytes
     address = f"{'wss' if venue.authority else 'ws'}://127.0.0.1:{venue.port}"
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "runner", "run", "--headless", "--venue", address,
+         "--summary", str(folder / SUMMARY),
          *(part for text in sets for part in ("--set", text))],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
         preexec_fn=end_with_parent)
@@ -181,7 +183,7 @@ def one_window(case: Case, arm: Arm, ticks: int, warmup: int) -> dict[str, Any]:
         venue = Venue(Path(name), tls=case.tls)
         client = start_client(arm, venue, Path(name))
         try:
-            return venue.measure(arm.exchange_cpus, Window(
+            found = venue.measure(arm.exchange_cpus, Window(
                 ticks=ticks, answers=arm.answers, resting=arm.answers, gap_s=case.gap_s,
                 burst=case.burst, warmup=warmup))
         finally:
@@ -191,6 +193,10 @@ def one_window(case: Case, arm: Arm, ticks: int, warmup: int) -> dict[str, Any]:
             except subprocess.TimeoutExpired:
                 client.kill()
             venue.close()
+        summary = Path(name) / SUMMARY
+        found["collections"] = (
+            json.loads(summary.read_text())["gc_collections"] if summary.exists() else None)
+        return found
 
 
 def figures(windows: list[dict[str, Any]], *, last: bool) -> dict[str, Any]:
@@ -202,10 +208,17 @@ def figures(windows: list[dict[str, Any]], *, last: bool) -> dict[str, Any]:
     return {"n": len(pooled), "p50": p50, "p90": p90, "p99": p99, "p99.9": p999,
             "max": pooled.max(), "share_over_200us": float(np.mean(pooled > 200)),
             "lost": sum(w["lost"] for w in windows),
+            "collections": collections(windows),
             "why": [why for w in windows for why in w["why"]],
             "messages": float(np.mean(np.concatenate([w["messages"] for w in windows]))),
             "window_p50": [float(np.median(e)) for e in each],
             "window_p90": [float(np.percentile(e, 90)) for e in each], "samples": pooled}
+
+
+def collections(windows: list[dict[str, Any]]) -> int | None:
+    """Return how often garbage was collected while quoting; None for clients that do not count."""
+    counted = [w["collections"] for w in windows if w["collections"] is not None]
+    return sum(counted) if counted else None
 
 
 def run_case(case: Case, pairs: int, ticks: int, warmup: int) -> dict[str, dict[str, Any]]:
@@ -248,9 +261,11 @@ def report(case: Case, found: dict[str, dict[str, Any]]) -> tuple[bool, dict[str
     for name, row in found.items():
         for why in row["why"][:3]:
             print(f"  {name} lost {why}")
+        if row["collections"] is not None:
+            print(f"  {name}: {row['collections']} garbage collections in all windows")
     judged = found[case.arms[1].name]
     ratios = {name: ratio(judged, floor, name) for name, _ in case.bounds}
-    good = True
+    good = not any(row["collections"] for row in found.values())
     for name, bound in case.bounds:
         good &= ratios[name] <= bound
         print(f"  {case.arms[1].name} ÷ {first.name} {name}: {ratios[name]:.3f} (bound "

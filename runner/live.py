@@ -136,6 +136,8 @@ def main(options: RunOptions) -> int:
         folder.close(keep_shared=True)
         raise
     figures = session_summary(outcome.maker.engine if outcome.maker else None, outcome.reason)
+    if outcome.maker is not None:
+        figures |= outcome.maker.watch.pauses()
     if options.summary:
         Path(options.summary).write_bytes(summary_json(figures))
     if outcome.maker is not None:

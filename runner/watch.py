@@ -116,6 +116,12 @@ class Watch:
             found.update(source())
         return found
 
+    def pauses(self) -> dict[str, float]:
+        """Return what held the loop up over the whole session, for the summary."""
+        return {"gc_collections": self.garbage.collections,
+                "gc_pause_ms": 1e3 * self.garbage.pause_s,
+                "loop_stalls": self.stalls, "loop_stall_max_ms": 1e-6 * self.longest_stall_ns}
+
     def guard_journal(self, now_ns: int) -> None:
         """Quote nothing while the recorder cannot write; the pause ends by itself."""
         if not self.session.engine.journal.disk_fault:
