@@ -224,6 +224,51 @@ def markdown(lines: Sequence[Line]) -> str:
     return "\n".join(text)
 
 
+def brief(lines: Sequence[Line]) -> str:
+    """Return one table, a line for every market and configuration, its parts and fees together."""
+    head = ["market", "configuration", "fills", "volume, BTC", "before fees, bps [95 %], each part",
+            "capture / drift", "markout 1 s / 30 s", *(f"net at {name}" for name in FEES),
+            "drawdown, BTC", "uptime"]
+    text = ["| " + " | ".join(head) + " |", "|---|---|" + "--:|" * (len(head) - 2)]
+    rows: dict[tuple[str, str], list[Line]] = {}
+    for line in lines:
+        name = line.config if not line.config.startswith("grid") else (
+            "grid, equal volume" if "equal" in line.config else f"grid {GRID_BPS:g} bp")
+        rows.setdefault((line.market, name), []).append(line)
+    for (market, name), found in rows.items():
+        fees = {fee: [x.found for x in found if x.fees == fee] for fee in FEES}
+        first = next(iter(fees.values()))
+        counts = [sum(x["fills"] for x in parts) for parts in fees.values()]
+        same = len(set(counts)) == 1
+        text.append("| " + " | ".join([
+            market, name, str(counts[0]) if same else "/".join(map(str, counts)),
+            f"{sum(x['volume_btc'] for x in first):.3f}",
+            "; ".join(interval(x) for x in first),
+            f"{mean_of(first, 'capture_bps')} / {mean_of(first, 'drift_bps')}",
+            f"{mean_of(first, 'markout_bps', '1 s')} / {mean_of(first, 'markout_bps', '30 s')}",
+            *(f"{sum(x['net_btc'] for x in parts):+.6f} ({mean_of(parts, 'net_bps')})"
+              for parts in fees.values()),
+            f"{min(x['drawdown_btc'] for x in first):.6f}",
+            f"{np.mean([x['uptime'] for x in first]):.0%}"]) + " |")
+    return "\n".join(text) + "\n"
+
+
+def interval(found: dict[str, Any]) -> str:
+    if not found["fills"]:
+        return "-"
+    low, high = (shown(found[f"gross_{end}_bps"], "+.2f") for end in ("low", "high"))
+    return f"{shown(found['gross_bps'], '+.2f')} [{low}, {high}]"
+
+
+def mean_of(parts: Sequence[dict[str, Any]], key: str, horizon: str | None = None) -> str:
+    """Return a figure in bps, parts weighted by their volume."""
+    pairs = [(x[key][horizon] if horizon else x[key], x["volume_btc"]) for x in parts]
+    held = [(value, volume) for value, volume in pairs if value is not None and volume]
+    if not held:
+        return "-"
+    return f"{sum(a * b for a, b in held) / sum(b for _, b in held):+.2f}"
+
+
 def pooled(lines: Sequence[Line]) -> dict[tuple[str, str, str], dict[str, float]]:
     """Return net, gross and volume in BTC, fills and days by market, configuration and fees."""
     found: dict[tuple[str, str, str], dict[str, float]] = {}
@@ -311,7 +356,7 @@ def main() -> int:
     if not lines:
         sys.stderr.write("nothing to judge: name recordings with --data, or a --regime\n")
         return 2
-    tell(options, markdown(lines) + "\n" + words(lines), lines)
+    tell(options, "\n".join((brief(lines), words(lines), markdown(lines))), lines)
     return 0
 
 
