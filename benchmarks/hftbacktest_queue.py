@@ -4,7 +4,8 @@ Both move an order up by prints at its price and by cancels, a cancel having sto
 probability a^n / (a^n + b^n). They differ in b, what stands behind. Here prints are taken out of
 the level before that is asked. hftbacktest subtracts them from what is ahead only, so what was
 printed counts as standing behind until the level's next change: it takes more of the cancels to
-have been behind, and its orders move up later.
+have been behind, and its orders move up later. A level of the other side that reaches an order fills it
+in both: who is late in the queue there is filled then, at the latest.
 """
 
 from __future__ import annotations
@@ -39,8 +40,9 @@ def fill_ns(rows: npt.NDArray[np.void], order: Standing, *, theirs: bool) -> int
     bought = rows["ev"] & BUY != 0
     mine = bought if order.side == 0 else ~bought       # of a level: our side; of a print: opposite
     past = rows["px"] < order.price if order.side == 0 else rows["px"] > order.price
+    reaches = ~prints & ~mine & (near | past) & (rows["qty"] > 0.0)
     chosen = np.flatnonzero((rows["exch_ts"] <= order.ends_ns)
-                            & ((near & (prints ^ mine)) | (prints & past & ~mine)))
+                            & ((near & (prints ^ mine)) | (prints & past & ~mine) | reaches))
     queue: Any = TheirQueue(order.power) if theirs else OurQueue(order.power)
     level = 0.0
     resting = False
@@ -48,7 +50,10 @@ def fill_ns(rows: npt.NDArray[np.void], order: Standing, *, theirs: bool) -> int
         at_ns, amount = int(rows["exch_ts"][row]), float(round(rows["qty"][row] / order.lot))
         if not resting and at_ns >= order.arrives_ns:
             resting, queue.ahead = True, level
-        if not prints[row]:
+        if reaches[row]:
+            if resting:
+                return at_ns
+        elif not prints[row]:
             if resting:
                 queue.change(level, amount)
             queue.printed = 0.0
