@@ -56,8 +56,8 @@ EXPECTED: tuple[str, ...] = (
     "mmcore.orders", "mmcore.pairing", "mmcore.pairs", "mmcore.params", "mmcore.planning",
     "mmcore.position", "mmcore.preference", "mmcore.priority", "mmcore.publish", "mmcore.quote",
     "mmcore.reaction", "mmcore.reduction", "mmcore.regime", "mmcore.risk", "mmcore.signals",
-    "mmcore.sink", "mmcore.statement", "mmcore.states", "mmcore.stats", "mmcore.telemetry",
-    "mmcore.types", "mmcore.volatility", "mmcore.width", "mmcore.windows",
+    "mmcore.sink", "mmcore.standing", "mmcore.statement", "mmcore.states", "mmcore.stats",
+    "mmcore.telemetry", "mmcore.types", "mmcore.volatility", "mmcore.width", "mmcore.windows",
 )
 
 # warn.undeclared is left out: with warnings as errors it refuses every import of a Python name and

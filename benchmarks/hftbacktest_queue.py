@@ -4,8 +4,8 @@ Both move an order up by prints at its price and by cancels, a cancel having sto
 probability a^n / (a^n + b^n). They differ in b, what stands behind. Here prints are taken out of
 the level before that is asked. hftbacktest subtracts them from what is ahead only, so what was
 printed counts as standing behind until the level's next change: it takes more of the cancels to
-have been behind, and its orders move up later. A level of the other side that reaches an order fills it
-in both: who is late in the queue there is filled then, at the latest.
+have been behind, and its orders move up later. A level of the other side that reaches an order
+fills it in both: who is late in the queue there is filled then, at the latest.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """Engine: the machine. The venue edge feeds Intake's on_*; turn() decides."""
-from libc.stdint cimport int32_t, int64_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 from mmcore.intake cimport Intake
 from mmcore.market cimport Market
@@ -8,6 +8,8 @@ from mmcore.types cimport Control
 
 cdef class Engine(Intake):
     cdef int64_t prefer_ns              # when preferences are looked at again
+    cdef bint unjudged                  # limits may find something they did not a tick ago
+    cdef uint64_t judged_revision       # of the parameters they were last judged by
     # the operator, the connection, reconciliation
     cdef int on_control(self, const Control* control, int64_t now_ns) noexcept
     # decide: once per socket read
@@ -19,6 +21,8 @@ cdef class Engine(Intake):
     cdef void count_actions(self, Market market, int32_t first) noexcept
     cdef void disconnected(self) noexcept
     cdef int32_t blocked_of(self, int32_t i, int64_t now_ns) noexcept
+    cdef bint keep_ladder(self, Market market, int32_t blocked) noexcept
+    cdef bint judge_limits(self, int64_t now_ns, int64_t wall_ns) noexcept
     cdef double target_btc(self) noexcept
     cdef bint step_pairs(self, int64_t now_ns) noexcept
     cdef int send(self, int64_t now_ns) except -1

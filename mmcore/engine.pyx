@@ -1,6 +1,6 @@
 """The machine. Read turn() first: it is the whole pipeline on one screen."""
 from libc.math cimport fabs
-from libc.string cimport memset
+from libc.string cimport memcmp, memset
 
 from mmcore.budget cimport POOLS
 from mmcore.diff cimport plan
@@ -8,13 +8,14 @@ from mmcore.faults cimport FAULT_DRAWDOWN, FAULT_INVARIANT, FAULT_OPERATOR
 from mmcore.funding cimport funding_target_btc
 from mmcore.intake cimport FLAG_DEFERRED, FLAG_KILLED, FLAG_RECONCILE, Intake
 from mmcore.journal cimport JOURNAL_CONTROL, JOURNAL_TIMER, JOURNAL_TURN, JOURNAL_WHY
+from mmcore.limits cimport EDGES_NS, Day, day_number
 from mmcore.observation cimport observe_markets
 from mmcore.params cimport pairs_on
 from mmcore.planning cimport Clock, PlanResult
 from mmcore.preference cimport prefer
 from mmcore.quote cimport quote_compute
 from mmcore.risk cimport count_part
-from mmcore.states cimport REASON_JOURNAL, RISK_KILLED, reason_of
+from mmcore.states cimport REASON_JOURNAL, RISK_ACTIVE, RISK_KILLED, reason_of
 from mmcore.types cimport (
     ACTION_CANCEL_ALL, ACTION_EDIT, ACTION_NEW, MARKETS_MAX, REMOVED_REFERENCE,
     CONTROL_CONNECTED, CONTROL_CREDITS, CONTROL_CREDITS_LEFT, CONTROL_DISCONNECTED,
@@ -37,11 +38,13 @@ cdef class Engine(Intake):
         cdef Market market
         cdef double net_btc, off_btc
         cdef int32_t due[MARKETS_MAX]           # the dirty ones
+        cdef int32_t blocked[MARKETS_MAX]
         cdef int32_t i, count = 0
         if self.faults.code and self.risk.state != RISK_KILLED:
             self.kill()
         if not self.any_dirty():
             return 0
+        self.unjudged = True
         self.journal.append(JOURNAL_TURN, 0, now_ns, NULL, 0)
         self.counters.decisions += 1
         self.begin_batch(now_ns)
@@ -61,18 +64,23 @@ cdef class Engine(Intake):
         self.risk.add_up(self.market_count)
         net_btc = self.risk.net_btc
         off_btc = net_btc - self.target_btc()
-        for i in range(count):                                  # quote
+        for i in range(count):                                  # quote, where anything changed
             market = <Market>self.handles[due[i]]
             market.inventory.net_btc = off_btc
             market.overlaid[0] = market.overlaid[1] = False
-            quote_compute(&market.spec, &market.signals.s, &market.params.v, &market.inventory,
-                          &market.stance, &market.placement, now_ns, &market.target)
+            blocked[i] = self.blocked_of(due[i], now_ns)
+            if not self.keep_ladder(market, blocked[i]):
+                quote_compute(&market.spec, &market.signals.s, &market.params.v,
+                              &market.inventory, &market.stance, &market.placement, now_ns,
+                              &market.target)
         self.pairs.overlay(self.markets, self.lead, &self.params.v, now_ns)
         self.hedge.overlay(self.markets, &self.params.v, off_btc, now_ns)
         for i in range(count):                                  # risk, in sequence
             market = <Market>self.handles[due[i]]
+            if market.stands:
+                continue
             self.limits.plan_exit(market, self.risk, now_ns)
-            market.blocked = self.blocked_of(due[i], now_ns)
+            market.blocked = blocked[i]
             self.risk.approve(&market.target, market.blocked, &market.spec, &market.signals.s,
                               &market.params.v, &market.exposure, &market.approved)
         for i in range(count):                                  # plan
@@ -83,6 +91,14 @@ cdef class Engine(Intake):
         if fabs(net_btc) > self.max_abs_delta_btc:
             self.max_abs_delta_btc = fabs(net_btc)
         return self.send(now_ns)
+
+    cdef bint keep_ladder(self, Market market, int32_t blocked) noexcept:
+        """Whether a ladder stands; not where a hedge, a pair or a closing may take its place."""
+        if (self.hedge.phase or self.pairs.phase or pairs_on(&self.params.v)
+                or self.risk.flattening or market.stopping or market.calendar.ending):
+            market.grounds.known = market.stands = False
+            return False
+        return market.ladder_stands(blocked, self.risk)
 
     cdef double target_btc(self) noexcept:
         """Net position aimed at: the configured one, and what funding pays for."""
@@ -228,8 +244,8 @@ cdef class Engine(Intake):
             if market.book.valid and market.signals.s.mid_usd > 0.0:
                 market.ledger.mark_out(market.signals.s.mid_usd, now_ns)
                 market.statement.mark_to(&market.spec, market.signals.s.mid_usd)
-        if self.limits.check(self.markets, self.risk, self.faults, &self.params.v, now_ns,
-                             now_ns + self.wall_offset_ns if self.wall_offset_ns else 0):
+        if self.judge_limits(
+                now_ns, now_ns + self.wall_offset_ns if self.wall_offset_ns else 0):
             self.all_dirty()
         if self.market_count > 1 and self.step_pairs(now_ns):
             self.all_dirty()
@@ -244,12 +260,45 @@ cdef class Engine(Intake):
         if self.risk.resume_when_due(now_ns):
             self.all_dirty()
 
+    cdef bint judge_limits(self, int64_t now_ns, int64_t wall_ns) noexcept:
+        """Look at the limits where they may be judged otherwise than a tick ago; True: all dirty.
+
+        They are judged by what decisions, the operator's word and parameters change, by two clocks
+        (the day, and the second in which edges are learnt), and by themselves until that settles.
+        """
+        cdef Day before = self.limits.day
+        cdef int64_t day = day_number(wall_ns)
+        cdef uint64_t revision = self.params.revision
+        cdef bint changed
+        cdef int32_t i
+        for i in range(self.market_count):
+            revision += (<Market>self.handles[i]).params.revision
+        self.risk.now_ns = now_ns
+        if not (self.unjudged or revision != self.judged_revision or self.any_dirty()
+                or self.risk.state != RISK_ACTIVE or self.risk.reducing
+                or now_ns - self.limits.learnt_ns >= EDGES_NS
+                or (day > 0 and day != before.number)):
+            return False
+        self.judged_revision = revision
+        changed = self.limits.check(self.markets, self.risk, self.faults, &self.params.v, now_ns,
+                                    wall_ns)
+        self.unjudged = memcmp(&before, &self.limits.day, sizeof(Day)) != 0
+        return changed
+
+    def forget(self):
+        """Take nothing as it was: the next ladders and limits are made anew, and come out equal."""
+        cdef Market market
+        self.unjudged = True
+        for market in self.markets:
+            market.grounds.known = False
+
     # ------------------------------------------------------------------ control
     cdef int on_control(self, const Control* control, int64_t now_ns) noexcept:
         """Everything else that steers the engine, journalled before it takes effect."""
         cdef int32_t i
         self.journal.append(JOURNAL_CONTROL, 0, now_ns, control, sizeof(Control))
         self.risk.now_ns = now_ns
+        self.unjudged = True
         if self.limits.on_control(control, self.risk):
             pass
         elif control.kind in (CONTROL_SUBSCRIBED, CONTROL_POSITION, CONTROL_MARKET_STATE,

@@ -26,6 +26,7 @@ cdef struct EdgeStat:
 
 
 cdef int32_t edge_bucket(double distance_bps) noexcept nogil
+cdef bint edge_barred(const double* floors_bps) noexcept nogil
 
 
 @cython.final

@@ -20,6 +20,15 @@ cdef int32_t edge_bucket(double distance_bps) noexcept nogil:
     return 2 if distance_bps < 8.0 else 3
 
 
+cdef bint edge_barred(const double* floors_bps) noexcept nogil:
+    """Whether nothing adds at some distance for what fills there earned."""
+    cdef int32_t bucket
+    for bucket in range(EDGE_BUCKETS):
+        if floors_bps[bucket] > 0.0:
+            return True
+    return False
+
+
 cdef class Ledger:
     """Fills of one instrument, each booked once, and their markouts per side and horizon."""
 

@@ -9,6 +9,7 @@ from mmcore.risk cimport RiskGate
 from mmcore.types cimport Control, Fill
 
 cdef enum:
+    EDGES_NS = 1_000_000_000    # between two looks at what fills at a distance earned
     THROTTLE_PAUSES_MAX = 64    # pauses by repeated execution that are remembered
 
 # What the account's loss is measured by, all in BTC.
@@ -19,6 +20,11 @@ cdef struct Day:
     double high                 # best of the day; at least 0
     int32_t trips               # losses of risk.day_soft_btc
     bint armed                  # a further loss counts as another trip
+
+
+cdef inline int64_t day_number(int64_t wall_ns) noexcept nogil:
+    """The venue's session a wall time lies in: days that begin at 08:00 UTC; 0: time unknown."""
+    return (wall_ns // 1_000_000_000 - 28_800) // 86_400 if wall_ns > 0 else 0
 
 
 @cython.final

@@ -15,8 +15,6 @@ from mmcore.types cimport (
     delta_btc, lots_down, price_usd, ticks_down, ticks_up)
 
 cdef int64_t SECOND = 1_000_000_000
-cdef int64_t DAY_S = 86_400
-cdef int64_t DAY_START_S = 28_800           # 08:00 UTC, the venue's session
 cdef int64_t HOUR = 3_600 * SECOND
 cdef int64_t SLICE_NS = 250_000_000         # between two closing slices
 
@@ -166,7 +164,7 @@ cdef class Limits:
                         int64_t now_ns, int64_t wall_ns) noexcept nogil:
         """Loss from the day's start and from its best: smaller and wider, then pause, then kill."""
         cdef Day* day = &self.day
-        cdef int64_t number = (wall_ns // SECOND - DAY_START_S) // DAY_S if wall_ns > 0 else 0
+        cdef int64_t number = day_number(wall_ns)
         cdef double loss, soft = params.risk.day_soft_btc
         if number > 0 and day.number != number:
             if day.number > 0:          # else the day is learnt: what was lost before it counts
@@ -294,7 +292,7 @@ cdef class Limits:
         cdef EdgeStat* stat
         cdef int32_t side, bucket
         cdef double bound, count
-        if now_ns - self.learnt_ns < SECOND:
+        if now_ns - self.learnt_ns < EDGES_NS:
             return
         self.learnt_ns = now_ns
         for market in markets:

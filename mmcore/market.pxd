@@ -14,8 +14,9 @@ from mmcore.position cimport Position
 from mmcore.quote cimport Inventory
 from mmcore.reaction cimport Reaction, Stance
 from mmcore.regime cimport RegimeState
-from mmcore.risk cimport Exposure, Health
+from mmcore.risk cimport Exposure, Health, RiskGate
 from mmcore.signals cimport Signals
+from mmcore.standing cimport Grounds
 from mmcore.statement cimport Statement
 from mmcore.types cimport (
     ApprovedQuotes, BookDelta, Control, Fill, Instrument, InstrumentSpec, TargetQuotes, Why)
@@ -63,6 +64,8 @@ cdef class Market:
     cdef RateCap rate
     cdef TargetQuotes target
     cdef ApprovedQuotes approved
+    cdef Grounds grounds                # what these two were made from
+    cdef readonly bint stands           # and would be made from again: they were kept
     cdef int64_t throttle_ns[2][THROTTLE_FILLS_MAX]
     cdef double throttle_btc[2][THROTTLE_FILLS_MAX]
     cdef uint64_t throttle_count[2]
@@ -101,6 +104,7 @@ cdef class Market:
     cdef void observe(self, int64_t now_ns) noexcept nogil
     cdef void take_stance(self, const WindowTable* windows, int64_t now_ns) noexcept nogil
     cdef void keep_hours(self, int64_t now_ns) noexcept nogil
+    cdef bint ladder_stands(self, int32_t blocked, RiskGate gate) noexcept nogil
     cdef bint out_of_time(self) noexcept nogil
     cdef bint is_unquoted(self) noexcept nogil
     cdef void on_quote_filled(self, const Fill* fill, int64_t now_ns) noexcept nogil

@@ -12,6 +12,7 @@ from mmcore.reaction cimport react_to_fill, react_to_mid, stance_of
 from mmcore.reduction cimport count_moves, reduce_stance, reduction_taken
 from mmcore.regime cimport regime_update
 from mmcore.risk cimport gross_of
+from mmcore.standing cimport same_grounds
 from mmcore.types cimport (
     CONTROL_FEE, CONTROL_FUNDING, CONTROL_MARGIN_RATE, CONTROL_MARKET_STATE, CONTROL_POSITION,
     CONTROL_PROTECTION, CONTROL_SETTLED, CONTROL_UNKNOWN_RESOLVED, INSTRUMENT_INVERSE, LEVELS_MAX,
@@ -221,6 +222,13 @@ cdef class Market:
         self.stance.size_factor *= self.calendar.size_factor * self.turn_share
         if wake_ns > now_ns and (self.stance.wake_ns == 0 or wake_ns < self.stance.wake_ns):
             self.stance.wake_ns = wake_ns
+
+    cdef bint ladder_stands(self, int32_t blocked, RiskGate gate) noexcept nogil:
+        """Whether the ladder as it was approved holds for this decision too."""
+        self.stands = same_grounds(
+            &self.grounds, self.params.revision, &self.signals.s, &self.stance, &self.inventory,
+            &self.exposure, &self.placement, blocked, gate)
+        return self.stands
 
     cdef bint out_of_time(self) noexcept nogil:
         """Whether what is left of a position should be closed before the contract is delivered."""

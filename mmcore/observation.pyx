@@ -5,6 +5,7 @@ from libc.math cimport fabs
 from mmcore.calendar cimport calendar_update
 from mmcore.flow cimport FLOW_SWEEP
 from mmcore.funding cimport due_s, funding_side
+from mmcore.params cimport FUNDING_INTERVAL
 from mmcore.preference cimport take_preference
 from mmcore.reaction cimport react_to_lead, react_to_trade
 from mmcore.signals cimport SignalState
@@ -102,7 +103,8 @@ cdef void stand(Market market, Market lead, TimeWindows windows, int64_t wall_ns
                     market.health.state, &market.params.v, wall_ns, now_ns)
     market.take_stance(&windows.table, now_ns)
     take_preference(market, lead)
-    if market.spec.expiry_ms == 0:
+    if market.spec.expiry_ms == 0 and (
+            <int32_t>market.params.v.funding.model == FUNDING_INTERVAL):
         market.inventory.funding_due_s = due_s(wall_ns) if wall_ns > 0 else 0.0
         pays = funding_side(&market.signals.s, &market.params.v.funding, wall_ns)
         if pays >= 0:

@@ -222,8 +222,13 @@ cdef inline double order_worst_btc(const Order* order, const Instrument* spec,
 cdef inline double bid_price_usd(const Instrument* spec, int64_t price_ticks,
                                  double at_price_usd) noexcept nogil:
     """Price at which contracts of a bid are worth most BTC."""
-    cdef double own = price_usd(spec, price_ticks) if price_ticks > 0 else 0.0
-    return own if own > 0.0 and (own < at_price_usd or at_price_usd <= 0.0) else at_price_usd
+    return dearest_usd(price_usd(spec, price_ticks) if price_ticks > 0 else 0.0, at_price_usd)
+
+
+cdef inline double dearest_usd(double own_usd, double at_price_usd) noexcept nogil:
+    """The lower of a bid's own price and another: contracts are worth most BTC there."""
+    return (own_usd if own_usd > 0.0 and (own_usd < at_price_usd or at_price_usd <= 0.0)
+            else at_price_usd)
 
 
 cdef inline bint order_slot_free(const Order* order) noexcept nogil:

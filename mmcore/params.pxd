@@ -4,6 +4,8 @@ All doubles: uniform to set while running; switches are 0 or 1, a choice is its 
 key's list. Units are in the names. What is not set is 0, which turns a rule off.
 """
 
+from libc.stdint cimport uint64_t
+
 from mmcore.types cimport ALPHA_TERMS_MAX
 
 cdef enum:                      # place of the choice in orders.mode
@@ -257,3 +259,4 @@ cdef inline bint pairs_on(const ParamValues* params) noexcept nogil:
 
 cdef class Params:
     cdef ParamValues v
+    cdef uint64_t revision              # one more with each value that is set

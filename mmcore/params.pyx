@@ -215,6 +215,7 @@ cdef class Params:
     def set(self, str key not None, double value):
         """Set one key; KeyError where the core has no such key."""
         (<double*>(<char*>&self.v + <size_t>OFFSETS[key]))[0] = value
+        self.revision += 1
 
     def get(self, str key not None):
         """Value of one key."""

@@ -3,9 +3,9 @@ from libc.math cimport fabs, fmax
 
 from mmcore.book cimport NO_ASK
 from mmcore.budget cimport rate_allows, rate_spend
-from mmcore.ledger cimport edge_bucket
+from mmcore.ledger cimport edge_barred, edge_bucket
 from mmcore.orders cimport (
-    Order, bid_price_usd, order_edited, order_slot_free, order_worst, order_worst_btc)
+    Order, bid_price_usd, dearest_usd, order_edited, order_slot_free, order_worst, order_worst_btc)
 from mmcore.states cimport RISK_ACTIVE, RISK_PAUSED, RISK_STOPPED
 from mmcore.types cimport (
     ACTION_EDIT, ACTION_NEW, INSTRUMENT_INVERSE, MARKET_OPEN, REMOVED_BOOK_INVALID,
@@ -127,7 +127,8 @@ cdef class RiskGate(RiskStates):
         """Copy what may be quoted; everything left out has its reason in why.removed."""
         cdef int32_t side, level, n
         cdef int64_t amount, most
-        cdef double room, net_room, signed, at_price, distance_bps
+        cdef double room, net_room, signed, at_price, distance_bps, price
+        cdef bint floors
         cdef int64_t order_most = self.order_most(spec, params, signal)
         out.why = target.why
         self.approve_take(&target.take, blocked, spec, signal, params, exposure, &out.take)
@@ -155,21 +156,21 @@ cdef class RiskGate(RiskStates):
             if self.state != RISK_ACTIVE and room > -signed * exposure.position_btc:
                 room = -signed * exposure.position_btc      # to zero, not through it
             n = 0
+            floors = not target.reducing[side] and edge_barred(&exposure.edge_floor_bps[side][0])
             for level in range(target.count[side]):
-                if not price_allowed(price_usd(spec, target.rungs[side][level].price_ticks),
-                                     signal, params.risk.price_collar_bps):
+                price = price_usd(spec, target.rungs[side][level].price_ticks)
+                if not price_allowed(price, signal, params.risk.price_collar_bps):
                     out.why.removed[side] |= REMOVED_COLLAR
                     continue
-                distance_bps = 1e4 * fabs(price_usd(
-                    spec, target.rungs[side][level].price_ticks) / signal.reference_usd - 1.0)
-                if not target.reducing[side] and (
-                        distance_bps < exposure.edge_floor_bps[side][edge_bucket(distance_bps)]):
-                    out.why.removed[side] |= REMOVED_EDGE
-                    continue
+                if floors:
+                    distance_bps = 1e4 * fabs(price / signal.reference_usd - 1.0)
+                    if distance_bps < exposure.edge_floor_bps[side][edge_bucket(distance_bps)]:
+                        out.why.removed[side] |= REMOVED_EDGE
+                        continue
                 amount = target.rungs[side][level].amount_contracts
                 at_price = exposure.at_price_usd
                 if side == SIDE_BID:
-                    at_price = bid_price_usd(spec, target.rungs[side][level].price_ticks, at_price)
+                    at_price = dearest_usd(price, at_price)
                 most = lots_down(spec, contracts_of_btc(spec, room, at_price))
                 if amount > most:
                     amount = most

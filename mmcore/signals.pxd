@@ -43,26 +43,27 @@ cdef struct SignalState:
     double max_price_usd
     double current_funding
     double funding_8h
-    int64_t ticker_ns           # when the last ticker came
     double vol_year             # one-minute realised, annualised
-    double variance             # USD^2 per s
-    double sample_mid_usd
-    int64_t sample_ns           # 0: the next sample only sets the base
-    bint seeded                 # variance holds at least one move's time
     double depth_contracts      # both sides over the imbalance levels
     double mean_depth_contracts     # its EWMA; 0 until seeded
     double flow                 # signed over whole taker volume, in [-1, 1]
     double ofi                  # order-flow imbalance in mean touch sizes, in [-1, 1]
     double terms[ALPHA_TERMS_MAX]   # of mmcore.alpha, in [-1, 1], up above 0
     int32_t run                 # taker orders in a row with an up-tick (> 0) or down-tick
-    double top_rate             # changes of the best prices in the last second
-    double top_rise             # of them rises minus falls
     double fair_basis_usd       # EWMA of mid minus index
     bint has_basis
     double basis_year           # (mark - index) / index of a dated contract, a year
     double lead_basis_usd       # EWMA of own mid minus the lead's micro-price
     bint has_lead_basis
     int64_t lead_sample_ns
+    # no ladder is made from what follows: mmcore.standing compares what stands before it
+    int64_t ticker_ns           # when the last ticker came
+    double variance             # USD^2 per s
+    double sample_mid_usd
+    int64_t sample_ns           # 0: the next sample only sets the base
+    bint seeded                 # variance holds at least one move's time
+    double top_rate             # changes of the best prices in the last second
+    double top_rise             # of them rises minus falls
 
 
 # What the touch and the depth of a side were computed from; see Signals.top.

@@ -35,6 +35,7 @@ cdef class DeribitFeed:
     cdef public object on_cold              # callable(bytes) or None; answers to cold requests
     cdef int32_t market_count
     cdef Instrument specs[MARKETS_MAX]
+    cdef uint64_t tails[MARKETS_MAX]    # end of each name: what is compared first
     cdef bint platform_locked[MARKETS_MAX]
     cdef bint maintenance
     cdef FeedCounters counters

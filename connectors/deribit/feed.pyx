@@ -1,7 +1,7 @@
 """DeribitFeed: see feed.pxd. Reads like a table: channel prefix, decoder, checks, engine."""
 from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
-from libc.string cimport memchr, memcmp
+from libc.string cimport memchr, memcmp, memcpy
 
 from connectors.deribit.decode cimport (
     BOOK_LEVELS_MAX, book_delta_of, market_state_of, same_name, ticker_update_of,
@@ -47,6 +47,14 @@ cdef inline bint starts(const char* text, Py_ssize_t size, const char* head,
     return size >= head_size and memcmp(text, head, <size_t>head_size) == 0
 
 
+cdef inline uint64_t tail_of(const char* name, Py_ssize_t size) noexcept nogil:
+    """The last eight letters, in which names differ, as one number; 0 for a shorter name."""
+    cdef uint64_t letters = 0
+    if size >= 8:
+        memcpy(&letters, name + size - 8, 8)
+    return letters
+
+
 cdef class DeribitFeed:
     """Decoder of one connection's payloads into one engine.
 
@@ -79,6 +87,7 @@ cdef class DeribitFeed:
             spec = specs[i]
             self.specs[i] = spec.c
             self.specs[i].index = i
+            self.tails[i] = tail_of(spec.c.name, spec.c.name_size)
             self.price_indexes.append(price_index(spec.name))
 
     # ------------------------------------------------------------ routing
@@ -165,7 +174,7 @@ cdef class DeribitFeed:
         cdef Py_ssize_t known
         for i in range(self.market_count):
             known = self.specs[i].name_size
-            if (size > known + 1 and name[known] == c'.'
+            if (size > known + 1 and name[known] == c'.' and tail_of(name, known) == self.tails[i]
                     and memcmp(name, self.specs[i].name, <size_t>known) == 0
                     and memchr(name + known + 1, c'.', <size_t>(size - known - 1)) == NULL):
                 return i

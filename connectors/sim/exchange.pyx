@@ -150,25 +150,18 @@ cdef class Exchange(Timers):
         Deletes go first, so that a move of the touch never crosses the message's own old levels.
         """
         cdef MatchBook book = self.books[market]
-        cdef const Event* event
         cdef int32_t[LEFT_MAX] left     # events that are not done yet
-        cdef int64_t i
-        cdef int32_t n = 0
+        cdef int64_t at = 0
+        cdef int32_t n
         self.run_timers(t_ns)
         if events.flags & FLAG_SNAPSHOT:
             self.market_clear(t_ns, market)
         book.fetch_levels(events, count)
         # Quiet levels touch nothing else: their order does not matter, and mostly all are quiet.
-        for i in range(count if events.kind == EVENT_LEVEL else 0):
-            event = &events[i]
-            if not book.set_quiet(event.side, event.price_ticks, event.amount_contracts):
-                if n == LEFT_MAX:
-                    self.set_left(market, events, left, n)
-                    n = 0
-                left[n] = <int32_t>i
-                n += 1
-        if n > 0:
-            self.set_left(market, events, left, n)
+        while at < count and events.kind == EVENT_LEVEL:
+            n = book.set_quiet_levels(events, &at, count, left, LEFT_MAX)
+            if n > 0:
+                self.set_left(market, events, left, n)
         return self.note_change(self.now_ns, market)
 
     cdef int set_left(self, int32_t market, const Event* events, const int32_t* left,

@@ -4,7 +4,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
 cdef enum:
     LEVEL_SPAN_BITS = 22        # ticks a market can have
-    LEVEL_PAGE_BITS = 8
+    LEVEL_PAGE_BITS = 6         # a page is 4 kB: far levels lie alone in theirs
     LEVEL_PAGES = 1 << (LEVEL_SPAN_BITS - LEVEL_PAGE_BITS)
     LEVEL_WORDS = 1 << (LEVEL_SPAN_BITS - 6)
     LEVEL_GROUPS = 1 << (LEVEL_SPAN_BITS - 12)

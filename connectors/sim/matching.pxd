@@ -1,6 +1,6 @@
 """Price-time matching of one instrument: queued orders and recorded liquidity in one book."""
 cimport cython
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from connectors.replay.event cimport Event
 from connectors.sim.levels cimport Level, LevelMap
@@ -45,7 +45,9 @@ cdef class MatchBook:
                            int32_t account, bint stop_at_own) noexcept nogil
     cdef bint crosses(self, int32_t side, int64_t price_ticks) noexcept nogil
     cdef int set_liquidity(self, int32_t side, int64_t price_ticks, int64_t contracts) except -1
-    cdef int fetch_levels(self, const Event* events, int64_t count) except -1
+    cdef void fetch_levels(self, const Event* events, int64_t count) noexcept nogil
+    cdef int32_t set_quiet_levels(self, const Event* events, int64_t* at, int64_t count,
+                                  int32_t* left, int32_t most) noexcept nogil
     cdef bint set_quiet(self, int32_t side, int64_t price_ticks, int64_t contracts) noexcept nogil
     cdef int64_t take_orders(self, int32_t side, int64_t limit_ticks, int64_t contracts) except -1
     cdef int64_t print_through(self, int32_t side, int64_t price_ticks,

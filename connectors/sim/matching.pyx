@@ -231,6 +231,20 @@ cdef class MatchBook:
         level.printed_contracts = 0
         return self.change_total(level, side, price_ticks, contracts - known)
 
+    cdef int32_t set_quiet_levels(self, const Event* events, int64_t* at, int64_t count,
+                                  int32_t* left, int32_t most) noexcept nogil:
+        """Set the quiet levels from events[at] to where `most` others are noted in `left`."""
+        cdef int32_t n = 0
+        cdef int64_t i = at[0]
+        while i < count and n < most:
+            if not self.set_quiet(events[i].side, events[i].price_ticks,
+                                  events[i].amount_contracts):
+                left[n] = <int32_t>i
+                n += 1
+            i += 1
+        at[0] = i
+        return n
+
     cdef bint set_quiet(self, int32_t side, int64_t price_ticks, int64_t contracts) noexcept nogil:
         """set_liquidity for the common level: no order there, nothing crossed, nobody watching.
 
@@ -265,19 +279,17 @@ cdef class MatchBook:
         self.feed.changed = True
         return True
 
-    cdef int fetch_levels(self, const Event* events, int64_t count) except -1:
-        """Make the levels of a message and ask for them early: they lie far apart."""
-        cdef int64_t i, at
+    cdef void fetch_levels(self, const Event* events, int64_t count) noexcept nogil:
+        """Ask for the levels of a message early: they lie far apart."""
+        cdef int64_t i
+        cdef uint64_t at
         cdef Level* page
         for i in range(count):
-            at = events[i].price_ticks - self.levels.base_ticks
-            if 0 <= at < (<int64_t>1 << LEVEL_SPAN_BITS):
+            at = <uint64_t>(events[i].price_ticks - self.levels.base_ticks)
+            if at < (<uint64_t>1 << LEVEL_SPAN_BITS):
                 page = self.levels.pages[at >> LEVEL_PAGE_BITS]
                 if page != NULL:
                     __builtin_prefetch(&page[at & ((1 << LEVEL_PAGE_BITS) - 1)], 1)
-                elif events[i].amount_contracts > 0:
-                    self.levels.at(events[i].price_ticks)
-        return 0
 
     cdef int clear_crossed(self, int32_t side, int64_t price_ticks) except -1:
         """Drop recorded liquidity a newer recorded level has run over."""

@@ -38,6 +38,7 @@ NOGIL: dict[str, tuple[str, ...]] = {
                     "check_price", "check_exposure", "release"),
     "mmcore.diff": ("plan",),
     "mmcore.pairing": ("pair",),
+    "mmcore.standing": ("same_grounds",),
     "mmcore.hysteresis": ("is_stale", "price_due", "keeps"),
     "mmcore.priority": ("queue_update", "queue_print", "far_up"),
     "mmcore.planning": ("room", "submit", "plan_cancels", "cancel_slot"),

@@ -42,6 +42,7 @@ RANKS = {
     "mmcore.pairing": 12,
     "mmcore.priority": 12,
     "mmcore.hysteresis": 45,
+    "mmcore.standing": 45,
     "mmcore.planning": 45,
     "mmcore.diff": 50,
     "mmcore.market": 60,

@@ -1,0 +1,1 @@
+"""Python face of standing decisions: none; a turn uses them."""
