@@ -39,16 +39,17 @@ cdef class Engine(Intake):
         cdef double net_btc, off_btc
         cdef int32_t due[MARKETS_MAX]           # the dirty ones
         cdef int32_t blocked[MARKETS_MAX]
-        cdef int32_t i, count = 0
+        cdef int32_t i, first, count = 0
         if self.faults.code and self.risk.state != RISK_KILLED:
             self.kill()
-        if not self.any_dirty():
+        first = self.first_dirty()
+        if first < 0:
             return 0
         self.unjudged = True
         self.journal.append(JOURNAL_TURN, 0, now_ns, NULL, 0)
         self.counters.decisions += 1
         self.begin_batch(now_ns)
-        observe_markets(self.markets, self.lead, self.windows,  # signals, what they allow
+        observe_markets(self.markets, first, self.lead, self.windows,   # signals, what they allow
                         now_ns + self.wall_offset_ns if self.wall_offset_ns else 0, now_ns)
         self.risk.begin(&self.params.v, (<Market>self.markets[0]).price_for_limits(), now_ns)
         for i in range(self.market_count):                      # exposure
@@ -274,7 +275,7 @@ cdef class Engine(Intake):
         for i in range(self.market_count):
             revision += (<Market>self.handles[i]).params.revision
         self.risk.now_ns = now_ns
-        if not (self.unjudged or revision != self.judged_revision or self.any_dirty()
+        if not (self.unjudged or revision != self.judged_revision or self.first_dirty() >= 0
                 or self.risk.state != RISK_ACTIVE or self.risk.reducing
                 or now_ns - self.limits.learnt_ns >= EDGES_NS
                 or (day > 0 and day != before.number)):

@@ -102,7 +102,7 @@ cdef class Intake:
     cdef int on_malformed(self, int32_t market, int64_t now_ns) noexcept
     cdef int32_t outstanding(self, int32_t market, int32_t slot, int64_t request_id) noexcept
     # its own steps
-    cdef bint any_dirty(self) noexcept
+    cdef int32_t first_dirty(self) noexcept
     cdef void watch_orders(self, Market market, int64_t now_ns) noexcept
     cdef void all_dirty(self) noexcept
     cdef void lose_book(self, Market market) noexcept

@@ -83,12 +83,13 @@ cdef class Intake:
             self.trades_mask |= bit
             self.flags |= FLAG_TRADES
 
-    cdef bint any_dirty(self) noexcept:
+    cdef int32_t first_dirty(self) noexcept:
+        """Index of the first market that something happened to; -1: nothing happened."""
         cdef int32_t i
         for i in range(self.market_count):
             if (<Market>self.handles[i]).dirty:
-                return True
-        return False
+                return i
+        return -1
 
     cdef void all_dirty(self) noexcept:
         cdef int32_t i

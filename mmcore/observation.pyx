@@ -37,11 +37,12 @@ cdef int32_t lead_of(list markets) noexcept:
     return found
 
 
-cdef void observe_markets(list markets, int32_t lead_index, TimeWindows windows, int64_t wall_ns,
-                          int64_t now_ns) noexcept:
+cdef void observe_markets(list markets, int32_t first, int32_t lead_index, TimeWindows windows,
+                          int64_t wall_ns, int64_t now_ns) noexcept:
     """Bring every dirty market up to date; a move or a pull of the lead makes others dirty.
 
-    wall_ns is 0 while the offset of the wall clock is not known: no time window is open then.
+    first: none before it is dirty. wall_ns is 0 while the offset of the wall clock is not known: no
+    time window is open then.
     """
     cdef int32_t i, count = <int32_t>PyList_GET_SIZE(markets)
     cdef int32_t pulled[2]
@@ -52,6 +53,7 @@ cdef void observe_markets(list markets, int32_t lead_index, TimeWindows windows,
     if lead_index >= 0 and count > 1:
         lead = <Market>markets[lead_index]
         if lead.dirty:
+            first = 0
             pulls_of(lead, pulled)
             lead.observe(now_ns)
             stand(lead, lead, windows, wall_ns, now_ns)
@@ -63,7 +65,7 @@ cdef void observe_markets(list markets, int32_t lead_index, TimeWindows windows,
                     lead.signals.s.micro_usd - market.lead_micro_usd) > (
                     LEAD_SHARE * 1e-4 * market.params.v.orders.retreat_bps
                     * lead.signals.s.micro_usd)
-    for i in range(count):
+    for i in range(first, count):
         if not (<Market>borrowed(markets, i)).dirty or (i == lead_index and count > 1):
             continue
         market = <Market>markets[i]

@@ -62,6 +62,7 @@ cdef double gamma_of(const QuoteParams* params, double reference_usd, double lim
     stated; 0 where that cannot be said.
     """
     cdef double sigma = params.skew_reference_vol_bps * 1e-4 * reference_usd
+    cdef double c2
     if params.gamma > 0.0:
         return params.gamma
     if sigma <= 0.0 or limit_btc <= 0.0 or params.horizon_s <= 0.0:
@@ -69,8 +70,10 @@ cdef double gamma_of(const QuoteParams* params, double reference_usd, double lim
     if <int32_t>params.model == MODEL_GLFT:
         if params.skew_usd_at_limit <= 0.0 or size_btc <= 0.0:
             return 0.0
-        return glft_gamma(params.skew_usd_at_limit / (limit_btc * sigma), params.intensity_a,
-                          size_btc, params.intensity_k)
+        c2 = params.skew_usd_at_limit / (limit_btc * sigma)
+        if c2 <= 0.0:           # a shift so small that nothing is left of it
+            return 0.0
+        return glft_gamma(c2, params.intensity_a, size_btc, params.intensity_k)
     return params.skew_usd_at_limit / (limit_btc * sigma * sigma * params.horizon_s)
 
 

@@ -35,7 +35,8 @@ cdef class DeribitFeed:
     cdef public object on_cold              # callable(bytes) or None; answers to cold requests
     cdef int32_t market_count
     cdef Instrument specs[MARKETS_MAX]
-    cdef uint64_t tails[MARKETS_MAX]    # end of each name: what is compared first
+    cdef uint64_t heads[MARKETS_MAX]    # first and last letters of each name, as numbers
+    cdef uint64_t tails[MARKETS_MAX]
     cdef bint platform_locked[MARKETS_MAX]
     cdef bint maintenance
     cdef FeedCounters counters

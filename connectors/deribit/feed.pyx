@@ -47,12 +47,8 @@ cdef inline bint starts(const char* text, Py_ssize_t size, const char* head,
     return size >= head_size and memcmp(text, head, <size_t>head_size) == 0
 
 
-cdef inline uint64_t tail_of(const char* name, Py_ssize_t size) noexcept nogil:
-    """The last eight letters, in which names differ, as one number; 0 for a shorter name."""
-    cdef uint64_t letters = 0
-    if size >= 8:
-        memcpy(&letters, name + size - 8, 8)
-    return letters
+cdef enum:
+    WORD = 8                    # letters of a name that are compared at a time
 
 
 cdef class DeribitFeed:
@@ -87,7 +83,9 @@ cdef class DeribitFeed:
             spec = specs[i]
             self.specs[i] = spec.c
             self.specs[i].index = i
-            self.tails[i] = tail_of(spec.c.name, spec.c.name_size)
+            if spec.c.name_size >= WORD:
+                memcpy(&self.heads[i], spec.c.name, WORD)
+                memcpy(&self.tails[i], &spec.c.name[spec.c.name_size - WORD], WORD)
             self.price_indexes.append(price_index(spec.name))
 
     # ------------------------------------------------------------ routing
@@ -172,10 +170,19 @@ cdef class DeribitFeed:
         """Find the market of `name.interval`; -1 for another instrument or a grouped book."""
         cdef int32_t i
         cdef Py_ssize_t known
+        cdef uint64_t head = 0, tail = 0
+        if size >= WORD:
+            memcpy(&head, name, WORD)
         for i in range(self.market_count):
             known = self.specs[i].name_size
-            if (size > known + 1 and name[known] == c'.' and tail_of(name, known) == self.tails[i]
-                    and memcmp(name, self.specs[i].name, <size_t>known) == 0
+            if size <= known + 1 or name[known] != c'.':
+                continue
+            if known >= WORD:           # its first and last letters as numbers: mostly the whole
+                memcpy(&tail, name + known - WORD, WORD)
+                if head != self.heads[i] or tail != self.tails[i]:
+                    continue
+            if ((WORD <= known <= 2 * WORD
+                 or memcmp(name, self.specs[i].name, <size_t>known) == 0)
                     and memchr(name + known + 1, c'.', <size_t>(size - known - 1)) == NULL):
                 return i
         return -1
