@@ -194,8 +194,9 @@ def one_window(case: Case, arm: Arm, ticks: int, warmup: int) -> dict[str, Any]:
                 client.kill()
             venue.close()
         summary = Path(name) / SUMMARY
-        found["collections"] = (
-            json.loads(summary.read_text())["gc_collections"] if summary.exists() else None)
+        told = json.loads(summary.read_text()) if summary.exists() else {}
+        found["collections"] = told.get("gc_collections")
+        found["inside_us"] = told.get("tick_to_order_us")
         return found
 
 
@@ -208,7 +209,7 @@ def figures(windows: list[dict[str, Any]], *, last: bool) -> dict[str, Any]:
     return {"n": len(pooled), "p50": p50, "p90": p90, "p99": p99, "p99.9": p999,
             "max": pooled.max(), "share_over_200us": float(np.mean(pooled > 200)),
             "lost": sum(w["lost"] for w in windows),
-            "collections": collections(windows),
+            "collections": collections(windows), "inside_us": inside(windows),
             "why": [why for w in windows for why in w["why"]],
             "messages": float(np.mean(np.concatenate([w["messages"] for w in windows]))),
             "window_p50": [float(np.median(e)) for e in each],
@@ -219,6 +220,12 @@ def collections(windows: list[dict[str, Any]]) -> int | None:
     """Return how often garbage was collected while quoting; None for clients that do not count."""
     counted = [w["collections"] for w in windows if w["collections"] is not None]
     return sum(counted) if counted else None
+
+
+def inside(windows: list[dict[str, Any]]) -> dict[str, float] | None:
+    """Return what clients say of themselves, from the read to the write: medians of windows."""
+    told = [w["inside_us"] for w in windows if w["inside_us"] is not None]
+    return {q: float(np.median([t[q] for t in told])) for q in ("p50", "p99")} if told else None
 
 
 def run_case(case: Case, pairs: int, ticks: int, warmup: int) -> dict[str, dict[str, Any]]:
@@ -262,7 +269,9 @@ def report(case: Case, found: dict[str, dict[str, Any]]) -> tuple[bool, dict[str
         for why in row["why"][:3]:
             print(f"  {name} lost {why}")
         if row["collections"] is not None:
-            print(f"  {name}: {row['collections']} garbage collections in all windows")
+            print(f"  {name}: {row['collections']} garbage collections in all windows; from the "
+                  f"read to the write p50 {row['inside_us']['p50']:.1f}, p99 "
+                  f"{row['inside_us']['p99']:.1f} us by its own clock")
     judged = found[case.arms[1].name]
     ratios = {name: ratio(judged, floor, name) for name, _ in case.bounds}
     good = not any(row["collections"] for row in found.values())

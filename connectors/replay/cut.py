@@ -3,7 +3,6 @@
 import numpy as np
 import numpy.typing as npt
 
-from connectors.replay.books import DictBook
 from connectors.replay.event import EVENT_DTYPE, EventFlag, EventKind
 from connectors.replay.player import play_rows
 from connectors.replay.recording import Events, Recording, RecordingError
@@ -13,6 +12,7 @@ VALUES = (EventKind.EVENT_INDEX, EventKind.EVENT_MARK, EventKind.EVENT_FUNDING,
 BY_EXCHANGE_TIME = ("collector", "tables")      # formats whose streams the venue's clock orders
 LONGEST_S = 1e9                                 # of any recording; inf is the end
 WHOLE = int(EventFlag.FLAG_FIRST | EventFlag.FLAG_LAST)
+FIRST_SNAPSHOT = int(EventFlag.FLAG_FIRST | EventFlag.FLAG_SNAPSHOT)
 
 
 def span_s(recording: Recording) -> float:
@@ -73,39 +73,46 @@ def message_rows(events: Events, first: npt.NDArray[np.int64]) -> npt.NDArray[np
 def opening(events: Events, before: npt.NDArray[np.int64], exch_ns: int,
             local_ns: int) -> Events:
     """Return messages that put a venue where it stood after the messages `before`."""
-    books: dict[int, DictBook] = {}
-    values: dict[tuple[int, int], int] = {}
     chosen = events[message_rows(events, before)] if len(before) else events[:0]
-    names = ("instrument", "kind", "flags", "side", "price_ticks", "amount_contracts")
-    for at, (number, kind, flags, side, price, amount) in enumerate(
-            zip(*(chosen[name].tolist() for name in names), strict=True)):
-        if kind in VALUES:
-            values[number, kind] = at
-            continue
-        if kind not in (EventKind.EVENT_LEVEL, EventKind.EVENT_EMPTY):
-            continue
-        if flags & EventFlag.FLAG_SNAPSHOT and flags & EventFlag.FLAG_FIRST:
-            books.setdefault(number, DictBook()).clear()
-        if kind == EventKind.EVENT_LEVEL and number in books:
-            books[number].set_level(side, price, amount)
-    made = [snapshot(number, book, exch_ns, local_ns) for number, book in books.items()]
-    told = chosen[sorted(values.values())].copy()
-    told["exch_ns"], told["local_ns"], told["flags"] = exch_ns, local_ns, WHOLE
-    found: Events = np.concatenate([*made, told]).astype(EVENT_DTYPE, copy=False)
+    books = [book_left(chosen[chosen["instrument"] == number])
+             for number in np.unique(chosen["instrument"])]
+    values = np.flatnonzero(np.isin(chosen["kind"], VALUES))
+    last = last_of(chosen["instrument"][values], chosen["kind"][values])
+    told = chosen[np.sort(values[last])]
+    told["flags"] = WHOLE
+    found: Events = np.concatenate([*books, told]).astype(EVENT_DTYPE, copy=False)
+    found["exch_ns"], found["local_ns"] = exch_ns, local_ns
     return found
 
 
-def snapshot(number: int, book: DictBook, exch_ns: int, local_ns: int) -> Events:
-    """Return a book as one snapshot message; nothing for an empty one."""
-    rows = [(side, price, amount) for side in (0, 1)
-            for price, amount in book.sides[side].items()]
-    made: Events = np.zeros(len(rows), dtype=EVENT_DTYPE)
-    if not rows:
-        return made
-    made["exch_ns"], made["local_ns"], made["instrument"] = exch_ns, local_ns, number
-    made["kind"] = EventKind.EVENT_LEVEL
-    made["side"], made["price_ticks"], made["amount_contracts"] = np.array(rows).T
-    made["flags"] = EventFlag.FLAG_SNAPSHOT
-    made["flags"][0] |= EventFlag.FLAG_FIRST
-    made["flags"][-1] |= EventFlag.FLAG_LAST
-    return made
+def book_left(rows: Events) -> Events:
+    """Return the book of one instrument after its rows as one snapshot; nothing for an empty one.
+
+    Sides and prices in rising order. Levels before the first snapshot are of no known book.
+    """
+    in_book = np.isin(rows["kind"], (EventKind.EVENT_LEVEL, EventKind.EVENT_EMPTY))
+    begun = in_book & (rows["flags"] & FIRST_SNAPSHOT == FIRST_SNAPSHOT)
+    starts = np.flatnonzero(begun)
+    if len(starts) == 0:
+        return rows[:0]
+    rows = rows[starts[-1]:]
+    rows = rows[rows["kind"] == EventKind.EVENT_LEVEL]
+    made = rows[last_of(rows["side"], rows["price_ticks"])]
+    made = made[made["amount_contracts"] != 0]
+    fresh: Events = np.zeros(len(made), dtype=EVENT_DTYPE)
+    for name in ("instrument", "kind", "side", "price_ticks", "amount_contracts"):
+        fresh[name] = made[name]
+    fresh["flags"] = EventFlag.FLAG_SNAPSHOT
+    fresh["flags"][:1] |= int(EventFlag.FLAG_FIRST)
+    fresh["flags"][-1:] |= int(EventFlag.FLAG_LAST)
+    return fresh
+
+
+def last_of(*keys: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:
+    """Return where each combination of keys stands last, in the order of the keys."""
+    order = np.lexsort(keys[::-1])              # stable: equal ones stay in their order
+    changes = np.zeros(len(order), dtype=bool)
+    changes[-1:] = True
+    for key in keys:
+        changes[:-1] |= key[order][1:] != key[order][:-1]
+    return order[changes]

@@ -100,13 +100,13 @@ def sweep(options: SweepOptions, axes: Sequence[Axis]) -> Found:
     began = time.perf_counter()
     out = options.out or Path(f"sweep-{fingerprint(options)}")
     out.mkdir(parents=True, exist_ok=True)
-    parts = cut_parts(options, out / "parts")
     workers, where = workers_of(options)
     bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
                    TimeRemainingColumn(), console=Console(stderr=True), transient=True,
                    disable=options.as_json or not sys.stderr.isatty())
     kept = None
     try:
+        parts = cut_parts(options, out / "parts")
         kept = Kept(out, workers)
         with bar:
             task = bar.add_task("backtests", total=float(expected(options, axes, parts)))

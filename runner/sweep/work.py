@@ -47,6 +47,7 @@ class Processes:
     def __init__(self, count: int) -> None:
         self.pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"),
                                         initializer=leave_with, initargs=(os.getpid(),))
+        self.pool.submit(ready)         # they start, and load what a job needs, meanwhile
 
     def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Outcome]]:
         """Yield every job with its outcome, in the order they end."""
@@ -56,6 +57,10 @@ class Processes:
     def close(self) -> None:
         """End the processes; jobs not begun are dropped."""
         self.pool.shutdown(cancel_futures=True)
+
+
+def ready() -> None:
+    """Do nothing: the process that can name this function has its modules."""
 
 
 def ended(running: dict[Future[Outcome], Job]) -> Iterator[tuple[Job, Outcome]]:
@@ -104,15 +109,17 @@ class Kept:
 
     def run(self, jobs: Sequence[Job], done: Callable[[int], None]) -> list[Outcome]:
         """Return the outcomes of jobs in their order; done hears of every job once."""
-        keyed = {job.key: job for job in jobs}
+        keys = [job.key for job in jobs]
+        keyed = dict(zip(keys, jobs, strict=True))
         missing = {key: job for key, job in keyed.items() if key not in self.outcomes}
         done(len(keyed.keys() - self.told - missing.keys()))
         self.told.update(keyed)
+        named = {id(job): key for key, job in missing.items()}
         for job, outcome in self.workers.run(list(missing.values())):
             self.ran += 1
-            self.keep(job.key, outcome)
+            self.keep(named[id(job)], outcome)
             done(1)
-        return [self.outcomes[job.key] for job in jobs]
+        return [self.outcomes[key] for key in keys]
 
     def keep(self, key: str, outcome: Outcome) -> None:
         """Take an outcome in, unless it is known."""
