@@ -37,6 +37,7 @@ RECOVERY_S = 5.0                # quotes stand again so long after the last faul
 UNTOLD_S = {"drop": 5.0, "delay": 5.0, "garbled": 5.0, "truncated": 5.0, "error": 5.0,
             "error_after_effect": 5.0, "error_before_effect": 5.0, "half_open": 3.0, "deaf": 3.0,
             "clock_jump": 10.0, "oversized": 3.0, "reorder": 5.0, "token_expiry": 3.0}
+OF_ONE_LINE = frozenset({"half_open", "deaf"})      # another line works all the while
 SECOND_PATH_S = 0.002
 LEVELS_MAX = 10                 # slots below are bids
 ORDERING = frozenset({"request:buy", "request:sell", "request:edit", "request:mass_quote"})
@@ -338,7 +339,8 @@ class Session:
     def on_strike(self, fault: SessionFault, _payload: bytes) -> None:
         """A fault's moment has come."""
         self.say(f"FAULT {fault}")
-        self.busy(fault.last_s + UNTOLD_S.get(fault.kind, 0.0))
+        self.busy((0.0 if fault.kind in OF_ONE_LINE else fault.last_s)
+                  + UNTOLD_S.get(fault.kind, 0.0))
         if fault.kind in MESSAGE_KINDS:
             self.struck[fault.kind] += 1
         else:
