@@ -144,7 +144,14 @@ def out_of(options: BacktestOptions) -> Path | None:
     named = msgspec.json.encode(msgspec.structs.replace(
         options, workers=None, data=tuple(path.resolve() for path in options.data)), enc_hook=str)
     stem = plain(options.data[0].name.split(".")[0])
-    return state_base() / "backtests" / f"{stem}-{hashlib.sha256(named).hexdigest()[:8]}"
+    place = state_base() / "backtests" / f"{stem}-{hashlib.sha256(named).hexdigest()[:8]}"
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:            # nobody asked for this folder: the figures are what counts
+        sys.stderr.write(f"mm backtest: no page: {place}: {error.strerror}; name a folder with "
+                         "--out\n")
+        return None
+    return place
 
 
 def outs_of(jobs: list[list[Path]], out: Path | None) -> list[Path]:

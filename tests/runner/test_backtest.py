@@ -85,6 +85,16 @@ def test_every_run_a_person_reads_ends_with_a_page(inverse: Path, state: Path) -
     assert len([*state.glob("mm/backtests/*")]) == 2
 
 
+def test_a_home_that_cannot_be_written_costs_the_page_alone(
+        inverse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    code, out, err = call(inverse)
+    assert (code, "decisions" in out) == (0, True)
+    assert "no page" in err
+    assert "--out" in err
+
+
 @pytest.mark.parametrize("option", ["--json", "--no-page"])
 def test_nothing_is_written_where_nobody_looks(inverse: Path, state: Path, option: str) -> None:
     assert call(inverse, option)[0] == 0
