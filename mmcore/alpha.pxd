@@ -11,6 +11,7 @@ ctypedef double (*AlphaTerm)(const SignalState*, TermMemory*, int64_t) noexcept 
 cdef int register_term(str name, AlphaTerm term) except -1
 cdef void update_terms(SignalState* signal, TermMemory* memory, const QuoteParams* params,
                        int64_t now_ns) noexcept nogil
+cdef bint timed_terms(const QuoteParams* params) noexcept nogil
 cdef void set_alpha(const SignalState* signal, const QuoteParams* params, Why* why) noexcept nogil
 cdef void set_sides(const SignalState* signal, const QuoteParams* params, double run_trades,
                     Why* why) noexcept nogil

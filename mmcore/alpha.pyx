@@ -58,6 +58,15 @@ cdef void update_terms(SignalState* signal, TermMemory* memory, const QuoteParam
             signal.terms[i] = TERMS[i](signal, &memory[i], now_ns)
 
 
+cdef bint timed_terms(const QuoteParams* params) noexcept nogil:
+    """Whether a term with a weight may change by time alone: any but the depth."""
+    cdef int32_t i
+    for i in range(1, ALPHA_TERMS_MAX):
+        if params.shift_bps[i] != 0.0:
+            return True
+    return False
+
+
 cdef void set_alpha(const SignalState* signal, const QuoteParams* params, Why* why) noexcept nogil:
     """Weigh the terms, cap their sum, keep each one in the why record."""
     cdef double bps = 1e-4 * why.reference_usd

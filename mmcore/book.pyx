@@ -107,12 +107,16 @@ cdef class OrderBook:
     cdef void set_level(self, int32_t side, int64_t price_ticks, int64_t amount) noexcept nogil:
         cdef int64_t offset = price_ticks - self.window_base
         cdef int64_t before
-        self.near_changes[side] += (price_ticks >= self.edge[side] if side == SIDE_BID
-                                    else price_ticks <= self.edge[side])
+        cdef bint near = (price_ticks >= self.edge[side] if side == SIDE_BID
+                          else price_ticks <= self.edge[side])
         if offset < 0 or offset >= WINDOW_TICKS:
+            self.near_changes[side] += near
             self.set_outside(side, price_ticks, amount)
         else:
             before = self.amounts[side][offset]
+            if amount == before:
+                return                  # venues repeat what stands: one level in six, recorded
+            self.near_changes[side] += near
             self.amounts[side][offset] = amount
             if amount > 0:
                 self.occupied[side][offset >> 6] |= (<uint64_t>1) << (offset & 63)

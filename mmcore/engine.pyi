@@ -6,6 +6,8 @@ from mmcore.intake import Intake
 
 @disjoint_base
 class Engine(Intake):
+    @property
+    def still_turns(self) -> int: ...
     def control(
         self, kind: int, now_ns: int, market: int = 0, value: int = 0, real: float = 0.0
     ) -> None: ...

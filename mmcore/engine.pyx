@@ -5,19 +5,20 @@ from libc.string cimport memcmp, memset
 from mmcore.budget cimport POOLS
 from mmcore.diff cimport plan
 from mmcore.faults cimport FAULT_DRAWDOWN, FAULT_INVARIANT, FAULT_OPERATOR
-from mmcore.funding cimport funding_target_btc
 from mmcore.intake cimport FLAG_DEFERRED, FLAG_KILLED, FLAG_RECONCILE, Intake
 from mmcore.journal cimport JOURNAL_CONTROL, JOURNAL_TIMER, JOURNAL_TURN, JOURNAL_WHY
 from mmcore.limits cimport EDGES_NS, Day, day_number
-from mmcore.observation cimport observe_markets
+from mmcore.observation cimport observe_markets, stays_alone
 from mmcore.params cimport pairs_on
 from mmcore.planning cimport Clock, PlanResult
 from mmcore.preference cimport prefer
+from mmcore.priority cimport queue_update
 from mmcore.quote cimport quote_compute
 from mmcore.risk cimport count_part
+from mmcore.standing cimport same_room
 from mmcore.states cimport REASON_JOURNAL, RISK_ACTIVE, RISK_KILLED, reason_of
 from mmcore.types cimport (
-    ACTION_CANCEL_ALL, ACTION_EDIT, ACTION_NEW, MARKETS_MAX, REMOVED_REFERENCE,
+    ACTION_CANCEL_ALL, ACTION_EDIT, ACTION_NEW, MARKETS_MAX,
     CONTROL_CONNECTED, CONTROL_CREDITS, CONTROL_CREDITS_LEFT, CONTROL_DISCONNECTED,
     CONTROL_EQUITY, CONTROL_FEE, CONTROL_FUNDING, CONTROL_HEDGE,
     CONTROL_KILL, CONTROL_MARGIN_RATE, CONTROL_MARKET_STATE, CONTROL_POSITION,
@@ -36,7 +37,8 @@ cdef class Engine(Intake):
     cdef int turn(self, int64_t now_ns) except -1:
         """Decide once for every dirty market and send the result as one batch."""
         cdef Market market
-        cdef double net_btc, off_btc
+        cdef double off_btc
+        cdef int64_t wall_ns
         cdef int32_t due[MARKETS_MAX]           # the dirty ones
         cdef int32_t blocked[MARKETS_MAX]
         cdef int32_t i, first, count = 0
@@ -45,70 +47,90 @@ cdef class Engine(Intake):
         first = self.first_dirty()
         if first < 0:
             return 0
-        self.unjudged = True
         self.journal.append(JOURNAL_TURN, 0, now_ns, NULL, 0)
         self.counters.decisions += 1
         self.begin_batch(now_ns)
-        observe_markets(self.markets, first, self.lead, self.windows,   # signals, what they allow
-                        now_ns + self.wall_offset_ns if self.wall_offset_ns else 0, now_ns)
-        self.risk.begin(&self.params.v, (<Market>self.markets[0]).price_for_limits(), now_ns)
-        for i in range(self.market_count):                      # exposure
-            if not (<Market>self.handles[i]).dirty:
-                if (<Market>self.handles[i]).measured:
+        wall_ns = now_ns + self.wall_offset_ns if self.wall_offset_ns else 0
+        if self.is_still(first, wall_ns, now_ns):   # only levels moved that nobody reads: it stands
+            due[0], count = first, 1
+        else:
+            self.unjudged = True
+            observe_markets(self.markets, first, self.lead, self.windows, wall_ns, now_ns)
+            self.risk.begin(&self.params.v, (<Market>self.handles[0]).price_for_limits(), now_ns)
+            for i in range(self.market_count):                      # exposure
+                if not (<Market>self.handles[i]).dirty:
+                    if (<Market>self.handles[i]).measured:
+                        continue
+                else:
+                    due[count] = i
+                    count += 1
+                market = <Market>self.handles[i]
+                market.measure(self.risk.account.scale, now_ns)
+                count_part(&self.risk.counted[i], &market.exposure, market.orders.open_count)
+            self.risk.add_up(self.market_count)
+            off_btc = self.risk.net_btc - self.target_btc()
+            for i in range(count):                                  # quote, where anything changed
+                market = <Market>self.handles[due[i]]
+                market.inventory.net_btc = off_btc
+                market.overlaid[0] = market.overlaid[1] = False
+                blocked[i] = self.blocked_of(due[i], now_ns)
+                if not self.keep_ladder(market, blocked[i]):
+                    quote_compute(&market.spec, &market.signals.s, &market.params.v,
+                                  &market.inventory, &market.stance, &market.placement, now_ns,
+                                  &market.target)
+            self.pairs.overlay(self.markets, self.lead, &self.params.v, now_ns)
+            self.hedge.overlay(self.markets, &self.params.v, off_btc, now_ns)
+            for i in range(count):                                  # risk, in sequence
+                market = <Market>self.handles[due[i]]
+                if market.stands:
                     continue
-            else:
-                due[count] = i
-                count += 1
-            market = <Market>self.handles[i]
-            market.measure(self.risk.account.scale, now_ns)
-            count_part(&self.risk.counted[i], &market.exposure, market.orders.open_count)
-        self.risk.add_up(self.market_count)
-        net_btc = self.risk.net_btc
-        off_btc = net_btc - self.target_btc()
-        for i in range(count):                                  # quote, where anything changed
-            market = <Market>self.handles[due[i]]
-            market.inventory.net_btc = off_btc
-            market.overlaid[0] = market.overlaid[1] = False
-            blocked[i] = self.blocked_of(due[i], now_ns)
-            if not self.keep_ladder(market, blocked[i]):
-                quote_compute(&market.spec, &market.signals.s, &market.params.v,
-                              &market.inventory, &market.stance, &market.placement, now_ns,
-                              &market.target)
-        self.pairs.overlay(self.markets, self.lead, &self.params.v, now_ns)
-        self.hedge.overlay(self.markets, &self.params.v, off_btc, now_ns)
-        for i in range(count):                                  # risk, in sequence
-            market = <Market>self.handles[due[i]]
-            if market.stands:
-                continue
-            self.limits.plan_exit(market, self.risk, now_ns)
-            market.blocked = blocked[i]
-            self.risk.approve(&market.target, market.blocked, &market.spec, &market.signals.s,
-                              &market.params.v, &market.exposure, &market.approved)
+                self.limits.plan_exit(market, self.risk, now_ns)
+                market.blocked = blocked[i]
+                self.risk.approve(&market.target, market.blocked, &market.spec, &market.signals.s,
+                                  &market.params.v, &market.exposure, &market.approved)
         for i in range(count):                                  # plan
             market = <Market>self.handles[due[i]]
             if market.health.connected:         # what cannot leave must not be in flight
                 self.plan_market(market, now_ns)
             market.decided(now_ns)
-        if fabs(net_btc) > self.max_abs_delta_btc:
-            self.max_abs_delta_btc = fabs(net_btc)
+        if fabs(self.risk.net_btc) > self.max_abs_delta_btc:
+            self.max_abs_delta_btc = fabs(self.risk.net_btc)
         return self.send(now_ns)
 
+    cdef bint is_still(self, int32_t first, int64_t wall_ns, int64_t now_ns) noexcept:
+        """Whether observing, quoting and judging anew would come to what was decided last.
+
+        first: the first dirty market; of several it must be the only one. Queues are followed all
+        the same, the plan reads them; what the account allows and the feed's age forbids is looked
+        at anew.
+        """
+        cdef Market market = <Market>self.handles[first]
+        if not market.is_still(wall_ns, now_ns) or self.is_overlaid(market) or (
+                self.market_count > 1 and not stays_alone(
+                    self.handles, self.market_count, self.lead, first, now_ns)):
+            return False
+        # every market is measured: what was counted at the last decision counts still
+        self.risk.set_limits(&self.params.v, (<Market>self.handles[0]).price_for_limits(), now_ns)
+        if not same_room(&market.grounds, &market.exposure, self.blocked_of(first, now_ns),
+                         self.risk) or (
+                market.inventory.net_btc != self.risk.net_btc - self.target_btc()):
+            return False
+        queue_update(market.orders, market.book)
+        market.stands = True
+        self.still_turns += 1
+        return True
+
+    cdef bint is_overlaid(self, Market market) noexcept:
+        """Whether a hedge, a pair or a closing may take the ladder's place."""
+        return (self.hedge.phase or self.pairs.phase or pairs_on(&self.params.v)
+                or self.risk.flattening or market.stopping or market.calendar.ending)
+
     cdef bint keep_ladder(self, Market market, int32_t blocked) noexcept:
-        """Whether a ladder stands; not where a hedge, a pair or a closing may take its place."""
-        if (self.hedge.phase or self.pairs.phase or pairs_on(&self.params.v)
-                or self.risk.flattening or market.stopping or market.calendar.ending):
+        """Whether a ladder stands."""
+        if self.is_overlaid(market):
             market.grounds.known = market.stands = False
             return False
         return market.ladder_stands(blocked, self.risk)
-
-    cdef double target_btc(self) noexcept:
-        """Net position aimed at: the configured one, and what funding pays for."""
-        cdef Market lead
-        if self.lead < 0:
-            return self.params.v.inventory.target_btc
-        lead = <Market>self.markets[self.lead]
-        return self.params.v.inventory.target_btc + funding_target_btc(
-            &lead.signals.s, &lead.regime, &self.params.v.funding, self.risk.net_limit_btc)
 
     cdef bint step_pairs(self, int64_t now_ns) noexcept:
         """Move hedges and pairs on; once a second say which instrument is preferred."""
@@ -127,19 +149,6 @@ cdef class Engine(Intake):
             self.markets, self.pairs, self.risk, &self.params.v, net_btc - self.target_btc(),
             now_ns) | self.pairs.step(
             self.markets, self.lead, self.risk, &self.params.v, self.hedge.phase != 0, now_ns)
-
-    cdef int32_t blocked_of(self, int32_t i, int64_t now_ns) noexcept:
-        """What forbids adding on a market; one priced from the lead adds nothing without it."""
-        cdef Market market = <Market>self.markets[i]
-        cdef Market lead
-        cdef int32_t bits = self.risk.assess(&market.health, &market.signals.s, market.book,
-                                             &market.params.v, now_ns)
-        if market.spec.expiry_ms > 0 and self.lead >= 0:
-            lead = <Market>self.markets[self.lead]
-            if lead.signals.s.mid_usd <= 0.0 or self.risk.assess(
-                    &lead.health, &lead.signals.s, lead.book, &lead.params.v, now_ns):
-                bits |= REMOVED_REFERENCE
-        return bits
 
     cdef int send(self, int64_t now_ns) except -1:
         """Hand the batch over as the gate releases it; what it did not see kills and stays."""
@@ -200,6 +209,7 @@ cdef class Engine(Intake):
             self.flags |= FLAG_DEFERRED
         if self.batch.count > before:
             market.measured = False         # what leaves is exposure, otherwise counted
+            self.unjudged = True
             self.journal.append(JOURNAL_WHY, market.spec.index, now_ns, &market.approved.why,
                                 sizeof(Why))
             self.count_actions(market, before)
@@ -346,21 +356,6 @@ cdef class Engine(Intake):
             return -1
         self.all_dirty()
         return 0
-
-    cdef void disconnected(self) noexcept:
-        """Every live order is unknown, every book invalid, nothing is in flight any more."""
-        cdef Market market
-        cdef int32_t i
-        self.budget.disconnected(self.risk.now_ns)
-        for i in range(self.market_count):
-            market = <Market>self.markets[i]
-            market.health.connected = False
-            market.health.reconciled = False
-            market.health.synced_ns = 0
-            market.trade_seq = 0            # prints go on without us
-            market.book.invalidate()
-            market.orders.lose_all()
-        self.flags |= FLAG_RECONCILE
 
     # ------------------------------------------------------------------ Python face
     def control(self, int32_t kind, int64_t now_ns, int32_t market=0, int64_t value=0,

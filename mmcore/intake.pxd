@@ -6,7 +6,7 @@ from mmcore.faults cimport Faults
 from mmcore.hedge cimport Hedge
 from mmcore.journal cimport Journal
 from mmcore.limits cimport Limits
-from mmcore.market cimport Market
+from mmcore.market cimport DUE_BOOK, Market
 from mmcore.pairs cimport Pairs
 from mmcore.params cimport Params
 from mmcore.risk cimport RiskGate
@@ -102,6 +102,10 @@ cdef class Intake:
     cdef int on_malformed(self, int32_t market, int64_t now_ns) noexcept
     cdef int32_t outstanding(self, int32_t market, int32_t slot, int64_t request_id) noexcept
     # its own steps
+    cdef void disconnected(self) noexcept
+    cdef int32_t blocked_of(self, int32_t i, int64_t now_ns) noexcept
+    cdef int32_t assess(self, Market market, int64_t now_ns) noexcept nogil
+    cdef double target_btc(self) noexcept
     cdef int32_t first_dirty(self) noexcept
     cdef void watch_orders(self, Market market, int64_t now_ns) noexcept
     cdef void all_dirty(self) noexcept

@@ -1,6 +1,7 @@
 """Intake: what each event of the venue changes in what the engine knows. Decides nothing."""
 from mmcore.book cimport BOOK_APPLIED, BOOK_CROSSED, BOOK_GAP, BOOK_SNAPSHOT
 from mmcore.faults cimport FAULT_INVARIANT
+from mmcore.funding cimport funding_target_btc
 from mmcore.observation cimport lead_of, react_to_taker
 from mmcore.orders cimport (
     OUTCOME_INVALID, OUTCOME_POST_ONLY, OUTCOME_REJECTED, OUTCOME_STRAY, OUTCOME_UNKNOWN,
@@ -10,7 +11,7 @@ from mmcore.states cimport REASON_FOREIGN
 from mmcore.stats cimport histogram_record, tally_add
 from mmcore.types cimport (
     ACTION_CANCEL_ALL, ACTION_CANCEL_INSTRUMENT, MARKET_UNKNOWN, ORDER_EVENT_REFUSED,
-    REFUSAL_TOO_MANY, SLOTS_MAX, SLOT_FOREIGN, delta_btc, price_usd)
+    REFUSAL_TOO_MANY, REMOVED_REFERENCE, SLOTS_MAX, SLOT_FOREIGN, delta_btc, price_usd)
 
 cdef int64_t SECOND_PATH_NS = 250_000_000   # a pull unanswered for so long goes another way too
 cdef int64_t FILL_WAIT_NS = 500_000_000     # the trade of a counted fill may take so long
@@ -59,6 +60,16 @@ cdef class Intake:
         self.trades_mask = 0
         return mask
 
+    def books_missing(self):
+        """Return the markets, a bit each, that have had no snapshot since they were subscribed."""
+        cdef Market market
+        cdef uint32_t mask = 0
+        cdef int32_t i
+        for i in range(self.market_count):
+            market = <Market>self.markets[i]
+            mask |= <uint32_t>(market.health.synced_ns == 0) << i
+        return mask
+
     def stale_tickers(self, int64_t now_ns):
         """Return the markets, a bit each, whose last ticker is too old to quote by."""
         cdef Market market
@@ -83,6 +94,28 @@ cdef class Intake:
             self.trades_mask |= bit
             self.flags |= FLAG_TRADES
 
+    cdef double target_btc(self) noexcept:
+        """Net position aimed at: the configured one, and what funding pays for."""
+        cdef Market lead
+        if self.lead < 0:
+            return self.params.v.inventory.target_btc
+        lead = <Market>self.handles[self.lead]
+        return self.params.v.inventory.target_btc + funding_target_btc(
+            &lead.signals.s, &lead.regime, &self.params.v.funding, self.risk.net_limit_btc)
+
+    cdef int32_t blocked_of(self, int32_t i, int64_t now_ns) noexcept:
+        """What forbids adding on a market; one priced from the lead adds nothing without it."""
+        cdef int32_t bits = self.assess(<Market>self.handles[i], now_ns)
+        if (<Market>self.handles[i]).spec.expiry_ms > 0 and self.lead >= 0:
+            if (<Market>self.handles[self.lead]).signals.s.mid_usd <= 0.0 or self.assess(
+                    <Market>self.handles[self.lead], now_ns):
+                bits |= REMOVED_REFERENCE
+        return bits
+
+    cdef int32_t assess(self, Market market, int64_t now_ns) noexcept nogil:
+        return self.risk.assess(&market.health, &market.signals.s, market.book, &market.params.v,
+                                now_ns)
+
     cdef int32_t first_dirty(self) noexcept:
         """Index of the first market that something happened to; -1: nothing happened."""
         cdef int32_t i
@@ -106,7 +139,7 @@ cdef class Intake:
         """Apply one book message; an invalid book asks for a fresh snapshot."""
         cdef Market market = <Market>self.markets[index]
         cdef int result = market.book.apply(delta)
-        market.dirty = True
+        market.dirty |= DUE_BOOK
         if result == BOOK_APPLIED or result == BOOK_SNAPSHOT:
             market.on_book_applied(delta, now_ns, self.wall_offset_ns)
             if result == BOOK_APPLIED:
@@ -245,3 +278,18 @@ cdef class Intake:
         if 0 <= index < self.market_count:
             self.lose_book(<Market>self.markets[index])
         return 0
+
+    cdef void disconnected(self) noexcept:
+        """Every live order is unknown, every book invalid, nothing is in flight any more."""
+        cdef Market market
+        cdef int32_t i
+        self.budget.disconnected(self.risk.now_ns)
+        for i in range(self.market_count):
+            market = <Market>self.markets[i]
+            market.health.connected = False
+            market.health.reconciled = False
+            market.health.synced_ns = 0
+            market.trade_seq = 0            # prints go on without us
+            market.book.invalidate()
+            market.orders.lose_all()
+        self.flags |= FLAG_RECONCILE

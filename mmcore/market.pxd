@@ -25,6 +25,8 @@ from mmcore.windows cimport WindowTable
 
 cdef enum:
     THROTTLE_FILLS_MAX = 512    # fills of a side remembered against repeated execution
+    DUE_ALL = 1                 # anything may have changed; what True means where it is set
+    DUE_BOOK = 2                # a book message was applied
 
 
 cdef dict explain(const Why* why)
@@ -76,7 +78,7 @@ cdef class Market:
     cdef readonly bint stopping         # the position is being closed for its loss
     cdef int64_t slice_ns               # when it last took to close
     cdef bint measured                  # its exposure is as its orders and position are
-    cdef readonly bint dirty            # something changed since the last decision
+    cdef readonly int32_t dirty         # what changed since the last decision, DUE_* bits
     cdef bint waiting                   # wanted more than it could send; look again
     cdef readonly int32_t blocked       # RemovedReason bits of the last decision
     cdef int64_t refresh_ns             # when it is looked at even if nothing happens
@@ -105,6 +107,7 @@ cdef class Market:
     cdef void take_stance(self, const WindowTable* windows, int64_t now_ns) noexcept nogil
     cdef void keep_hours(self, int64_t now_ns) noexcept nogil
     cdef bint ladder_stands(self, int32_t blocked, RiskGate gate) noexcept nogil
+    cdef bint is_still(self, int64_t wall_ns, int64_t now_ns) noexcept nogil
     cdef bint out_of_time(self) noexcept nogil
     cdef bint is_unquoted(self) noexcept nogil
     cdef void on_quote_filled(self, const Fill* fill, int64_t now_ns) noexcept nogil

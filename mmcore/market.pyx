@@ -3,13 +3,13 @@ from libc.math cimport exp2
 from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from mmcore.alpha cimport update_terms
+from mmcore.alpha cimport timed_terms, update_terms
 from mmcore.alpha import TERM_NAMES  # no-cython-lint; found where it is registered
 from mmcore.funding cimport accrue_funding
-from mmcore.params cimport MODE_MASS_QUOTE, pairs_on
+from mmcore.params cimport FUNDING_INTERVAL, MODE_MASS_QUOTE, pairs_on
 from mmcore.priority cimport queue_update
-from mmcore.reaction cimport react_to_fill, react_to_mid, stance_of
-from mmcore.reduction cimport count_moves, reduce_stance, reduction_taken
+from mmcore.reaction cimport react_to_fill, react_to_mid, reaction_rests, stance_of
+from mmcore.reduction cimport count_moves, moves_rest, reduce_stance, reduction_taken
 from mmcore.regime cimport regime_update
 from mmcore.risk cimport gross_of
 from mmcore.standing cimport same_grounds
@@ -29,6 +29,8 @@ cdef enum:
     MARKOUT_5_S = 2             # place of the 5 s horizon in the ledger
     TAKER_PRIOR = 20            # maker fills the measured taker share starts from
 
+cdef int64_t SECOND_NS = 1_000_000_000
+cdef double REFRESH_MOST = 1.2  # of orders.refresh_s: the longest a lot can make it
 cdef double FILL_RATE_HALF_LIFE_S = 300.0
 cdef double LN_2 = 0.6931471805599453
 
@@ -229,6 +231,31 @@ cdef class Market:
             &self.grounds, self.params.revision, &self.signals.s, &self.stance, &self.inventory,
             &self.exposure, &self.placement, blocked, gate)
         return self.stands
+
+    cdef bint is_still(self, int64_t wall_ns, int64_t now_ns) noexcept nogil:
+        """Whether observing now would find what it found last: only levels moved that nobody
+        reads, and no moment has passed at which time alone changes anything."""
+        cdef int32_t side
+        if (self.dirty != DUE_BOOK or not self.signals.is_near_same(self.book)
+                or not self.grounds.known or not self.measured
+                or not self.book.valid or self.grounds.revision != self.params.revision
+                or wall_ns // SECOND_NS != self.calendar.second or self.calendar.reopening):
+            return False
+        # a wake that comes before the next refresh could is counted from each decision anew
+        if self.stance.wake_ns <= now_ns + <int64_t>(
+                REFRESH_MOST * 1e9 * self.params.v.orders.refresh_s):
+            return False
+        if self.spec.expiry_ms == 0 and (
+                <int32_t>self.params.v.funding.model == FUNDING_INTERVAL):
+            return False                # how long it is to the payment is in the ladder
+        for side in range(2):
+            if (self.exposure.barred[side] != (now_ns < self.barred_ns[side])
+                    or self.inventory.markout_fills[side] != <int64_t>(
+                        self.ledger.markout_count[side][MARKOUT_5_S])):
+                return False
+        return (reaction_rests(&self.reaction, now_ns) and not timed_terms(&self.params.v.quote)
+                and moves_rest(&self.reaction, &self.params.v.inventory, now_ns)
+                and self.signals.is_still(&self.params.v, now_ns))
 
     cdef bint out_of_time(self) noexcept nogil:
         """Whether what is left of a position should be closed before the contract is delivered."""

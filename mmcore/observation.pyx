@@ -8,7 +8,7 @@ from mmcore.funding cimport due_s, funding_side
 from mmcore.params cimport FUNDING_INTERVAL
 from mmcore.preference cimport take_preference
 from mmcore.reaction cimport react_to_lead, react_to_trade
-from mmcore.signals cimport SignalState
+from mmcore.signals cimport SAMPLE_NS, SignalState
 from mmcore.types cimport (
     INSTRUMENT_INVERSE, MARKET_ARCHIVIZED, MARKET_DELIVERED, REMOVED_FUNDING, REMOVED_MOMENTUM,
     REMOVED_REFERENCE, REMOVED_REGIME, REMOVED_SIGNAL,
@@ -60,11 +60,7 @@ cdef void observe_markets(list markets, int32_t first, int32_t lead_index, TimeW
             differ = pulls_differ(lead, pulled)
             for i in range(count):
                 market = <Market>markets[i]
-                # what moves no quote is no reason to decide: a fraction of what retreats one
-                market.dirty |= differ or fabs(
-                    lead.signals.s.micro_usd - market.lead_micro_usd) > (
-                    LEAD_SHARE * 1e-4 * market.params.v.orders.retreat_bps
-                    * lead.signals.s.micro_usd)
+                market.dirty |= differ or follows(market, lead.signals.s.micro_usd)
     for i in range(first, count):
         if not (<Market>borrowed(markets, i)).dirty or (i == lead_index and count > 1):
             continue
@@ -79,6 +75,49 @@ cdef void observe_markets(list markets, int32_t first, int32_t lead_index, TimeW
         pulls_of(lead, pulled)
         market.stance.removed_adding[0] |= pulled[0]
         market.stance.removed_adding[1] |= pulled[1]
+
+
+cdef inline bint follows(Market market, double lead_micro_usd) noexcept:
+    """Whether the lead has moved enough: what moves no quote is no reason to decide, so a fraction
+    of what retreats one."""
+    return fabs(lead_micro_usd - market.lead_micro_usd) > (
+        LEAD_SHARE * 1e-4 * market.params.v.orders.retreat_bps * lead_micro_usd)
+
+
+cdef bint stays_alone(void** markets, int32_t count, int32_t lead_index, int32_t dirty,
+                      int64_t now_ns) noexcept:
+    """Whether a still market among several stays the only one a turn has to look at.
+
+    The lead, where it makes no other dirty; a dated contract, where following the lead anew would
+    change nothing. Whoever has no lead, or waits for its predecessor, is looked at in full.
+    """
+    cdef double micro_usd = 0.0
+    cdef int32_t i
+    if dirty == lead_index:
+        micro_usd = (<Market>markets[dirty]).signals.s.micro_usd
+    elif lead_index < 0 or not follows_on(
+            <Market>markets[dirty], <Market>markets[lead_index], now_ns):
+        return False
+    for i in range(count):
+        if (not (<Market>markets[i]).measured or ((<Market>markets[i]).dirty and i != dirty)
+                or (micro_usd > 0.0 and i != dirty and follows(<Market>markets[i], micro_usd))):
+            return False
+    return True
+
+
+cdef bint follows_on(Market market, Market lead, int64_t now_ns) noexcept:
+    """Whether a dated contract has taken all that its lead has to say by now."""
+    cdef int32_t side
+    for side in range(2):
+        if (lead.reaction.momentum_ns[side] > market.reaction.momentum_ns[side]
+                or lead.reaction.sweep_ns[side] > market.reaction.sweep_ns[side]):
+            return False
+    return (market.spec.expiry_ms > 0 and market.predecessor < 0 and lead.book.valid
+            and market.params.v.preference.enabled < 0.5
+            and market.lead_micro_usd == lead.signals.s.micro_usd
+            and market.signals.s.has_lead_basis
+            and now_ns - market.signals.s.lead_sample_ns < SAMPLE_NS
+            and lead.reaction.hold_ns <= market.reaction.follow_ns[lead.reaction.hold_side])
 
 
 cdef void take_turn(list markets, Market market, int64_t wall_ns, int64_t now_ns) noexcept:

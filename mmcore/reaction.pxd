@@ -67,6 +67,7 @@ cdef struct Stance:
 
 cdef void react_to_mid(Reaction* state, double mid_usd, const OrderParams* params,
                        int64_t now_ns) noexcept nogil
+cdef bint reaction_rests(const Reaction* state, int64_t now_ns) noexcept nogil
 cdef void react_to_trade(Reaction* state, int32_t bits, int32_t taker_side,
                          const OrderParams* params, int64_t now_ns) noexcept nogil
 cdef void react_to_lead(Reaction* state, const Reaction* lead) noexcept nogil

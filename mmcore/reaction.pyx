@@ -56,6 +56,15 @@ cdef void react_to_mid(Reaction* state, double mid_usd, const OrderParams* param
         state.momentum_ns[SIDE_BID] = now_ns + ns_of_ms(params.momentum_ms)
 
 
+cdef bint reaction_rests(const Reaction* state, int64_t now_ns) noexcept nogil:
+    """Whether an unchanged mid changes nothing: no side is pulled by its move, nothing covered.
+
+    What it has not moved by within momentum_ms it will not have moved by later.
+    """
+    return (state.momentum_ns[SIDE_BID] <= now_ns and state.momentum_ns[SIDE_ASK] <= now_ns
+            and state.cover_ns == 0)
+
+
 cdef void react_to_trade(Reaction* state, int32_t bits, int32_t taker_side,
                          const OrderParams* params, int64_t now_ns) noexcept nogil:
     """A large taker order pulls the side it hits, a sweep both."""

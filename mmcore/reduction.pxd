@@ -12,6 +12,8 @@ from mmcore.types cimport Instrument, Take
 
 cdef void count_moves(Reaction* state, double mid_usd, const InventoryParams* params,
                       int64_t now_ns) noexcept nogil
+cdef bint moves_rest(const Reaction* state, const InventoryParams* params,
+                     int64_t now_ns) noexcept nogil
 cdef void reduce_stance(Reaction* state, const Instrument* spec, const SignalState* signal,
                         const ParamValues* params, int64_t contracts, int64_t now_ns,
                         Stance* out) noexcept nogil

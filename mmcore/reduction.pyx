@@ -24,6 +24,12 @@ cdef void count_moves(Reaction* state, double mid_usd, const InventoryParams* pa
     state.move_mid_usd, state.move_ns = mid_usd, now_ns
 
 
+cdef bint moves_rest(const Reaction* state, const InventoryParams* params,
+                     int64_t now_ns) noexcept nogil:
+    """Whether the mid need not be looked at yet."""
+    return params.cut_adverse_moves <= 0.0 or now_ns - state.move_ns < MOVE_NS
+
+
 cdef void reduce_stance(Reaction* state, const Instrument* spec, const SignalState* signal,
                         const ParamValues* params, int64_t contracts, int64_t now_ns,
                         Stance* out) noexcept nogil:

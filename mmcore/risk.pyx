@@ -20,9 +20,8 @@ cdef bint price_allowed(double price, const SignalState* signal, double collar_b
     """Within our collar round the reference and the venue's own band."""
     if fabs(price - signal.reference_usd) > collar_bps * 1e-4 * signal.reference_usd:
         return False
-    if signal.min_price_usd > 0.0 and price < signal.min_price_usd:
-        return False
-    return signal.max_price_usd <= 0.0 or price <= signal.max_price_usd
+    return (signal.min_price_usd <= 0.0 or price >= signal.min_price_usd) and (
+        signal.max_price_usd <= 0.0 or price <= signal.max_price_usd)
 
 
 cdef uint64_t digest_of(const Action* action) noexcept nogil:
@@ -84,8 +83,16 @@ cdef class RiskGate(RiskStates):
 
     cdef void begin(self, const ParamValues* params, double at_price_usd,
                     int64_t now_ns) noexcept nogil:
-        """Start a turn: nothing counted yet. at_price_usd is what limits in USD are counted at."""
+        """Start a turn: nothing counted yet."""
+        self.set_limits(params, at_price_usd, now_ns)
+        self.net_btc = self.gross_btc = self.margin_btc = 0.0
+        self.net_worst_btc[0] = self.net_worst_btc[1] = self.open_orders = 0
+
+    cdef void set_limits(
+            self, const ParamValues* params, double at_price_usd, int64_t now_ns) noexcept nogil:
+        """What the account allows now; at_price_usd is what limits in USD are counted at."""
         self.now_ns = now_ns
+        self.admitted_count = 0
         self.net_limit_btc = params.inventory.limit_btc
         self.gross_limit_btc = params.inventory.gross_limit_btc
         if at_price_usd > 0.0:
@@ -104,9 +111,6 @@ cdef class RiskGate(RiskStates):
                 or self.account.stress_gross_btc < self.gross_limit_btc):
             self.gross_limit_btc = self.account.stress_gross_btc
         self.leverage_limit_btc = params.risk.max_leverage * self.account.equity_btc
-        self.net_btc = self.gross_btc = self.margin_btc = 0.0
-        self.net_worst_btc[0] = self.net_worst_btc[1] = 0.0
-        self.open_orders = self.admitted_count = 0
 
     cdef void add_up(self, int32_t markets) noexcept nogil:
         """Add the parts up, always in the same order, into the account's worst case."""
@@ -377,13 +381,12 @@ cdef class RiskGate(RiskStates):
         cdef uint64_t digest
         for i in range(batch.count):
             digest = digest_of(&batch.items[i])
-            if digest == 0:
-                continue
-            while at < self.admitted_count and self.admitted[at] != digest:
+            if digest != 0:
+                while at < self.admitted_count and self.admitted[at] != digest:
+                    at += 1
+                if at == self.admitted_count:
+                    return NULL
                 at += 1
-            if at == self.admitted_count:
-                return NULL
-            at += 1
         return <const ApprovedBatch*>batch
 
     def refusals(self):

@@ -11,6 +11,8 @@ from mmcore.types cimport (
     ALPHA_TERMS_MAX, SLOTS_MAX, Instrument, LevelChange, TickerUpdate, TradePrint)
 from mmcore.volatility cimport VolState
 
+cdef int64_t SAMPLE_NS
+
 cpdef enum ReferenceSource:
     REFERENCE_MID = 0
     REFERENCE_MICRO = 1
@@ -91,6 +93,8 @@ cdef class Signals:
                         int64_t now_ns) noexcept nogil
     cdef void update(self, const Instrument* spec, OrderBook book, OrderTable orders,
                      const ParamValues* params, int64_t now_ns) noexcept nogil
+    cdef bint is_near_same(self, OrderBook book) noexcept nogil
+    cdef bint is_still(self, const ParamValues* params, int64_t now_ns) noexcept nogil
     cdef void refer(self, const ParamValues* params) noexcept nogil
     cdef void refer_to_lead(self, const SignalState* lead, const SignalParams* params,
                             bint fit, int64_t now_ns) noexcept nogil

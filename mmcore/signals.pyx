@@ -13,7 +13,7 @@ from mmcore.volatility cimport vol_restart, vol_update
 cdef enum:
     DEPTH_MAX = 20                      # levels an imbalance may look at
 cdef double YEAR_MS = 31_557_600_000.0
-cdef int64_t SAMPLE_NS = 100_000_000    # volatility samples the mid at most this often: no bounce
+SAMPLE_NS = 100_000_000                 # volatility samples the mid at most this often: no bounce
 
 
 cdef int32_t without_own(LevelChange* levels, int32_t count, const LevelChange* own,
@@ -111,6 +111,22 @@ cdef class Signals:
             s.ofi = flow_ofi(&self.flow, p.ofi_half_life_s, now_ns)
         s.top_rate = flow_top_rate(&self.flow, now_ns, &s.top_rise)
         self.refer(params)
+
+    cdef bint is_near_same(self, OrderBook book) noexcept nogil:
+        """Whether nothing of the book has moved that update() reads."""
+        return (self.sides[SIDE_BID].near_changes == book.near_changes[SIDE_BID]
+                and self.sides[SIDE_ASK].near_changes == book.near_changes[SIDE_ASK])
+
+    cdef bint is_still(self, const ParamValues* params, int64_t now_ns) noexcept nogil:
+        """Whether update() would find what it found last, where nothing it reads has moved."""
+        cdef const SignalState* s = &self.s
+        cdef double rise = 0.0
+        return (s.two_sided and s.sample_ns != 0 and now_ns - s.sample_ns < SAMPLE_NS
+                and now_ns < self.windows.second_ns
+                and params.quote.flow_widen_bps == 0.0
+                and flow_run(&self.flow, params.signals.flow_half_life_s, now_ns) == s.run
+                and flow_top_rate(&self.flow, now_ns, &rise) == s.top_rate
+                and rise == s.top_rise)
 
     cdef void refer(self, const ParamValues* params) noexcept nogil:
         """Choose the reference: mid or micro-price, else the last trade, else the mark."""

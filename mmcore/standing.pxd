@@ -33,3 +33,5 @@ cdef bint same_grounds(Grounds* grounds, uint64_t revision, const SignalState* s
                        const Stance* stance, const Inventory* inventory,
                        const Exposure* exposure, const Placement* placement, int32_t blocked,
                        RiskGate gate) noexcept nogil
+cdef bint same_room(const Grounds* grounds, const Exposure* exposure, int32_t blocked,
+                    RiskGate gate) noexcept nogil

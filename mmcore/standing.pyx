@@ -13,14 +13,11 @@ cdef bint same_grounds(Grounds* grounds, uint64_t revision, const SignalState* s
                        RiskGate gate) noexcept nogil:
     """Whether a ladder made now would be made from what the last one was; else note from what."""
     if (grounds.known and memcmp(&grounds.signal, signal, SIGNAL_READ) == 0
-            and memcmp(&grounds.exposure, exposure, sizeof(Exposure)) == 0
             and memcmp(&grounds.stance, stance, STANCE_READ) == 0
             and memcmp(&grounds.inventory, inventory, sizeof(Inventory)) == 0
             and memcmp(&grounds.placement, placement, sizeof(Placement)) == 0
-            and grounds.blocked == blocked and grounds.revision == revision
-            and grounds.net_btc == gate.net_btc and grounds.net_limit_btc == gate.net_limit_btc
-            and grounds.state == gate.state and grounds.pulled == gate.pulled
-            and grounds.adrift == gate.adrift):
+            and grounds.revision == revision
+            and same_room(grounds, exposure, blocked, gate)):
         return True
     grounds.known = True
     grounds.blocked, grounds.revision = blocked, revision
@@ -33,3 +30,12 @@ cdef bint same_grounds(Grounds* grounds, uint64_t revision, const SignalState* s
     memcpy(&grounds.exposure, exposure, sizeof(Exposure))
     memcpy(&grounds.placement, placement, sizeof(Placement))
     return False
+
+
+cdef bint same_room(const Grounds* grounds, const Exposure* exposure, int32_t blocked,
+                    RiskGate gate) noexcept nogil:
+    """Whether the account leaves a market what it left it then, and forbids the same."""
+    return (memcmp(&grounds.exposure, exposure, sizeof(Exposure)) == 0
+            and grounds.blocked == blocked and grounds.net_btc == gate.net_btc
+            and grounds.net_limit_btc == gate.net_limit_btc and grounds.state == gate.state
+            and grounds.pulled == gate.pulled and grounds.adrift == gate.adrift)

@@ -309,6 +309,8 @@ class DeribitClient:
             elif now_s >= self._listing_at:
                 self._states, self._listing_at = self.feed.states, 0.0
                 self._spawn(self.reconciler.read_listings(), "listing")
+        for market in self.subscriptions.snapshots_due():
+            self._spawn(self.subscriptions.resync(market), "resync")
         for market in self.subscriptions.tickers_due():
             self._spawn(self.subscriptions.renew_ticker(market), "ticker")
 

@@ -1,7 +1,7 @@
 """Channels we follow: subscribed once, and anew where one has fallen silent or has a gap.
 
-A quiet market is no reason: only a gap in a book, or a ticker that the venue sends every 5 s at
-least and did not.
+A quiet market is no reason: only a gap in a book, a snapshot that did not come, or a ticker that
+the venue sends every 5 s at least and did not.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ log = logging.getLogger("mm.deribit")
 
 SUBSCRIBE_PAUSE_S = 0.35  # subscribing costs credits of its own pool, 3.3 a second
 RESYNC_PAUSE_S = 1.0  # of one instrument
+SNAPSHOT_WAIT_S = 2.0  # after which a book that was subscribed is asked for again
 TICKER_AGAIN_S = 6.0  # a ticker asked for anew may take as long as any
 
 
@@ -36,6 +37,7 @@ class Subscriptions:
         self._resyncing: set[int] = set()
         self._resync_at: dict[int, float] = {}
         self._ticker_at = [0.0] * len(self.specs)   # last subscribed
+        self._book_at = [0.0] * len(self.specs)
         self._free_at = 0.0
 
     async def subscribe(self) -> None:
@@ -52,6 +54,7 @@ class Subscriptions:
             self.orders.session.control(ControlKind.CONTROL_SUBSCRIBED, number)
         market += endpoints.state_channels(config.currency)
         self._ticker_at = [asyncio.get_running_loop().time()] * len(self.specs)
+        self._book_at = list(self._ticker_at)
         if self.data is self.orders:
             await self._subscribe_over(self.orders, own + market)
         else:
@@ -79,6 +82,19 @@ class Subscriptions:
         self._resyncing.update(due)
         return due
 
+    def snapshots_due(self) -> list[int]:
+        """Return the markets whose first snapshot did not come; it is asked for again now."""
+        mask = self.orders.session.engine.books_missing()
+        now_s = asyncio.get_running_loop().time()
+        due = [market for market, asked_s in enumerate(self._book_at if mask else ())
+               if mask >> market & 1 and now_s - asked_s > SNAPSHOT_WAIT_S
+               and market not in self._resyncing and market not in self.over]
+        for market in due:
+            log.warning("%s: no book since it was subscribed; asking again",
+                        self.specs[market].name)
+        self._resyncing.update(due)
+        return due
+
     def tickers_due(self) -> list[int]:
         """Return the markets whose ticker is dead and was not asked for lately; it is now."""
         session = self.orders.session
@@ -100,6 +116,7 @@ class Subscriptions:
             self.resyncs += 1
             await self._renew(endpoints.book_channel(
                 self.specs[market].name, self.config.interval), begin)
+            self._book_at[market] = loop.time()
         finally:
             self._resyncing.discard(market)
 

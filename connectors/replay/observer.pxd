@@ -53,11 +53,14 @@ cdef class Observer:
     cdef int resync(self, Exchange exchange, int32_t number, int32_t market,
                     int64_t t_ns) except -1
     cdef int take_book(self, int32_t market, const Event* event, int64_t count) except -1
+    cdef bint put_levels(self, const OwnParts* own, const Event* event, int64_t count,
+                         BookDelta* delta) noexcept nogil
+    cdef void put_crossing(self, int32_t market, const Event* event, int64_t count,
+                           BookDelta* delta) noexcept
     cdef int take_trade(self, int32_t market, const Event* event) except -1
     cdef int room_for(self, int64_t levels) except -1
     cdef int hide_crossed(self, int32_t market, int32_t side, int64_t price_ticks,
                           BookDelta* delta) noexcept
-    cdef int64_t shown_at(self, int32_t market, int32_t side, int64_t price_ticks) noexcept nogil
     cdef void index_own(self, int32_t market) noexcept nogil
     cdef int apply(self, int32_t market, BookDelta* delta, int64_t now_ns, bint gap) noexcept
     cdef int apply_snapshot(self, int32_t market, BookDelta* delta, int64_t now_ns) noexcept

@@ -21,6 +21,16 @@ cdef inline void put(LevelChange* levels, int32_t* count, int64_t price_ticks,
     count[0] += 1
 
 
+cdef int64_t shown_at(const OwnParts* own, int32_t side, int64_t price_ticks) noexcept nogil:
+    """What of a level is ours."""
+    cdef int64_t total = 0
+    cdef int32_t i
+    for i in range(SLOTS_MAX):
+        if own.parts[i].side == side and own.parts[i].price_ticks == price_ticks:
+            total += own.parts[i].shown
+    return total
+
+
 cdef class Observer:
     """Hands one message after the other to an engine.
 
@@ -82,15 +92,15 @@ cdef class Observer:
         """Hand the next message to the engine."""
         cdef const Event* event = &self.items[self.next]
         cdef int32_t market = self.engine_of[event.instrument]
-        cdef int64_t begin = self.next
+        cdef int64_t begin = self.next, end = self.next
         self.messages += 1
         if event.kind == EVENT_TRADE:
             self.next += 1
             self.take_trade(market, event)
         else:
-            while self.next < self.count - 1 and not self.items[self.next].flags & FLAG_LAST:
-                self.next += 1
-            self.next += 1
+            while not self.items[end].flags & FLAG_LAST and end < self.count - 1:
+                end += 1
+            self.next = end + 1
             if event.exch_ns > self.fresh_ns[market]:
                 self.take_book(market, event, self.next - begin)
         self.events += <uint64_t>(self.next - begin)
@@ -111,38 +121,63 @@ cdef class Observer:
 
     cdef int take_book(self, int32_t market, const Event* event, int64_t count) except -1:
         cdef BookDelta delta
-        cdef OwnParts* own = &self.own[market]
-        cdef LevelChange* levels[2]
-        cdef int32_t counts[2]
-        cdef int64_t i, amount
-        cdef int32_t side
         self.room_for(count)
-        levels[0], levels[1] = self.levels[0], self.levels[1]
         memset(&delta, 0, sizeof(BookDelta))
         delta.timestamp_ms = event.exch_ns // MS
         delta.snapshot = event.flags & FLAG_SNAPSHOT
         if event.kind == EVENT_EMPTY:
             count = 0
-        if own.shown > 0 and not delta.snapshot:
-            for i in range(count):
-                side = event[i].side
-                if (event[i].price_ticks <= own.best[SIDE_BID] if side == SIDE_ASK
-                        else event[i].price_ticks >= own.best[SIDE_ASK]) and (
-                            event[i].amount_contracts > 0):
-                    self.hide_crossed(market, 1 - side, event[i].price_ticks, &delta)
-        counts[0], counts[1] = delta.bid_count, delta.ask_count
-        for i in range(count):
-            side = event[i].side
-            amount = event[i].amount_contracts
-            if own.mask[side] >> (event[i].price_ticks & 63) & 1 and not delta.snapshot:
-                amount += self.shown_at(market, side, event[i].price_ticks)
-            put(levels[side], &counts[side], event[i].price_ticks, amount)
-        delta.bid_count, delta.ask_count = counts[0], counts[1]
+        if not self.put_levels(&self.own[market], event, count, &delta):
+            self.put_crossing(market, event, count, &delta)
         if delta.snapshot:
             return self.apply_snapshot(market, &delta, self.due_ns - self.origin_ns)
         self.level_changes += <uint64_t>count
         return self.apply(market, &delta, self.due_ns - self.origin_ns,
                           (event.flags & FLAG_GAP) != 0)
+
+    cdef bint put_levels(self, const OwnParts* own, const Event* event, int64_t count,
+                         BookDelta* delta) noexcept nogil:
+        """Write a message's levels with our parts added; False where one runs over a part."""
+        cdef LevelChange* levels[2]
+        cdef int32_t counts[2]
+        cdef int64_t price, amount
+        cdef int64_t bid = own.best[SIDE_BID], ask = own.best[SIDE_ASK]
+        cdef bint add = own.shown > 0 and not delta.snapshot, crossing = False
+        cdef int64_t i
+        cdef int32_t side
+        levels[0], levels[1] = self.levels[0], self.levels[1]
+        counts[0] = counts[1] = 0
+        for i in range(count):
+            side, price = event[i].side, event[i].price_ticks
+            amount = event[i].amount_contracts
+            if add:
+                crossing |= amount > 0 and (price <= bid if side == SIDE_ASK else price >= ask)
+                if own.mask[side] >> (price & 63) & 1:
+                    amount += shown_at(own, side, price)
+            levels[side][counts[side]].price_ticks = price
+            levels[side][counts[side]].amount_contracts = amount
+            counts[side] += 1
+        delta.bid_count, delta.ask_count = counts[0], counts[1]
+        return not crossing
+
+    cdef void put_crossing(self, int32_t market, const Event* event, int64_t count,
+                           BookDelta* delta) noexcept:
+        """The same where parts of ours are run over: they leave their levels first."""
+        cdef OwnParts* own = &self.own[market]
+        cdef int64_t i
+        cdef int32_t side
+        delta.bid_count = delta.ask_count = 0
+        for i in range(count):
+            side = event[i].side
+            if (event[i].price_ticks <= own.best[SIDE_BID] if side == SIDE_ASK
+                    else event[i].price_ticks >= own.best[SIDE_ASK]) and (
+                        event[i].amount_contracts > 0):
+                self.hide_crossed(market, 1 - side, event[i].price_ticks, delta)
+        for i in range(count):
+            side = event[i].side
+            put(self.levels[side], &delta.bid_count if side == SIDE_BID else &delta.ask_count,
+                event[i].price_ticks, event[i].amount_contracts + shown_at(
+                    own, side, event[i].price_ticks))
 
     cdef int apply(self, int32_t market, BookDelta* delta, int64_t now_ns, bint gap) noexcept:
         """Number a message and hand it on; a gap breaks the chain of numbers."""
@@ -174,15 +209,6 @@ cdef class Observer:
             else:
                 own.best[SIDE_ASK] = min(own.best[SIDE_ASK], part.price_ticks)
 
-    cdef int64_t shown_at(self, int32_t market, int32_t side, int64_t price_ticks) noexcept nogil:
-        cdef int64_t total = 0
-        cdef int32_t i
-        for i in range(SLOTS_MAX):
-            if (self.own[market].parts[i].side == side
-                    and self.own[market].parts[i].price_ticks == price_ticks):
-                total += self.own[market].parts[i].shown
-        return total
-
     cdef int hide_crossed(self, int32_t market, int32_t side, int64_t price_ticks,
                           BookDelta* delta) noexcept:
         """Take our parts out of the levels a message runs over: they were traded there.
@@ -199,7 +225,7 @@ cdef class Observer:
                     else part.price_ticks > price_ticks):
                 continue
             part.shown = 0
-            left = self.shown_at(market, side, part.price_ticks)
+            left = shown_at(&self.own[market], side, part.price_ticks)
             if left == 0:           # the last of several parts at a price takes the level along
                 put(self.levels[side], &delta.bid_count if side == SIDE_BID else &delta.ask_count,
                     part.price_ticks, 0)

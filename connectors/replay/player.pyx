@@ -81,7 +81,7 @@ cdef class Player:
         cdef const Event* event = &self.items[begin]
         cdef int64_t t_ns = self.due_ns
         if event.kind == EVENT_LEVEL or event.kind == EVENT_EMPTY:
-            while end < self.count - 1 and not self.items[end].flags & FLAG_LAST:
+            while not self.items[end].flags & FLAG_LAST and end < self.count - 1:
                 end += 1
             exchange.market_levels(t_ns, event.instrument, event, end + 1 - begin)
             if event.flags & FLAG_SNAPSHOT and not self.open[event.instrument]:

@@ -26,6 +26,11 @@ cdef struct Level:
     uint8_t dirty               # bit per interval: queued for its next flush
 
 
+cdef inline void set_amount(Level* level, int64_t contracts) noexcept nogil:
+    level.liquidity_contracts = level.total_contracts = contracts
+    level.printed_contracts = 0
+
+
 @cython.final
 cdef class LevelMap:
     cdef Level* pages[LEVEL_PAGES]

@@ -2,7 +2,7 @@
 from libc.math cimport llround
 from libc.stdlib cimport free, malloc, realloc
 
-from connectors.sim.levels cimport LEVEL_PAGE_BITS, LEVEL_SPAN_BITS
+from connectors.sim.levels cimport LEVEL_PAGE_BITS, LEVEL_SPAN_BITS, set_amount
 from connectors.sim.orders cimport SLOT_NONE, SimOrder
 from connectors.sim.queue cimport QUEUE_KINDS, queue_join, queue_level_changed, queue_traded
 from mmcore.types cimport SIDE_BID, InstrumentSpec
@@ -233,51 +233,52 @@ cdef class MatchBook:
 
     cdef int32_t set_quiet_levels(self, const Event* events, int64_t* at, int64_t count,
                                   int32_t* left, int32_t most) noexcept nogil:
-        """Set the quiet levels from events[at] to where `most` others are noted in `left`."""
+        """Set the quiet levels from events[at] to where `most` others are noted in `left`.
+
+        Quiet is the common level: no order there, nothing crossed, nobody watching. With the
+        others nothing is done.
+        """
+        cdef Level** pages = self.levels.pages
+        cdef int64_t base = self.levels.base_ticks
+        cdef bint watched = self.feed.watched, changed = False
         cdef int32_t n = 0
         cdef int64_t i = at[0]
-        while i < count and n < most:
-            if not self.set_quiet(events[i].side, events[i].price_ticks,
-                                  events[i].amount_contracts):
-                left[n] = <int32_t>i
-                n += 1
-            i += 1
-        at[0] = i
-        return n
-
-    cdef bint set_quiet(self, int32_t side, int64_t price_ticks, int64_t contracts) noexcept nogil:
-        """set_liquidity for the common level: no order there, nothing crossed, nobody watching.
-
-        False where any of that is not so, and nothing was done.
-        """
-        cdef int64_t i = price_ticks - self.levels.base_ticks
+        cdef int64_t place, contracts
+        cdef int32_t side
         cdef Level* level
-        if (self.feed.watched or not 0 <= i < (<int64_t>1 << LEVEL_SPAN_BITS)
-                or self.levels.pages[i >> LEVEL_PAGE_BITS] == NULL):
-            return False
-        level = &self.levels.pages[i >> LEVEL_PAGE_BITS][i & ((1 << LEVEL_PAGE_BITS) - 1)]
-        if level.head != SLOT_NONE:
-            return False
-        if level.total_contracts == 0:
-            if contracts == 0:
-                self.unknown_deletes += 1
-                return True
-            if self.crosses(side, price_ticks):
-                return False
-            level.side = side
-            self.levels.occupy(side, price_ticks)
-        elif level.side != side:
-            return False
-        elif contracts == level.liquidity_contracts:
-            self.empty_changes += 1
-            return True
-        elif contracts == 0:
-            self.levels.vacate(side, price_ticks)
-        level.liquidity_contracts = contracts
-        level.total_contracts = contracts
-        level.printed_contracts = 0
-        self.feed.changed = True
-        return True
+        while i < count and n < most:
+            place, contracts = events[i].price_ticks - base, events[i].amount_contracts
+            side = events[i].side
+            i += 1
+            if not watched and 0 <= place < (<int64_t>1 << LEVEL_SPAN_BITS) and (
+                    pages[place >> LEVEL_PAGE_BITS] != NULL):
+                level = &pages[place >> LEVEL_PAGE_BITS][place & ((1 << LEVEL_PAGE_BITS) - 1)]
+                if level.head != SLOT_NONE:
+                    pass
+                elif level.total_contracts == 0:
+                    if contracts == 0:
+                        self.unknown_deletes += 1
+                        continue
+                    if not self.crosses(side, place + base):
+                        level.side = side
+                        self.levels.occupy(side, place + base)
+                        set_amount(level, contracts)
+                        changed = True
+                        continue
+                elif level.side == side:
+                    if contracts == level.liquidity_contracts:
+                        self.empty_changes += 1
+                        continue
+                    if contracts == 0:
+                        self.levels.vacate(side, place + base)
+                    set_amount(level, contracts)
+                    changed = True
+                    continue
+            left[n] = <int32_t>(i - 1)
+            n += 1
+        at[0] = i
+        self.feed.changed |= changed
+        return n
 
     cdef void fetch_levels(self, const Event* events, int64_t count) noexcept nogil:
         """Ask for the levels of a message early: they lie far apart."""

@@ -121,9 +121,11 @@ def test_a_decision_that_stands_is_the_one_made_anew(
         assert kept.sent == anew.sent, f"seed {seed}, step {i}"
     assert kept.desk.market.why() == anew.desk.market.why(), f"seed {seed}"
     assert kept.desk.engine.limits.figures() == anew.desk.engine.limits.figures(), f"seed {seed}"
-    assert anew.stood == 0
+    assert anew.stood == anew.desk.engine.still_turns == 0
     assert kept.sent
-    figure(f"{name}: {kept.stood} of {STEPS} decisions stood, {len(kept.sent)} actions, "
+    still = kept.desk.engine.still_turns
+    figure(f"{name}: {kept.stood} of {STEPS} decisions stood, {still} whole, "
+           f"{len(kept.sent)} actions, "
            f"{kept.fills} fills (seed {seed})")
 
 
@@ -132,6 +134,16 @@ def test_most_quiet_decisions_stand() -> None:
     for _ in range(STEPS):
         storm.step()
     assert storm.stood > STEPS // 5
+    assert storm.desk.engine.still_turns > STEPS // 25
+
+
+def test_what_the_clock_alone_changes_is_never_still() -> None:
+    for changes in ({"quote.flow_shift_bps": 0.5}, {"quote.ofi_shift_bps": 0.5},
+                    {"quote.flow_widen_bps": 0.5}, {"funding.model": 1.0}):
+        storm = Storm(1, changes, anew=False)
+        for _ in range(STEPS):
+            storm.step()
+        assert storm.desk.engine.still_turns == 0
 
 
 def test_a_pair_that_trades_leaves_no_ladder_standing() -> None:

@@ -75,6 +75,10 @@ SEEDS: dict[int, tuple[float, tuple[SessionFault, ...]]] = {
     91624: (40.0, (
         SessionFault(kind="reorder", at_s=15.15, step="answer:cold", nth=5),
         SessionFault(kind="power_loss", at_s=16.59, step="changes:fill", nth=5, last_s=1.493))),
+    # the snapshot of a new subscription was lost, and nobody asked for another
+    814562: (30.0, (
+        SessionFault(kind="cut", at_s=6.0, step="answer:new"),
+        SessionFault(kind="drop", at_s=6.1, step="book"))),
 }
 
 
