@@ -91,16 +91,19 @@ cdef bint stays_alone(void** markets, int32_t count, int32_t lead_index, int32_t
     The lead, where it makes no other dirty; a dated contract, where following the lead anew would
     change nothing. Whoever has no lead, or waits for its predecessor, is looked at in full.
     """
-    cdef double micro_usd = 0.0
-    cdef int32_t i
-    if dirty == lead_index:
-        micro_usd = (<Market>markets[dirty]).signals.s.micro_usd
-    elif lead_index < 0 or not follows_on(
-            <Market>markets[dirty], <Market>markets[lead_index], now_ns):
-        return False
+    cdef int32_t i, due = 0
+    cdef bint measured = True
     for i in range(count):
-        if (not (<Market>markets[i]).measured or ((<Market>markets[i]).dirty and i != dirty)
-                or (micro_usd > 0.0 and i != dirty and follows(<Market>markets[i], micro_usd))):
+        due += (<Market>markets[i]).dirty
+        measured &= (<Market>markets[i]).measured
+    if due != (<Market>markets[dirty]).dirty or not measured:
+        return False
+    if dirty != lead_index:
+        return lead_index >= 0 and follows_on(
+            <Market>markets[dirty], <Market>markets[lead_index], now_ns)
+    for i in range(count):
+        if i != dirty and follows(<Market>markets[i],
+                                  (<Market>markets[dirty]).signals.s.micro_usd):
             return False
     return True
 
