@@ -152,7 +152,7 @@ cdef class RiskGate(RiskStates):
     cdef void begin(self, const ParamValues* params, double at_price_usd,
                     int64_t now_ns) noexcept nogil
     cdef void set_limits(self, const ParamValues* params, double at_price_usd,
-                    int64_t now_ns) noexcept nogil
+                         int64_t now_ns) noexcept nogil
     cdef void add_up(self, int32_t markets) noexcept nogil
     cdef void approve(self, const TargetQuotes* target, int32_t blocked, const Instrument* spec,
                       const SignalState* signal, const ParamValues* params,
