@@ -1,13 +1,15 @@
 """See diff.pxd. Order of a batch: cancels, a take, reducing edits and news, then adding ones."""
 from libc.string cimport memset
 
-from mmcore.hysteresis cimport Patience, is_stale, keeps, price_due
+from mmcore.hysteresis cimport (
+    Patience, is_stale, keeps, look_again, price_due, stale_at_ns, stands)
 from mmcore.orders cimport ORDER_CLOSED, Order, mm_low_slot, order_slot_free
 from mmcore.pairing cimport Pairing, pair
 from mmcore.params cimport MODE_CANCEL_REPLACE, MODE_MASS_QUOTE
 from mmcore.planning cimport (
-    GENERATION_MAX, QUOTE_SLOTS, Planning, Task, can_cancel, cancel_slot, cancellable, movable,
-    next_action, plan_cancels, quote_in_mass, room, submit, waits)
+    GENERATION_MAX, QUOTE_SLOTS, Planning, Settled, Task, can_cancel, cancel_slot, cancellable,
+    movable, next_action, plan_cancels, quote_in_mass, room, submit, waits)
+from mmcore.priority cimport far_up
 from mmcore.risk cimport price_allowed
 from mmcore.types cimport (
     ACTION_EDIT, ACTION_NEW, ACTIONS_MAX, LEVELS_MAX, REMOVED_INVENTORY, SIDE_ASK, SIDE_BID,
@@ -37,6 +39,8 @@ cdef bint settled(Planning* p, OrderTable orders, Budget budget) noexcept nogil:
     cdef int32_t side, slot
     cdef Order* order
     cdef const Rung* rung
+    cdef int64_t looked_ns = p.clock.now_ns
+    cdef Settled* found = &p.result.settled
     weighed[SIDE_BID] = weighed[SIDE_ASK] = False
     if p.wanted.take.why != TAKE_NONE:
         return False
@@ -56,6 +60,8 @@ cdef bint settled(Planning* p, OrderTable orders, Budget budget) noexcept nogil:
         if wanted[side] & one == 0:
             return False
         rung = &p.wanted.rungs[side][order.level]
+        if looked_ns > order.looked_ns:
+            looked_ns = order.looked_ns
         if not stands(order, rung):
             if not weighed[side]:
                 weighed[side] = True
@@ -63,6 +69,8 @@ cdef bint settled(Planning* p, OrderTable orders, Budget budget) noexcept nogil:
                 set_patience(p, side, &patience[side])
             if not keeps(&patience[side], order, rung):
                 return False
+            found.patient |= <uint32_t>1 << slot
+            found.front |= <uint32_t>far_up(order) << slot
         wanted[side] ^= one
         due |= <uint32_t>is_stale(order, &p.params.orders, p.clock.now_ns) << slot
     if wanted[SIDE_BID] | wanted[SIDE_ASK]:
@@ -70,6 +78,7 @@ cdef bint settled(Planning* p, OrderTable orders, Budget budget) noexcept nogil:
     while due:
         look_again(&orders.orders[mm_low_slot(due)], p.clock.now_ns)
         due &= due - 1
+    found.until_ns = stale_at_ns(looked_ns, &p.params.orders)
     return True
 
 
@@ -78,18 +87,6 @@ cdef void weigh_messages(Planning* p, Budget budget) noexcept nogil:
     if p.otv < 0.0:
         p.otv = (budget.order_to_volume(p.clock.now_ns) if p.params.orders.otv_brake > 0.0
                  else 0.0)
-
-
-cdef bint stands(const Order* order, const Rung* rung) noexcept nogil:
-    """Whether a live order is exactly what a rung asks for."""
-    return (order.price_ticks == rung.price_ticks
-            and order.amount_contracts - order.filled_contracts == rung.amount_contracts)
-
-
-cdef void look_again(Order* order, int64_t now_ns) noexcept nogil:
-    """A stale order was weighed anew and stays: its time and its prints count from here."""
-    order.looked_ns = now_ns
-    order.near_prints = 0
 
 
 cdef void pair_side(Planning* p, OrderTable orders, int32_t side) noexcept nogil:

@@ -10,7 +10,7 @@ from mmcore.journal cimport JOURNAL_CONTROL, JOURNAL_TIMER, JOURNAL_TURN, JOURNA
 from mmcore.limits cimport EDGES_NS, Day, day_number
 from mmcore.observation cimport observe_markets, stays_alone
 from mmcore.params cimport pairs_on
-from mmcore.planning cimport Clock, PlanResult
+from mmcore.planning cimport Clock, PlanResult, stays_settled
 from mmcore.preference cimport prefer
 from mmcore.priority cimport queue_update
 from mmcore.quote cimport quote_compute
@@ -18,10 +18,9 @@ from mmcore.risk cimport count_part
 from mmcore.standing cimport same_room
 from mmcore.states cimport REASON_JOURNAL, RISK_ACTIVE, RISK_KILLED, reason_of
 from mmcore.types cimport (
-    ACTION_CANCEL_ALL, ACTION_EDIT, ACTION_NEW, MARKETS_MAX,
-    CONTROL_CONNECTED, CONTROL_CREDITS, CONTROL_CREDITS_LEFT, CONTROL_DISCONNECTED,
-    CONTROL_EQUITY, CONTROL_FEE, CONTROL_FUNDING, CONTROL_HEDGE,
-    CONTROL_KILL, CONTROL_MARGIN_RATE, CONTROL_MARKET_STATE, CONTROL_POSITION,
+    ACTION_CANCEL_ALL, ACTION_EDIT, ACTION_NEW, MARKETS_MAX, CONTROL_CONNECTED, CONTROL_CREDITS,
+    CONTROL_CREDITS_LEFT, CONTROL_DISCONNECTED, CONTROL_EQUITY, CONTROL_FEE, CONTROL_FUNDING,
+    CONTROL_HEDGE, CONTROL_KILL, CONTROL_MARGIN_RATE, CONTROL_MARKET_STATE, CONTROL_POSITION,
     CONTROL_PROTECTION, CONTROL_RECONCILED, CONTROL_ROUND_TRIP, CONTROL_SETTLED,
     CONTROL_SUBSCRIBED, CONTROL_UNKNOWN_RESOLVED, CONTROL_WALL_OFFSET, Action, ApprovedBatch, Why,
     request_id_of)
@@ -42,6 +41,7 @@ cdef class Engine(Intake):
         cdef int32_t due[MARKETS_MAX]           # the dirty ones
         cdef int32_t blocked[MARKETS_MAX]
         cdef int32_t i, first, count = 0
+        cdef bint still
         if self.faults.code and self.risk.state != RISK_KILLED:
             self.kill()
         first = self.first_dirty()
@@ -51,7 +51,8 @@ cdef class Engine(Intake):
         self.counters.decisions += 1
         self.begin_batch(now_ns)
         wall_ns = now_ns + self.wall_offset_ns if self.wall_offset_ns else 0
-        if self.is_still(first, wall_ns, now_ns):   # only levels moved that nobody reads: it stands
+        still = self.is_still(first, wall_ns, now_ns)
+        if still:                           # only levels moved that nobody reads: it stands
             due[0], count = first, 1
         else:
             self.unjudged = True
@@ -90,7 +91,9 @@ cdef class Engine(Intake):
                                   &market.params.v, &market.exposure, &market.approved)
         for i in range(count):                                  # plan
             market = <Market>self.handles[due[i]]
-            if market.health.connected:         # what cannot leave must not be in flight
+            # what cannot leave must not be in flight; where nothing is to be done none is made
+            if market.health.connected and not (still and stays_settled(
+                    &market.settled_orders, market.orders, &market.params.v, now_ns)):
                 self.plan_market(market, now_ns)
             market.decided(now_ns)
         if fabs(self.risk.net_btc) > self.max_abs_delta_btc:
@@ -100,9 +103,8 @@ cdef class Engine(Intake):
     cdef bint is_still(self, int32_t first, int64_t wall_ns, int64_t now_ns) noexcept:
         """Whether observing, quoting and judging anew would come to what was decided last.
 
-        first: the first dirty market; of several it must be the only one. Queues are followed all
-        the same, the plan reads them; what the account allows and the feed's age forbids is looked
-        at anew.
+        first: the first dirty market, the only one if it is to stand. Queues are followed all the
+        same; what the account allows and the feed's age forbids is looked at anew.
         """
         cdef Market market = <Market>self.handles[first]
         if not market.is_still(wall_ns, now_ns) or self.is_overlaid(market) or (
@@ -152,16 +154,18 @@ cdef class Engine(Intake):
 
     cdef int send(self, int64_t now_ns) except -1:
         """Hand the batch over as the gate releases it; what it did not see kills and stays."""
-        cdef const ApprovedBatch* approved = self.risk.release(&self.batch)
+        cdef const ApprovedBatch* approved
+        if self.batch.count == 0:
+            return 0
+        approved = self.risk.release(&self.batch)
         if approved == NULL:
             self.faults.check(False, FAULT_INVARIANT)
             self.kill()
             self.batch.count = 0
             self.begin_batch(now_ns)
             approved = self.risk.release(&self.batch)
-        if self.batch.count > 0:
-            self.counters.batches += 1
-            self.sink.submit(approved, now_ns)
+        self.counters.batches += 1
+        self.sink.submit(approved, now_ns)
         return self.batch.count
 
     cdef void kill(self) noexcept:
@@ -197,6 +201,7 @@ cdef class Engine(Intake):
         plan(&market.approved, market.orders, self.risk, &market.spec, &market.signals.s,
              &market.params.v, &market.exposure, self.budget, &market.rate, &clock, &self.batch,
              &result)
+        market.settled_orders = result.settled
         market.waiting = result.deferred > 0 or result.refused > 0
         if result.taken:
             market.on_taken(now_ns)
@@ -231,7 +236,7 @@ cdef class Engine(Intake):
     cdef int on_timer(self, int64_t now_ns) except -1:
         """Periodic: deadlines, then a turn for whatever they made dirty."""
         self.tick(now_ns)
-        return self.turn(now_ns)
+        return self.turn(now_ns) if self.first_dirty() >= 0 else 0
 
     cdef void tick(self, int64_t now_ns) noexcept:
         """Compare stored deadlines with now; mark markets that must be looked at."""
@@ -239,7 +244,7 @@ cdef class Engine(Intake):
         cdef int32_t i, late, blocked
         self.journal.append(JOURNAL_TIMER, 0, now_ns, NULL, 0)
         for i in range(self.market_count):
-            market = <Market>self.markets[i]
+            market = <Market>self.handles[i]
             self.watch_orders(market, now_ns)
             if market.orders.open_count > 0:
                 late = market.orders.time_out(
@@ -277,7 +282,7 @@ cdef class Engine(Intake):
         They are judged by what decisions, the operator's word and parameters change, by two clocks
         (the day, and the second in which edges are learnt), and by themselves until that settles.
         """
-        cdef Day before = self.limits.day
+        cdef Day before
         cdef int64_t day = day_number(wall_ns)
         cdef uint64_t revision = self.params.revision
         cdef bint changed
@@ -288,11 +293,12 @@ cdef class Engine(Intake):
         if not (self.unjudged or revision != self.judged_revision or self.first_dirty() >= 0
                 or self.risk.state != RISK_ACTIVE or self.risk.reducing
                 or now_ns - self.limits.learnt_ns >= EDGES_NS
-                or (day > 0 and day != before.number)):
+                or (day > 0 and day != self.limits.day.number)):
             return False
+        before = self.limits.day
         self.judged_revision = revision
-        changed = self.limits.check(self.markets, self.risk, self.faults, &self.params.v, now_ns,
-                                    wall_ns)
+        changed = self.limits.check(self.handles, self.market_count, self.risk, self.faults,
+                                    &self.params.v, now_ns, wall_ns)
         self.unjudged = memcmp(&before, &self.limits.day, sizeof(Day)) != 0
         return changed
 

@@ -7,6 +7,7 @@ from mmcore.types cimport SIDE_BID, price_usd
 cdef enum:
     SLACK_SHARE = 20
 
+cdef int64_t NEVER_NS = 0x7FFFFFFFFFFFFFFF
 cdef double FRONT_PATIENCE = 2.0    # thresholds of an order far up its queue are this much wider
 
 
@@ -15,6 +16,11 @@ cdef bint is_stale(const Order* order, const OrderParams* params, int64_t now_ns
     if params.stale_s > 0.0 and <double>(now_ns - order.looked_ns) * 1e-9 >= params.stale_s:
         return True
     return params.stale_trades > 0.0 and order.near_prints >= <int32_t>params.stale_trades
+
+
+cdef int64_t stale_at_ns(int64_t looked_ns, const OrderParams* params) noexcept nogil:
+    """The earliest time at which time alone makes an order stale."""
+    return looked_ns + <int64_t>(params.stale_s * 1e9) if params.stale_s > 0.0 else NEVER_NS
 
 
 cdef bint price_due(const Patience* p, const Order* order, int64_t price_ticks) noexcept nogil:
@@ -53,3 +59,15 @@ cdef bint keeps(const Patience* p, const Order* order, const Rung* rung) noexcep
         most += most // SLACK_SHARE
     return (resting <= most and 2 * resting >= rung.amount_contracts
             and not price_due(p, order, rung.price_ticks))
+
+
+cdef bint stands(const Order* order, const Rung* rung) noexcept nogil:
+    """Whether a live order is exactly what a rung asks for."""
+    return (order.price_ticks == rung.price_ticks
+            and order.amount_contracts - order.filled_contracts == rung.amount_contracts)
+
+
+cdef void look_again(Order* order, int64_t now_ns) noexcept nogil:
+    """A stale order was weighed anew and stays: its time and its prints count from here."""
+    order.looked_ns = now_ns
+    order.near_prints = 0

@@ -34,6 +34,7 @@ cdef class Ledger:
     cdef OpenMarkout open_fills[LEDGER_FILLS_MAX]
     cdef uint64_t recorded                  # fills ever recorded
     cdef uint64_t next_due[HORIZONS]        # first fill whose markout at that horizon is open
+    cdef int64_t due_ns                     # no open markout is due before
     cdef double markout_sum_bps[2][HORIZONS]
     cdef uint64_t markout_count[2][HORIZONS]
     cdef double markout_recent_bps[2][HORIZONS]     # mean that forgets: about the last 50 fills

@@ -7,6 +7,7 @@ from mmcore.statement cimport value_of
 cdef int64_t[HORIZONS] HORIZON_NS = [
     100_000_000, 1_000_000_000, 5_000_000_000, 30_000_000_000, 300_000_000_000]
 cdef uint64_t RECENT_FILLS = 50
+cdef int64_t NEVER_NS = 0x7FFFFFFFFFFFFFFF
 cdef int32_t EDGE_HORIZON = 2               # 5 s: long enough to tell, soon enough to act
 HORIZON_NAMES = ("0.1", "1", "5", "30", "300")
 
@@ -55,6 +56,7 @@ cdef class Ledger:
         self.recorded += 1
         self.fills += 1
         self.maker_fills += maker
+        self.due_ns = 0                 # found anew with the next mid
         for h in range(HORIZONS):
             if self.recorded - self.next_due[h] > LEDGER_FILLS_MAX:
                 self.next_due[h] += 1
@@ -112,10 +114,14 @@ cdef class Ledger:
         cdef int32_t h, side
         cdef double markout
         cdef uint64_t share
+        if now_ns < self.due_ns:
+            return
+        self.due_ns = NEVER_NS
         for h in range(HORIZONS):
             while self.next_due[h] < self.recorded:
                 entry = &self.open_fills[self.next_due[h] % LEDGER_FILLS_MAX]
                 if entry.now_ns + HORIZON_NS[h] > now_ns:
+                    self.due_ns = min(self.due_ns, entry.now_ns + HORIZON_NS[h])
                     break
                 side = 0 if entry.sign > 0.0 else 1
                 markout = entry.sign * (mid_usd - entry.price_usd) / entry.price_usd * 1e4

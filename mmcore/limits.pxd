@@ -45,22 +45,19 @@ cdef class Limits:
     cdef bint on_control(self, const Control* control, RiskGate gate) noexcept nogil
     cdef void on_fill(self, Market market, const Fill* fill, RiskGate gate, Faults faults,
                       const ParamValues* params, int64_t now_ns) noexcept nogil
-    cdef bint check(self, list markets, RiskGate gate, Faults faults, const ParamValues* params,
-                    int64_t now_ns, int64_t wall_ns) noexcept
-    cdef void add_up(self, list markets) noexcept
+    cdef bint check(self, void** markets, int32_t count, RiskGate gate, Faults faults,
+                    const ParamValues* params, int64_t now_ns, int64_t wall_ns) noexcept
+    cdef void add_up(self, void** markets, int32_t count) noexcept
     cdef void check_day(self, RiskGate gate, Faults faults, const ParamValues* params,
                         int64_t now_ns, int64_t wall_ns) noexcept nogil
-    cdef void check_account(self, list markets, RiskGate gate,
+    cdef void check_account(self, void** markets, int32_t count, RiskGate gate,
                             const ParamValues* params) noexcept
     cdef void set_stress(self, RiskGate gate, double rate, const ParamValues* params) noexcept nogil
-    cdef void check_stops(self, list markets, RiskGate gate, const ParamValues* params,
-                          int64_t now_ns) noexcept
-    cdef void judge_edges(self, list markets, RiskGate gate, const ParamValues* params,
-                          int64_t now_ns) noexcept
+    cdef void check_stops(self, void** markets, int32_t count, RiskGate gate,
+                          const ParamValues* params, int64_t now_ns) noexcept
+    cdef void judge_edges(self, void** markets, int32_t count, RiskGate gate,
+                          const ParamValues* params, int64_t now_ns) noexcept
     cdef bint waits_for_other(self, Market market, RiskGate gate) noexcept nogil
     cdef void plan_exit(self, Market market, RiskGate gate, int64_t now_ns) noexcept nogil
     cdef void close_out(self, Market market, const ParamValues* params, int32_t why,
                         int64_t now_ns) noexcept nogil
-
-
-cdef double exit_price(Market market) noexcept nogil

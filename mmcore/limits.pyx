@@ -5,47 +5,19 @@ from mmcore.faults cimport FAULT_DRAWDOWN, FAULT_THROTTLE
 from mmcore.ledger cimport EDGE_BUCKETS, NET_FILLS, EdgeStat
 from mmcore.market cimport THROTTLE_FILLS_MAX
 from mmcore.params cimport pairs_on
+from mmcore.reduction cimport exit_usd
 from mmcore.states cimport (
     REASON_DAY, REASON_EDGE, REASON_EXPOSURE, REASON_JOURNAL, REASON_MARGIN, REASON_OPERATOR,
     REASON_STOP_LOSS, RISK_ACTIVE, RISK_KILLED, RISK_PAUSED, RISK_STOPPED)
 from mmcore.types cimport (
     CONTROL_DAY, CONTROL_DAY_HIGH, CONTROL_EQUITY, CONTROL_FLATTEN, CONTROL_MARGIN, CONTROL_PAUSE,
     CONTROL_REDUCE, CONTROL_RESUME, CONTROL_STOP, INSTRUMENT_INVERSE, SIDE_ASK, SIDE_BID,
-    SLOTS_MAX, TAKE_EXPIRY, TAKE_FLATTEN, TAKE_STOP, TIF_IOC, LevelChange, contracts_of_btc,
-    delta_btc, lots_down, price_usd, ticks_down, ticks_up)
+    TAKE_EXPIRY, TAKE_FLATTEN, TAKE_STOP, TIF_IOC, contracts_of_btc, delta_btc,
+    lots_down, price_usd, ticks_down, ticks_up)
 
 cdef int64_t SECOND = 1_000_000_000
 cdef int64_t HOUR = 3_600 * SECOND
 cdef int64_t SLICE_NS = 250_000_000         # between two closing slices
-
-
-cdef double exit_price(Market market) noexcept nogil:
-    """Mean price of closing the whole position into the book; 0 without a valid book."""
-    cdef LevelChange[SLOTS_MAX] rows
-    cdef int64_t left = market.position.contracts
-    cdef int32_t side = SIDE_BID if left > 0 else SIDE_ASK
-    cdef int32_t i, n
-    cdef double cost = 0.0, total
-    cdef int64_t part = 0
-    if left == 0 or not market.book.valid:
-        return 0.0
-    left = left if left > 0 else -left
-    total = <double>left
-    if market.book.level_count[side] and (
-            market.book.amount_at(side, market.book.best[side]) >= left):
-        return price_usd(&market.spec, market.book.best[side])      # mostly the touch takes all
-    n = market.book.walk(side, rows, SLOTS_MAX)
-    if n == 0:
-        return 0.0
-    for i in range(n):
-        part = rows[i].amount_contracts if rows[i].amount_contracts < left else left
-        if i == n - 1:
-            part = left             # what lies deeper is not better
-        cost += <double>part * price_usd(&market.spec, rows[i].price_ticks)
-        left -= part
-        if left == 0:
-            break
-    return cost / total
 
 
 cdef void hold_back(Market market) noexcept nogil:
@@ -126,28 +98,30 @@ cdef class Limits:
         if 0.0 < params.risk.throttle_pauses_kill <= pauses:
             faults.check(False, FAULT_THROTTLE)
 
-    cdef bint check(self, list markets, RiskGate gate, Faults faults, const ParamValues* params,
-                    int64_t now_ns, int64_t wall_ns) noexcept:
-        """Look at everything once a tick; True where the state of risk changed."""
+    cdef bint check(self, void** markets, int32_t count, RiskGate gate, Faults faults,
+                    const ParamValues* params, int64_t now_ns, int64_t wall_ns) noexcept:
+        """Look at everything once a tick; True where the state of risk changed. markets: Market."""
         cdef int32_t state = gate.state
         cdef bint flattening = gate.flattening
         gate.now_ns = now_ns
         self.at_cap = False
-        self.add_up(markets)
+        self.add_up(markets, count)
         if self.priced:
             self.check_day(gate, faults, params, now_ns, wall_ns)
-        self.check_account(markets, gate, params)
-        self.check_stops(markets, gate, params, now_ns)
-        self.judge_edges(markets, gate, params, now_ns)
+        self.check_account(markets, count, gate, params)
+        self.check_stops(markets, count, gate, params, now_ns)
+        self.judge_edges(markets, count, gate, params, now_ns)
         return gate.state != state or gate.flattening != flattening
 
-    cdef void add_up(self, list markets) noexcept:
+    cdef void add_up(self, void** markets, int32_t count) noexcept:
         """Profit of every instrument in BTC, at the mark."""
         cdef Market market
         cdef double mark, factor, unrealized
+        cdef int32_t i
         self.total_btc = self.unrealized_btc = 0.0
         self.priced = True
-        for market in markets:
+        for i in range(count):
+            market = <Market>markets[i]
             mark = market.signals.s.mark_usd
             if mark <= 0.0:
                 mark = market.signals.s.reference_usd
@@ -192,13 +166,14 @@ cdef class Limits:
             if day.trips >= 2:
                 gate.pause_until(now_ns + <int64_t>(params.risk.cooloff_s * 1e9), REASON_DAY)
 
-    cdef void check_account(self, list markets, RiskGate gate,
+    cdef void check_account(self, void** markets, int32_t count, RiskGate gate,
                             const ParamValues* params) noexcept:
         """Margin, equity steps, the stress limits, and positions beyond a limit by price alone."""
         cdef Market market
         cdef double scale = 1.0, rate = 0.0, net = 0.0, gross = 0.0, size
         cdef double capital = params.inventory.capital_btc
         cdef bint over = False, rescaled = False, tripped = self.day.trips > 0
+        cdef int32_t i
         if capital > 0.0 and gate.account.equity_btc > 0.0:
             scale = floor(gate.account.equity_btc / capital * 10.0 + 0.5) * 0.1
         if scale > 1.0:
@@ -208,7 +183,8 @@ cdef class Limits:
             gate.scaled_day = self.day.number
             rescaled = True
         size = gate.account.scale * (params.risk.day_size_factor if tripped else 1.0)
-        for market in markets:
+        for i in range(count):
+            market = <Market>markets[i]
             market.dirty |= rescaled
             market.risk_size_factor = size
             market.risk_spread_factor = params.risk.day_spread_factor if tripped else 1.0
@@ -246,13 +222,15 @@ cdef class Limits:
             gate.account.stress_gross_btc = gate.account.equity_btc / (
                 1.0 / (1.0 - s) - 1.0 + 2.0 * rate / (1.0 - s))
 
-    cdef void check_stops(self, list markets, RiskGate gate, const ParamValues* params,
-                          int64_t now_ns) noexcept:
+    cdef void check_stops(self, void** markets, int32_t count, RiskGate gate,
+                          const ParamValues* params, int64_t now_ns) noexcept:
         """Close a position whose loss, at the worse of mark and exit, or move is too large."""
         cdef Market market
         cdef double average, worse, loss, move
         cdef bint stopping = False, flat = True
-        for market in markets:
+        cdef int32_t i
+        for i in range(count):
+            market = <Market>markets[i]
             if market.position.contracts == 0:
                 market.stopping = False
                 continue
@@ -260,7 +238,7 @@ cdef class Limits:
             market.dirty |= market.stopping or gate.flattening or market.out_of_time()
             average = market.statement.average_usd(&market.spec)
             worse = market.signals.s.mark_usd
-            move = exit_price(market)
+            move = exit_usd(&market.spec, market.book, market.position.contracts)
             if move > 0.0 and (worse <= 0.0 or (
                     move < worse if market.position.contracts > 0 else move > worse)):
                 worse = move
@@ -285,17 +263,18 @@ cdef class Limits:
         if flat and gate.state == RISK_KILLED:
             gate.flattening = False
 
-    cdef void judge_edges(self, list markets, RiskGate gate, const ParamValues* params,
-                          int64_t now_ns) noexcept:
+    cdef void judge_edges(self, void** markets, int32_t count, RiskGate gate,
+                          const ParamValues* params, int64_t now_ns) noexcept:
         """Once a second: what a side's fills at a distance earned after fee and the mid's move."""
         cdef Market market
         cdef EdgeStat* stat
-        cdef int32_t side, bucket
-        cdef double bound, count
+        cdef int32_t i, side, bucket
+        cdef double bound, fills
         if now_ns - self.learnt_ns < EDGES_NS:
             return
         self.learnt_ns = now_ns
-        for market in markets:
+        for i in range(count):
+            market = <Market>markets[i]
             if market.ledger.net_negative() and params.risk.net_negative_pause_s > 0.0:
                 gate.pause_until(now_ns + <int64_t>(params.risk.net_negative_pause_s * 1e9),
                                  REASON_EDGE)
@@ -312,8 +291,8 @@ cdef class Limits:
                         stat.mean_bps = stat.spread_bps = 0.0
                     if params.risk.edge_gate < 0.5 or stat.fills < <int64_t>params.risk.edge_fills:
                         continue
-                    count = <double>(stat.fills if stat.fills < NET_FILLS else NET_FILLS)
-                    bound = stat.mean_bps - params.risk.edge_z * sqrt(stat.spread_bps / count)
+                    fills = <double>(stat.fills if stat.fills < NET_FILLS else NET_FILLS)
+                    bound = stat.mean_bps - params.risk.edge_z * sqrt(stat.spread_bps / fills)
                     market.exposure.edge_floor_bps[side][bucket] = (
                         <double>market.spec.maker_fee_e8 * 1e-4
                         + 0.5 * params.quote.min_edge_bps - bound)

@@ -10,6 +10,7 @@ from mmcore.ladder cimport Placement
 from mmcore.ledger cimport EDGE_BUCKETS, Ledger
 from mmcore.orders cimport OrderTable
 from mmcore.params cimport Params
+from mmcore.planning cimport Settled
 from mmcore.position cimport Position
 from mmcore.quote cimport Inventory
 from mmcore.reaction cimport Reaction, Stance
@@ -80,6 +81,7 @@ cdef class Market:
     cdef bint measured                  # its exposure is as its orders and position are
     cdef readonly int32_t dirty         # what changed since the last decision, DUE_* bits
     cdef bint waiting                   # wanted more than it could send; look again
+    cdef Settled settled_orders         # what the last plan left alone
     cdef readonly int32_t blocked       # RemovedReason bits of the last decision
     cdef int64_t refresh_ns             # when it is looked at even if nothing happens
     cdef uint64_t refresh_lot           # drawn from anew at each decision

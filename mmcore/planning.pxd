@@ -14,10 +14,17 @@ cdef enum:
     QUOTE_SLOTS = (1 << SLOTS_QUOTE) - 1
     TASKS_MAX = 2 * LEVELS_MAX
 
+# Orders that a plan found to be where they may stay; they do while nothing else is decided.
+cdef struct Settled:
+    int64_t until_ns            # one becomes stale then; 0: the plan found something to do
+    uint32_t patient            # slots that stand off their rung, within the patience with them
+    uint32_t front              # those of them that were far up their queue
+
 cdef struct PlanResult:
     int32_t deferred            # wanted, but no credits, rate or free slot now
     int32_t refused             # the gate said no
     bint taken                  # the take asked for has left
+    Settled settled
 
 cdef struct Clock:
     int64_t now_ns
@@ -63,5 +70,7 @@ cdef bint submit(Planning* p, OrderTable orders, RiskGate gate, Budget budget,
 cdef bint cancellable(const Order* order) noexcept nogil
 cdef bint waits(Planning* p, const Order* order) noexcept nogil
 cdef bint movable(const Order* order) noexcept nogil
+cdef bint stays_settled(const Settled* settled, OrderTable orders, const ParamValues* params,
+                        int64_t now_ns) noexcept nogil
 cdef void plan_cancels(Planning* p, OrderTable orders, Budget budget, bint pull) noexcept nogil
 cdef void cancel_slot(Planning* p, OrderTable orders, Budget budget, Order* order) noexcept nogil

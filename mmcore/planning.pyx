@@ -4,6 +4,7 @@ from libc.string cimport memcpy, memset
 from mmcore.budget cimport POOL_MASS_QUOTE, rate_room, rate_spend
 from mmcore.orders cimport (
     ORDER_CANCEL_PENDING, ORDER_CLOSED, ORDER_LIVE, ORDER_UNKNOWN, mm_low_slot)
+from mmcore.priority cimport far_up
 from mmcore.risk cimport GATE_OK
 from mmcore.types cimport (
     ACTION_CANCEL, ACTION_CANCEL_INSTRUMENT, ACTION_EDIT, ACTION_MASS_QUOTE, ACTION_NEW,
@@ -111,6 +112,24 @@ cdef bint movable(const Order* order) noexcept nogil:
     """Live with nothing outstanding and nothing in doubt."""
     return (order.state == ORDER_LIVE and order.request_id == 0 and not order.must_cancel
             and order.pull_ns <= 0)
+
+
+cdef bint stays_settled(const Settled* settled, OrderTable orders, const ParamValues* params,
+                        int64_t now_ns) noexcept nogil:
+    """Whether a plan for the same ladder and the same orders would leave them alone again.
+
+    Besides time only queues can change that, and messages by the brake, which are not weighed here.
+    """
+    cdef uint32_t mask = settled.patient
+    cdef int32_t slot
+    if now_ns >= settled.until_ns or (mask and params.orders.otv_brake > 0.0):
+        return False
+    while mask:
+        slot = mm_low_slot(mask)
+        mask &= mask - 1
+        if far_up(&orders.orders[slot]) != <bint>(settled.front >> slot & 1):
+            return False
+    return True
 
 
 cdef bint flying(const Order* order) noexcept nogil:

@@ -5,6 +5,7 @@ position while the price runs against it.
 """
 from libc.stdint cimport int64_t
 
+from mmcore.book cimport OrderBook
 from mmcore.params cimport InventoryParams, ParamValues
 from mmcore.reaction cimport Reaction, Stance
 from mmcore.signals cimport SignalState
@@ -20,3 +21,4 @@ cdef void reduce_stance(Reaction* state, const Instrument* spec, const SignalSta
 cdef void reduction_taken(Reaction* state, const Take* take, int64_t now_ns) noexcept nogil
 cdef void set_take(const Instrument* spec, const SignalState* signal, const Stance* stance,
                    double limit_bps, Take* out) noexcept nogil
+cdef double exit_usd(const Instrument* spec, OrderBook book, int64_t contracts) noexcept nogil

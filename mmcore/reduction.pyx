@@ -1,12 +1,12 @@
 """See reduction.pxd. Called after reaction.stance_of(), whose stance it completes."""
 from libc.math cimport fabs, floor
-from libc.stdint cimport int32_t
+from libc.stdint cimport int32_t, int64_t
 
 from mmcore.book cimport NO_ASK, NO_BID
 from mmcore.reaction cimport wake_at
 from mmcore.types cimport (
-    REMOVED_COVER, SIDE_ASK, SIDE_BID, TAKE_COVER, TAKE_CUT, TAKE_NONE, TIF_IOC,
-    contracts_of_btc, delta_btc, lots_down, price_usd, ticks_down, ticks_up)
+    REMOVED_COVER, SIDE_ASK, SIDE_BID, SLOTS_MAX, TAKE_COVER, TAKE_CUT, TAKE_NONE, TIF_IOC,
+    LevelChange, contracts_of_btc, delta_btc, lots_down, price_usd, ticks_down, ticks_up)
 
 cdef int64_t MOVE_NS = 100_000_000      # the mid is looked at this often: a flicker is no move
 
@@ -127,3 +127,29 @@ cdef void set_take(const Instrument* spec, const SignalState* signal, const Stan
         if price < signal.min_price_usd:
             price = signal.min_price_usd
         out.price_ticks = ticks_up(spec, price)
+
+
+cdef double exit_usd(const Instrument* spec, OrderBook book, int64_t contracts) noexcept nogil:
+    """Mean price of closing a whole position, signed, into the book; 0 without a valid book."""
+    cdef LevelChange[SLOTS_MAX] rows
+    cdef int64_t left = contracts if contracts > 0 else -contracts
+    cdef int32_t side = SIDE_BID if contracts > 0 else SIDE_ASK
+    cdef int32_t i, n
+    cdef double cost = 0.0, total = <double>left
+    cdef int64_t part = 0
+    if left == 0 or not book.valid:
+        return 0.0
+    if book.level_count[side] and book.amount_at(side, book.best[side]) >= left:
+        return price_usd(spec, book.best[side])     # mostly the touch takes all
+    n = book.walk(side, rows, SLOTS_MAX)
+    if n == 0:
+        return 0.0
+    for i in range(n):
+        part = rows[i].amount_contracts if rows[i].amount_contracts < left else left
+        if i == n - 1:
+            part = left             # what lies deeper is not better
+        cost += <double>part * price_usd(spec, rows[i].price_ticks)
+        left -= part
+        if left == 0:
+            break
+    return cost / total

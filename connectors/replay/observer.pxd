@@ -52,9 +52,9 @@ cdef class Observer:
     cdef int take_own(self, int32_t market, const OwnLevel* level, int64_t t_ns) except -1
     cdef int resync(self, Exchange exchange, int32_t number, int32_t market,
                     int64_t t_ns) except -1
-    cdef int take_book(self, int32_t market, const Event* event, int64_t count) except -1
-    cdef bint put_levels(self, const OwnParts* own, const Event* event, int64_t count,
-                         BookDelta* delta) noexcept nogil
+    cdef int64_t take_book(self, int32_t market, const Event* event) except -1
+    cdef int64_t put_message(self, const OwnParts* own, const Event* first, BookDelta* delta,
+                             bint* crossing) noexcept nogil
     cdef void put_crossing(self, int32_t market, const Event* event, int64_t count,
                            BookDelta* delta) noexcept
     cdef int take_trade(self, int32_t market, const Event* event) except -1

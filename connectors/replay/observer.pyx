@@ -92,18 +92,14 @@ cdef class Observer:
         """Hand the next message to the engine."""
         cdef const Event* event = &self.items[self.next]
         cdef int32_t market = self.engine_of[event.instrument]
-        cdef int64_t begin = self.next, end = self.next
+        cdef int64_t count = 1
         self.messages += 1
         if event.kind == EVENT_TRADE:
-            self.next += 1
             self.take_trade(market, event)
         else:
-            while not self.items[end].flags & FLAG_LAST and end < self.count - 1:
-                end += 1
-            self.next = end + 1
-            if event.exch_ns > self.fresh_ns[market]:
-                self.take_book(market, event, self.next - begin)
-        self.events += <uint64_t>(self.next - begin)
+            count = self.take_book(market, event)
+        self.next += count
+        self.events += <uint64_t>count
         self.find_due()
         return 0
 
@@ -119,46 +115,69 @@ cdef class Observer:
         self.engine.on_trade(market, &trade, self.due_ns - self.origin_ns)
         return 0
 
-    cdef int take_book(self, int32_t market, const Event* event, int64_t count) except -1:
+    cdef int64_t take_book(self, int32_t market, const Event* event) except -1:
+        """Hand a book message on, if no snapshot holds it already; return its events."""
         cdef BookDelta delta
-        self.room_for(count)
+        cdef bint crossing = False
+        cdef int64_t count
         memset(&delta, 0, sizeof(BookDelta))
         delta.timestamp_ms = event.exch_ns // MS
         delta.snapshot = event.flags & FLAG_SNAPSHOT
+        count = self.put_message(&self.own[market], event, &delta, &crossing)
+        while count == 0:                   # too long for what it is written to
+            self.room_for(2 * self.capacity)
+            count = self.put_message(&self.own[market], event, &delta, &crossing)
+        if event.exch_ns <= self.fresh_ns[market]:
+            return count
         if event.kind == EVENT_EMPTY:
-            count = 0
-        if not self.put_levels(&self.own[market], event, count, &delta):
+            delta.bid_count = delta.ask_count = 0
+        elif crossing:
             self.put_crossing(market, event, count, &delta)
         if delta.snapshot:
-            return self.apply_snapshot(market, &delta, self.due_ns - self.origin_ns)
-        self.level_changes += <uint64_t>count
-        return self.apply(market, &delta, self.due_ns - self.origin_ns,
-                          (event.flags & FLAG_GAP) != 0)
+            self.apply_snapshot(market, &delta, self.due_ns - self.origin_ns)
+            return count
+        self.level_changes += <uint64_t>count if event.kind != EVENT_EMPTY else 0
+        self.apply(market, &delta, self.due_ns - self.origin_ns, (event.flags & FLAG_GAP) != 0)
+        return count
 
-    cdef bint put_levels(self, const OwnParts* own, const Event* event, int64_t count,
-                         BookDelta* delta) noexcept nogil:
-        """Write a message's levels with our parts added; False where one runs over a part."""
-        cdef LevelChange* levels[2]
-        cdef int32_t counts[2]
+    cdef int64_t put_message(self, const OwnParts* own, const Event* first, BookDelta* delta,
+                             bint* crossing) noexcept nogil:
+        """Write the levels of one message with our parts added; return its events.
+
+        0: there is not room for them. crossing: one of them runs over a part of ours.
+        """
+        cdef LevelChange* at[2]             # where each side's next level goes
+        cdef LevelChange* level
+        cdef const Event* event = first
+        cdef const Event* end = self.items + self.count
+        cdef const Event* most = first + self.capacity - SLOTS_MAX  # parts may come on top
         cdef int64_t price, amount
         cdef int64_t bid = own.best[SIDE_BID], ask = own.best[SIDE_ASK]
-        cdef bint add = own.shown > 0 and not delta.snapshot, crossing = False
-        cdef int64_t i
+        cdef bint add = own.shown > 0 and not delta.snapshot, over = False, last
         cdef int32_t side
-        levels[0], levels[1] = self.levels[0], self.levels[1]
-        counts[0] = counts[1] = 0
-        for i in range(count):
-            side, price = event[i].side, event[i].price_ticks
-            amount = event[i].amount_contracts
+        at[0], at[1] = self.levels[0], self.levels[1]
+        if most < end:
+            end = most
+        while event < end:
+            side, price, amount = event.side, event.price_ticks, event.amount_contracts
             if add:
-                crossing |= amount > 0 and (price <= bid if side == SIDE_ASK else price >= ask)
+                over |= amount > 0 and (price <= bid if side == SIDE_ASK else price >= ask)
                 if own.mask[side] >> (price & 63) & 1:
                     amount += shown_at(own, side, price)
-            levels[side][counts[side]].price_ticks = price
-            levels[side][counts[side]].amount_contracts = amount
-            counts[side] += 1
-        delta.bid_count, delta.ask_count = counts[0], counts[1]
-        return not crossing
+            level = at[side]
+            level.price_ticks, level.amount_contracts = price, amount
+            at[side] = level + 1
+            last = event.flags & FLAG_LAST
+            event += 1
+            if last:
+                break
+        else:
+            if end == most:
+                return 0
+        delta.bid_count = <int32_t>(at[SIDE_BID] - self.levels[SIDE_BID])
+        delta.ask_count = <int32_t>(at[SIDE_ASK] - self.levels[SIDE_ASK])
+        crossing[0] = over
+        return event - first
 
     cdef void put_crossing(self, int32_t market, const Event* event, int64_t count,
                            BookDelta* delta) noexcept:

@@ -1,6 +1,8 @@
 """See player.pxd."""
 import numpy as np
 
+from libc.stdint cimport uint64_t
+
 from connectors.replay.event import EventFlag, EventKind
 from connectors.replay.recording import venue_order
 
@@ -8,6 +10,8 @@ from connectors.replay.event cimport (
     EVENT_EMPTY, EVENT_FUNDING, EVENT_INDEX, EVENT_LEVEL, EVENT_MARK, EVENT_STATE, EVENT_TRADE,
     FLAG_EXCLUDED, FLAG_LAST, FLAG_SNAPSHOT,
 )
+from connectors.sim.levels cimport LEVEL_PAGE_BITS, LEVEL_SPAN_BITS, Level, LevelMap
+from connectors.sim.matching cimport MatchBook
 from connectors.sim.orders cimport TRADE_BLOCK, TRADE_PLAIN
 
 cdef extern from *:
@@ -48,6 +52,24 @@ cdef int apply_value(Exchange exchange, int64_t t_ns, const Event* event,
     return 0
 
 
+cdef int64_t fetch_message(LevelMap levels, const Event* first, int64_t most) noexcept nogil:
+    """Count the events of a message, `most` at most, and ask for its levels: they lie far apart."""
+    cdef const Event* event = first
+    cdef const Event* end = first + most
+    cdef uint64_t at
+    cdef Level* page
+    cdef bint last = False
+    while event < end and not last:
+        at = <uint64_t>(event.price_ticks - levels.base_ticks)
+        if at < (<uint64_t>1 << LEVEL_SPAN_BITS):
+            page = levels.pages[at >> LEVEL_PAGE_BITS]
+            if page != NULL:
+                __builtin_prefetch(&page[at & ((1 << LEVEL_PAGE_BITS) - 1)], 1)
+        last = event.flags & FLAG_LAST
+        event += 1
+    return event - first
+
+
 cdef class Player:
     """Plays messages one by one.
 
@@ -76,14 +98,14 @@ cdef class Player:
 
     cdef int step(self, Exchange exchange) except -1:
         """Apply the next message at its time."""
-        cdef int64_t begin = self.rows[self.next]
-        cdef int64_t end = begin
+        cdef int64_t begin = self.rows[self.next], i
+        cdef MatchBook book
         cdef const Event* event = &self.items[begin]
         cdef int64_t t_ns = self.due_ns
         if event.kind == EVENT_LEVEL or event.kind == EVENT_EMPTY:
-            while not self.items[end].flags & FLAG_LAST and end < self.count - 1:
-                end += 1
-            exchange.market_levels(t_ns, event.instrument, event, end + 1 - begin)
+            book = exchange.books[event.instrument]
+            exchange.market_levels(t_ns, event.instrument, event,
+                                   fetch_message(book.levels, event, self.count - begin))
             if event.flags & FLAG_SNAPSHOT and not self.open[event.instrument]:
                 self.open[event.instrument] = True
                 exchange.refresh_marks(t_ns)
@@ -102,7 +124,7 @@ cdef class Player:
         self.find_due()
         # The file is larger than any cache: ask for the message after the next one now.
         if self.next + 1 < self.messages:
-            begin = self.rows[self.next + 1]
-            for end in range(begin, min(begin + FETCH_EVENTS, self.count)):
-                __builtin_prefetch(&self.items[end], 0)
+            event = &self.items[self.rows[self.next + 1]]
+            for i in range(FETCH_EVENTS):       # beyond the last there is no harm in asking
+                __builtin_prefetch(event + i, 0)
         return 0

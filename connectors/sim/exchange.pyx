@@ -156,7 +156,6 @@ cdef class Exchange(Timers):
         self.run_timers(t_ns)
         if events.flags & FLAG_SNAPSHOT:
             self.market_clear(t_ns, market)
-        book.fetch_levels(events, count)
         # Quiet levels touch nothing else: their order does not matter, and mostly all are quiet.
         while at < count and events.kind == EVENT_LEVEL:
             n = book.set_quiet_levels(events, &at, count, left, LEFT_MAX)

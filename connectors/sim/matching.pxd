@@ -45,7 +45,6 @@ cdef class MatchBook:
                            int32_t account, bint stop_at_own) noexcept nogil
     cdef bint crosses(self, int32_t side, int64_t price_ticks) noexcept nogil
     cdef int set_liquidity(self, int32_t side, int64_t price_ticks, int64_t contracts) except -1
-    cdef void fetch_levels(self, const Event* events, int64_t count) noexcept nogil
     cdef int32_t set_quiet_levels(self, const Event* events, int64_t* at, int64_t count,
                                   int32_t* left, int32_t most) noexcept nogil
     cdef int64_t take_orders(self, int32_t side, int64_t limit_ticks, int64_t contracts) except -1

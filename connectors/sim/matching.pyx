@@ -7,9 +7,6 @@ from connectors.sim.orders cimport SLOT_NONE, SimOrder
 from connectors.sim.queue cimport QUEUE_KINDS, queue_join, queue_level_changed, queue_traded
 from mmcore.types cimport SIDE_BID, InstrumentSpec
 
-cdef extern from *:
-    void __builtin_prefetch(const void* address, int write) noexcept nogil
-
 cdef enum:
     FIRST_CAPACITY = 256
 
@@ -242,15 +239,17 @@ cdef class MatchBook:
         cdef int64_t base = self.levels.base_ticks
         cdef bint watched = self.feed.watched, changed = False
         cdef int32_t n = 0
-        cdef int64_t i = at[0]
-        cdef int64_t place, contracts
+        cdef const Event* event = events + at[0]
+        cdef const Event* end = events + count
+        cdef int64_t contracts
+        cdef uint64_t place
         cdef int32_t side
         cdef Level* level
-        while i < count and n < most:
-            place, contracts = events[i].price_ticks - base, events[i].amount_contracts
-            side = events[i].side
-            i += 1
-            if not watched and 0 <= place < (<int64_t>1 << LEVEL_SPAN_BITS) and (
+        while event < end and n < most:
+            place, contracts = <uint64_t>(event.price_ticks - base), event.amount_contracts
+            side = event.side
+            event += 1
+            if not watched and place < (<uint64_t>1 << LEVEL_SPAN_BITS) and (
                     pages[place >> LEVEL_PAGE_BITS] != NULL):
                 level = &pages[place >> LEVEL_PAGE_BITS][place & ((1 << LEVEL_PAGE_BITS) - 1)]
                 if level.head != SLOT_NONE:
@@ -259,9 +258,9 @@ cdef class MatchBook:
                     if contracts == 0:
                         self.unknown_deletes += 1
                         continue
-                    if not self.crosses(side, place + base):
+                    if not self.crosses(side, <int64_t>place + base):
                         level.side = side
-                        self.levels.occupy(side, place + base)
+                        self.levels.occupy(side, <int64_t>place + base)
                         set_amount(level, contracts)
                         changed = True
                         continue
@@ -270,27 +269,15 @@ cdef class MatchBook:
                         self.empty_changes += 1
                         continue
                     if contracts == 0:
-                        self.levels.vacate(side, place + base)
+                        self.levels.vacate(side, <int64_t>place + base)
                     set_amount(level, contracts)
                     changed = True
                     continue
-            left[n] = <int32_t>(i - 1)
+            left[n] = <int32_t>(event - events - 1)
             n += 1
-        at[0] = i
+        at[0] = event - events
         self.feed.changed |= changed
         return n
-
-    cdef void fetch_levels(self, const Event* events, int64_t count) noexcept nogil:
-        """Ask for the levels of a message early: they lie far apart."""
-        cdef int64_t i
-        cdef uint64_t at
-        cdef Level* page
-        for i in range(count):
-            at = <uint64_t>(events[i].price_ticks - self.levels.base_ticks)
-            if at < (<uint64_t>1 << LEVEL_SPAN_BITS):
-                page = self.levels.pages[at >> LEVEL_PAGE_BITS]
-                if page != NULL:
-                    __builtin_prefetch(&page[at & ((1 << LEVEL_PAGE_BITS) - 1)], 1)
 
     cdef int clear_crossed(self, int32_t side, int64_t price_ticks) except -1:
         """Drop recorded liquidity a newer recorded level has run over."""

@@ -133,7 +133,11 @@ def cluster(tmp_path: Path) -> Iterator[str]:
         for process in reversed(started):
             process.terminate()
         for process in reversed(started):
-            process.wait(60)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:       # a worker may wait for a scheduler that went
+                process.kill()
+                process.wait(20)
 
 
 def test_a_cluster_finds_the_same(data: Path, tmp_path: Path, cluster: str,
