@@ -1,10 +1,11 @@
 """Price levels by integer tick: pages on demand, and a bitmap per side to find the next level."""
 cimport cython
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint64_t
 
 cdef enum:
     LEVEL_SPAN_BITS = 22        # ticks a market can have
-    LEVEL_PAGE_BITS = 6         # a page is 4 kB: far levels lie alone in theirs
+    LEVEL_PAGE_BITS = 6         # far levels lie alone in theirs
+    LEVEL_PAGE_BYTES = 4096     # twice 64 times 32 bytes, see behind()
     LEVEL_PAGES = 1 << (LEVEL_SPAN_BITS - LEVEL_PAGE_BITS)
     LEVEL_WORDS = 1 << (LEVEL_SPAN_BITS - 6)
     LEVEL_GROUPS = 1 << (LEVEL_SPAN_BITS - 12)
@@ -19,11 +20,20 @@ cdef struct Level:
     int64_t total_contracts     # what the venue shows: liquidity + rest of the queued orders
     int64_t liquidity_contracts  # recorded participants, without identity
     int64_t printed_contracts   # of it, printed and not yet seen in its amount
-    int64_t published[INTERVALS]    # last shown per interval; negative: shown as an ask
     int32_t head                # first queued order
-    int32_t tail
-    int32_t side
+    int8_t side
     uint8_t dirty               # bit per interval: queued for its next flush
+
+# What of a level only orders and readers need: a recording that is played alone never fetches it.
+cdef struct Behind:
+    int64_t published[INTERVALS]    # last shown per interval; negative: shown as an ask
+    int32_t tail                # last queued order
+
+
+cdef inline Behind* behind(const Level* level) noexcept nogil:
+    """The rest of a level: in the second half of its page, which lies at a multiple of its size."""
+    cdef size_t page = <size_t>level & ~<size_t>(LEVEL_PAGE_BYTES - 1)
+    return <Behind*>(page + LEVEL_PAGE_BYTES // 2) + (level - <const Level*>page)
 
 
 cdef inline void set_amount(Level* level, int64_t contracts) noexcept nogil:

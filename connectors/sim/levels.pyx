@@ -15,7 +15,6 @@ cdef enum:
     GROUPS_AT = LEVEL_WORDS
     BLOCKS_AT = LEVEL_WORDS + LEVEL_GROUPS
     PAGE_LEVELS = 1 << LEVEL_PAGE_BITS
-    CACHE_LINE = 64
 
 
 cdef void set_bit(uint64_t* bits, int64_t i) noexcept nogil:
@@ -104,6 +103,7 @@ cdef class LevelMap:
     def __cinit__(self, int64_t base_ticks=0):
         cdef int side
         self.base_ticks = base_ticks
+        assert sizeof(Level) == sizeof(Behind) == LEVEL_PAGE_BYTES // 2 // PAGE_LEVELS
         for side in range(2):
             self.bits[side] = <uint64_t*>calloc(BLOCKS_AT + LEVEL_BLOCKS, sizeof(uint64_t))
             if self.bits[side] == NULL:
@@ -126,14 +126,13 @@ cdef class LevelMap:
         cdef Level* levels
         cdef int j
         if self.pages[page] == NULL:
-            # A level fills a cache line: none may lie across two.
-            levels = <Level*>aligned_alloc(CACHE_LINE, PAGE_LEVELS * sizeof(Level))
+            levels = <Level*>aligned_alloc(LEVEL_PAGE_BYTES, LEVEL_PAGE_BYTES)
             if levels == NULL:
                 raise MemoryError("price levels")
-            memset(levels, 0, PAGE_LEVELS * sizeof(Level))
+            memset(levels, 0, LEVEL_PAGE_BYTES)
             for j in range(PAGE_LEVELS):
                 levels[j].head = -1
-                levels[j].tail = -1
+                behind(&levels[j]).tail = -1
             self.pages[page] = levels
         return &self.pages[page][i & (PAGE_LEVELS - 1)]
 
