@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import time
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -168,8 +169,9 @@ def main() -> int:
         return 0
     if not any(options.lib.rglob("decode*.so")):
         raise SystemExit(f"{options.lib} holds no modules: MM_BUILD=fuzz python setup.py build")
+    began = time.monotonic()
     run = fuzz(options.target, options.seconds, options.lib)
-    print(f"{options.target}: {run.executions} inputs in {options.seconds} s, "
+    print(f"{options.target}: {run.executions} inputs in {time.monotonic() - began:.0f} s, "
           f"{run.branches} of {run.counters} branches and {run.features} features reached, "
           f"{run.inputs} inputs worth keeping")
     if run.crashed:

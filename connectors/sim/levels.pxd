@@ -5,7 +5,7 @@ from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint64_t
 cdef enum:
     LEVEL_SPAN_BITS = 22        # ticks a market can have
     LEVEL_PAGE_BITS = 6         # far levels lie alone in theirs
-    LEVEL_PAGE_BYTES = 4096     # twice 64 times 32 bytes, see behind()
+    LEVEL_PAGE_BYTES = 4096     # twice 64 times 32 bytes, see backing()
     LEVEL_PAGES = 1 << (LEVEL_SPAN_BITS - LEVEL_PAGE_BITS)
     LEVEL_WORDS = 1 << (LEVEL_SPAN_BITS - 6)
     LEVEL_GROUPS = 1 << (LEVEL_SPAN_BITS - 12)
@@ -25,15 +25,15 @@ cdef struct Level:
     uint8_t dirty               # bit per interval: queued for its next flush
 
 # What of a level only orders and readers need: a recording that is played alone never fetches it.
-cdef struct Behind:
+cdef struct Backing:
     int64_t published[INTERVALS]    # last shown per interval; negative: shown as an ask
     int32_t tail                # last queued order
 
 
-cdef inline Behind* behind(const Level* level) noexcept nogil:
+cdef inline Backing* backing(const Level* level) noexcept nogil:
     """The rest of a level: in the second half of its page, which lies at a multiple of its size."""
     cdef size_t page = <size_t>level & ~<size_t>(LEVEL_PAGE_BYTES - 1)
-    return <Behind*>(page + LEVEL_PAGE_BYTES // 2) + (level - <const Level*>page)
+    return <Backing*>(page + LEVEL_PAGE_BYTES // 2) + (level - <const Level*>page)
 
 
 cdef inline void set_amount(Level* level, int64_t contracts) noexcept nogil:

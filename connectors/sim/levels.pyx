@@ -103,7 +103,7 @@ cdef class LevelMap:
     def __cinit__(self, int64_t base_ticks=0):
         cdef int side
         self.base_ticks = base_ticks
-        assert sizeof(Level) == sizeof(Behind) == LEVEL_PAGE_BYTES // 2 // PAGE_LEVELS
+        assert sizeof(Level) == sizeof(Backing) == LEVEL_PAGE_BYTES // 2 // PAGE_LEVELS
         for side in range(2):
             self.bits[side] = <uint64_t*>calloc(BLOCKS_AT + LEVEL_BLOCKS, sizeof(uint64_t))
             if self.bits[side] == NULL:
@@ -132,7 +132,7 @@ cdef class LevelMap:
             memset(levels, 0, LEVEL_PAGE_BYTES)
             for j in range(PAGE_LEVELS):
                 levels[j].head = -1
-                behind(&levels[j]).tail = -1
+                backing(&levels[j]).tail = -1
             self.pages[page] = levels
         return &self.pages[page][i & (PAGE_LEVELS - 1)]
 

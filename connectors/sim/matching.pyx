@@ -2,7 +2,7 @@
 from libc.math cimport llround
 from libc.stdlib cimport free, malloc, realloc
 
-from connectors.sim.levels cimport LEVEL_PAGE_BITS, LEVEL_SPAN_BITS, behind, set_amount
+from connectors.sim.levels cimport LEVEL_PAGE_BITS, LEVEL_SPAN_BITS, backing, set_amount
 from connectors.sim.orders cimport SLOT_NONE, SimOrder
 from connectors.sim.queue cimport QUEUE_KINDS, queue_join, queue_level_changed, queue_traded
 from mmcore.types cimport SIDE_BID, InstrumentSpec
@@ -39,12 +39,12 @@ cdef class MatchBook:
         cdef Level* level = self.levels.at(order.price_ticks)
         order.ahead_contracts = queue_join(level.liquidity_contracts)
         order.next = SLOT_NONE
-        order.prev = behind(level).tail
+        order.prev = backing(level).tail
         if order.prev != SLOT_NONE:
             self.pool.items[order.prev].next = slot
         else:
             level.head = slot
-        behind(level).tail = slot
+        backing(level).tail = slot
         order.resting = True
         return self.change_total(level, order.side, order.price_ticks, rest_of(order))
 
@@ -80,7 +80,7 @@ cdef class MatchBook:
         if order.next != SLOT_NONE:
             self.pool.items[order.next].prev = order.prev
         else:
-            behind(level).tail = order.prev
+            backing(level).tail = order.prev
         order.next = SLOT_NONE
         order.prev = SLOT_NONE
         order.resting = False

@@ -2,7 +2,7 @@
 from libc.stdlib cimport free, malloc, qsort, realloc
 from libc.string cimport memset
 
-from connectors.sim.levels cimport behind
+from connectors.sim.levels cimport backing
 from connectors.sim.outputs cimport CHANGE_CHANGE, CHANGE_DELETE, CHANGE_NEW
 from mmcore.types cimport SIDE_ASK, SIDE_BID
 
@@ -77,7 +77,7 @@ cdef class BookFeed:
             ticks = self.levels.best_ticks[side]
             while True:
                 level = self.levels.find(ticks)
-                behind(level).published[interval] = shown_of(level)
+                backing(level).published[interval] = shown_of(level)
                 if not self.levels.worse(side, &ticks):
                     break
         dirty.active = True
@@ -96,7 +96,7 @@ cdef class BookFeed:
             if levels == NULL:
                 continue
             for i in range(1 << LEVEL_PAGE_BITS):
-                behind(&levels[i]).published[interval] = 0
+                backing(&levels[i]).published[interval] = 0
                 levels[i].dirty &= <uint8_t>~(1 << interval)
 
     cdef void deactivate(self, int32_t interval) noexcept nogil:
@@ -136,7 +136,7 @@ cdef class BookFeed:
             self.collect(interval, SIDE_ASK, ticks, out)
         for i in range(dirty.count):
             level = self.levels.find(dirty.ticks[i])
-            behind(level).published[interval] = shown_of(level)
+            backing(level).published[interval] = shown_of(level)
             level.dirty &= <uint8_t>~(1 << interval)
         dirty.count = 0
         if out.count[0] + out.count[1] == 0:
@@ -152,7 +152,7 @@ cdef class BookFeed:
                       BookUpdate* out) noexcept nogil:
         cdef const Level* level = self.levels.find(ticks)
         cdef int64_t sign = 1 if side == SIDE_BID else -1
-        cdef int64_t before = behind(level).published[interval] * sign
+        cdef int64_t before = backing(level).published[interval] * sign
         cdef int64_t now = level.total_contracts if level.side == side else 0
         cdef BookChange* change
         if before < 0:

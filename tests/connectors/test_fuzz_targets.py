@@ -2,6 +2,10 @@
 
 import json
 import random
+import shutil
+import subprocess
+import sysconfig
+from pathlib import Path
 
 import pytest
 import targets
@@ -9,6 +13,14 @@ import targets
 from connectors.deribit.feed import DeribitFeed
 
 CHANGED = 150           # inputs made from the kept ones by lot
+
+
+def test_the_driver_is_here_and_is_c() -> None:
+    driver = Path(targets.__file__).with_name("driver.c")
+    gcc = shutil.which("gcc")
+    assert gcc is not None
+    subprocess.run([gcc, "-fsyntax-only", "-Wall", "-Werror",
+                    f"-I{sysconfig.get_path('include')}", str(driver)], check=True)
 
 
 @pytest.mark.parametrize("name", targets.NAMES)
