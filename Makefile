@@ -35,7 +35,7 @@ compile = MM_BUILD=$(1) $(PY) setup.py -q build
 stage = @echo "== $(1)"; started=$$SECONDS; $(MAKE) --no-print-directory $(1) \
 	|| { echo "== $(1): FAILED, $$((SECONDS - started)) s" >&2; exit 1; }; echo "== $(1): ok, $$((SECONDS - started)) s"
 
-.PHONY: help venv build debug sanitize trace run test bench wheel lint types test-release \
+.PHONY: help venv build tuned debug sanitize trace run test bench wheel lint types test-release \
 	test-both test-sanitize test-simulation test-wheel fuzz coverage site clean
 
 help: ## this list
@@ -65,6 +65,15 @@ $(STAMP): requirements/dev.txt pyproject.toml
 
 build: $(STAMP) ## compile the release kind into build/release/lib
 	@$(call compile,release)
+
+# Twice compiled: once to count which way the code goes in a seeded run, once by these counts.
+tuned: $(STAMP) ## compile build/tuned/lib, release arranged by a profile of a seeded run
+	@rm -rf build/tuned/profile build/tuned/obj
+	@MM_TRAIN=1 $(call compile,tuned)
+	@PYTHONPATH=$(ROOT)/build/tuned/lib:$(ROOT)/benchmarks $(PY) -P benchmarks/training.py > \
+	build/tuned/training.log || { tail -20 build/tuned/training.log >&2; exit 1; }
+	@rm -rf build/tuned/obj
+	@$(call compile,tuned)
 
 debug: $(STAMP) ## compile with bounds and overflow checks, run the tests on it
 	@$(call compile,debug)

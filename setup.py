@@ -2,8 +2,10 @@
 
 The environment chooses, because build front ends do not pass arguments on:
 
-MM_BUILD  release (default), debug, trace, sanitize or fuzz; each kind has build/<kind> to itself
-MM_MARCH  the -march of the release kind, x86-64-v2 by default
+MM_BUILD  release (default), tuned, debug, trace, sanitize or fuzz; each kind has build/<kind> to
+          itself. tuned is release arranged by a profile that was made here: see make tuned
+MM_TRAIN  1: the tuned kind is compiled to write that profile, not to use it
+MM_MARCH  the -march of the release and tuned kinds, x86-64-v2 by default
 MM_ONLY   comma separated globs of module names: build only these (never for a wheel)
 MM_JOBS   how many modules to translate and compile at a time, 2 by default
 """
@@ -106,8 +108,15 @@ class Kind:
 
 MARCH = os.environ.get("MM_MARCH", "x86-64-v2")
 # An optimised build keeps -g1: it costs nothing at run time and perf and gdb need it.
+RELEASE_ARGS = ["-O3", "-g1", "-fno-plt", f"-march={MARCH}"]
+PROFILE = ROOT / "build" / "tuned" / "profile"
+TRAIN = os.environ.get("MM_TRAIN") == "1"
+# A profile moves code and chooses what is inlined; it changes no float.
+PROFILE_ARGS = ([f"-fprofile-generate={PROFILE}", "-fprofile-update=single"] if TRAIN else
+                [f"-fprofile-use={PROFILE}", "-fprofile-correction", "-Wno-missing-profile"])
 KINDS = {
-    "release": Kind(["-O3", "-g1", "-fno-plt", f"-march={MARCH}"]),
+    "release": Kind(RELEASE_ARGS),
+    "tuned": Kind(RELEASE_ARGS + PROFILE_ARGS, ["-fprofile-generate"] if TRAIN else []),
     # Not nonecheck: it puts a raise into every `self.x += 1`, which nogil functions refuse. None
     # is stopped where it could come in, by `not None` in the def signatures.
     "debug": Kind(["-O1", "-g3"], directives={"boundscheck": True, "overflowcheck": True}),
@@ -341,6 +350,8 @@ def main() -> None:
     kind = chosen_kind()
     if "bdist_wheel" in sys.argv and (kind != "release" or os.environ.get("MM_ONLY")):
         raise SystemExit("a wheel is the release kind with every module: unset MM_BUILD, MM_ONLY")
+    if kind == "tuned" and not TRAIN and not any(PROFILE.glob("*.gcda")):
+        raise SystemExit("MM_BUILD=tuned needs a profile of these sources: run make tuned")
     if kind == "fuzz":
         os.environ.setdefault("CC", "clang")
         if shutil.which(os.environ["CC"]) is None:
