@@ -113,7 +113,8 @@ PROFILE = ROOT / "build" / "tuned" / "profile"
 TRAIN = os.environ.get("MM_TRAIN") == "1"
 # A profile moves code and chooses what is inlined; it changes no float.
 PROFILE_ARGS = ([f"-fprofile-generate={PROFILE}", "-fprofile-update=single"] if TRAIN else
-                [f"-fprofile-use={PROFILE}", "-fprofile-correction", "-Wno-missing-profile"])
+                [f"-fprofile-use={PROFILE}", "-fprofile-correction", "-Wno-missing-profile",
+                 "-Wno-coverage-mismatch"])
 KINDS = {
     "release": Kind(RELEASE_ARGS),
     "tuned": Kind(RELEASE_ARGS + PROFILE_ARGS, ["-fprofile-generate"] if TRAIN else []),
