@@ -18,6 +18,8 @@ log = logging.getLogger("mm.deribit")
 TRADES_KIND = 7  # request ids of get_user_trades_by_instrument
 TRADES_PAGE = 500  # own.pxd takes 512 of one message
 PAGES_MAX = 1000
+REFUSED_MAX = 3  # of one page before we go on without
+REFUSED_PAUSE_S = 0.2
 FRESH_NS = 2_000_000_000  # a trade's word may be on its way for so long
 OVERLAP_NS = 60_000_000_000  # a connection may have been deaf for so long before it was lost
 
@@ -38,6 +40,7 @@ class MissedFills:
         self._audited_ns = 0
         self._waiting = 0  # for an answer
         self._agreed_ns = 0  # when both sides last counted the same
+        self._held: set[int] = set()  # markets that have taken over an earlier process's position
 
     def listening(self) -> None:
         """Note that from now on every fill reaches the engine by itself."""
@@ -101,8 +104,11 @@ class MissedFills:
     async def go_on(self, held: Sequence[Held]) -> bool:
         """Go on where an earlier process was killed: its positions, then the trades since."""
         for market, known in enumerate(held):
-            self.session.control(ControlKind.CONTROL_POSITION, market, known.contracts,
-                                 known.average_usd)
+            # once: asked again on another line, what was booked since would be taken back
+            if market not in self._held:
+                self._held.add(market)
+                self.session.control(ControlKind.CONTROL_POSITION, market, known.contracts,
+                                     known.average_usd)
             begin = ({"start_seq": known.trade_seq + 1} if known.trade_seq
                      else {"start_timestamp": known.since_ms})
             if not await self.ask(market, begin):
@@ -121,10 +127,16 @@ class MissedFills:
     async def ask(self, market: int, begin: dict[str, int]) -> bool:
         """Ask for one instrument's trades from a time or number on; False where refused."""
         name = self.specs[market].name
+        refused = 0  # the same page, in a row: a request may arrive broken
         for _ in range(PAGES_MAX):
             if not await self.ask_page(market, begin):
+                refused += 1
+                if refused < REFUSED_MAX:
+                    await asyncio.sleep(REFUSED_PAUSE_S)
+                    continue
                 log.error("%s: the venue did not tell our trades since %s", name, begin)
                 return False
+            refused = 0
             following = self.session.feed.own.trades_next_seq
             if following == 0:
                 return True

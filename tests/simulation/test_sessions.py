@@ -66,28 +66,45 @@ def test_found_by_seed_121() -> None:
 
 
 # Seed, seconds, and the faults that were enough.
-SEEDS: dict[int, tuple[float, tuple[SessionFault, ...]]] = {
+TWO = ("BTC-PERPETUAL", "BTC-26MAR27")
+
+
+def walk(seconds: float, *faults: SessionFault, instruments: tuple[str, ...] = PERP) -> Plan:
+    return Plan(fault=faults, seconds=seconds, market="walk", instruments=instruments)
+
+
+SEEDS: dict[int, Plan] = {
     # a login that expired while orders of unknown fate were asked for, before quoting began
-    90040: (30.0, (
-        SessionFault(kind="cut", at_s=10.03, step="answer:new", nth=4),
-        SessionFault(kind="token_expiry", at_s=12.41))),
+    90040: walk(30.0,
+                SessionFault(kind="cut", at_s=10.03, step="answer:new", nth=4),
+                SessionFault(kind="token_expiry", at_s=12.41)),
     # the first question of a new process was not answered, and it waited for ten seconds
-    91624: (40.0, (
-        SessionFault(kind="reorder", at_s=15.15, step="answer:cold", nth=5),
-        SessionFault(kind="power_loss", at_s=16.59, step="changes:fill", nth=5, last_s=1.493))),
+    91624: walk(40.0,
+                SessionFault(kind="reorder", at_s=15.15, step="answer:cold", nth=5),
+                SessionFault(kind="power_loss", at_s=16.59, step="changes:fill", nth=5,
+                             last_s=1.493)),
     # the snapshot of a new subscription was lost, and nobody asked for another
-    814562: (30.0, (
-        SessionFault(kind="cut", at_s=6.0, step="answer:new"),
-        SessionFault(kind="drop", at_s=6.1, step="book"))),
+    814562: walk(30.0,
+                 SessionFault(kind="cut", at_s=6.0, step="answer:new"),
+                 SessionFault(kind="drop", at_s=6.1, step="book")),
+    # killed before a fill was noted; the question for it arrived broken, and was asked once
+    841234: walk(40.0,
+                 SessionFault(kind="crash", at_s=8.0, step="changes:fill", nth=3, last_s=1.5),
+                 SessionFault(kind="garbled", at_s=7.0,
+                              step="request:get_user_trades_by_instrument")),
+    # the same of two instruments; asked again on another line, the first's fill was taken back
+    841363: walk(40.0,
+                 SessionFault(kind="crash", at_s=8.0, step="changes:fill", nth=3, last_s=1.5),
+                 SessionFault(kind="truncated", at_s=7.0, step="answer:asked", nth=2),
+                 instruments=TWO),
 }
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_found_by_a_seed(seed: int) -> None:
-    seconds, faults = SEEDS[seed]
-    outcome = run_seed(Plan(fault=faults, seconds=seconds, market="walk", instruments=PERP), seed)
+    outcome = run_seed(SEEDS[seed], seed)
     assert outcome.breach == ""
-    assert outcome.struck == {fault.kind: 1 for fault in faults}
+    assert outcome.struck == {fault.kind: 1 for fault in SEEDS[seed].fault}
 
 
 @pytest.mark.parametrize("seed", [19, 22, 23, 39, 41, 53])
