@@ -97,6 +97,9 @@ SEEDS: dict[int, Plan] = {
                  SessionFault(kind="crash", at_s=8.0, step="changes:fill", nth=3, last_s=1.5),
                  SessionFault(kind="truncated", at_s=7.0, step="answer:asked", nth=2),
                  instruments=TWO),
+    # a fill asked for after another had overtaken it: both round otherwise than at the venue
+    852924: Plan(fault=(SessionFault(kind="drop", at_s=29.832, step="changes:fill", nth=3),),
+                 seconds=60.0),
 }
 
 
