@@ -33,6 +33,7 @@ CLOCK_SAMPLES = 5
 EVERYTHING = ""  # for the second path, instead of an instrument's name
 UNLOCKED_LOOK_S = 2.0
 STATES_WAIT_S = 1.0  # for the words on other instruments, and for the list to follow
+COLD_TICKS = 5  # between two looks at the connections
 LOOK_TICKS = 10  # between two looks at what may be asked for together
 
 
@@ -261,9 +262,13 @@ class DeribitClient:
 
     # ---------------------------------------------------------------- what the engine asks for
     def on_tick(self) -> None:
-        """Run the engine's timer and start the cold work it asks for; every 10 ms."""
-        self.session.on_timer()
+        """Run the engine's timer; every 10 ms. Cold work waits for its word, or the fifth tick."""
+        asked = self.session.on_timer()
         self._ticks += 1
+        if asked or self._ticks % COLD_TICKS == 0:
+            self._start_cold_work()
+
+    def _start_cold_work(self) -> None:
         now_ns = self.session.now_ns()
         flags = self.session.engine.take_flags()
         if flags & EngineFlag.FLAG_KILLED and not self._killing:

@@ -252,7 +252,7 @@ cdef class DeribitSession(WSListener):
         return self.clock_ns()
 
     def on_timer(self):
-        """Run the engine's periodic work, guarded as a frame is."""
+        """Run the engine's periodic work, guarded as a frame is; True: it asks for cold work."""
         cdef int64_t now_ns = self.clock_ns()
         self.sink.turn_ns = now_ns
         try:
@@ -260,6 +260,7 @@ cdef class DeribitSession(WSListener):
         except Exception:
             log.exception("exception in the engine's periodic work")
             self.fail(now_ns)
+        return self.engine.flags != 0 or self.engine.resync_mask != 0
 
     def control(self, int32_t kind, int32_t market=0, value=0, double real=0.0):
         """Tell the engine one ControlKind, stamped now."""

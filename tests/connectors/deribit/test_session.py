@@ -16,6 +16,7 @@ from connectors.deribit.trace import EventTrace
 from mmcore.engine import Engine
 from mmcore.journal import Journal
 from mmcore.params import Params
+from mmcore.intake import EngineFlag
 from mmcore.types import ControlKind
 
 TEXT = picows.WSMsgType.TEXT
@@ -148,6 +149,17 @@ def test_an_exception_kills_and_keeps_the_connection(caplog: pytest.LogCaptureFi
     assert "a mistake of ours" in caplog.text
     rig.frame(ticker())
     assert rig.session.feed.counts["payloads"] == 2
+
+
+def test_the_timer_says_whether_cold_work_is_asked_for() -> None:
+    rig = Rig(trace=False)
+    rig.engine.take_flags()
+    assert rig.session.on_timer() is False
+    rig.session.feed.on_cold = None     # not callable: the frame kills
+    rig.frame({"jsonrpc": "2.0", "id": 77, "result": 1})
+    assert rig.session.on_timer() is True
+    assert rig.engine.take_flags() & EngineFlag.FLAG_KILLED
+    assert rig.session.on_timer() is False
 
 
 def test_a_lost_connection_reaches_the_engine_and_the_client() -> None:
