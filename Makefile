@@ -14,6 +14,7 @@ JOBS ?= 2
 TESTS ?= tests
 SECONDS_RUN ?= 5
 FIRST ?=
+KIND ?= release
 
 ROOT := $(CURDIR)
 VENV := .venv
@@ -143,12 +144,12 @@ bench: build ## latency and throughput tables, instruction counts, tick to order
 	$(PY) -P benchmarks/tick_to_order.py --short $(ARGS)
 
 # The wheel is made from the sdist, so that a file missing there shows here.
-wheel: $(STAMP) ## the repaired manylinux wheel and its checksum in dist/
+wheel: $(STAMP) $(filter tuned,$(KIND)) ## the manylinux wheel and its checksum in dist/; KIND=tuned for a VPS
 	@rm -rf build/wheel dist mmcore.egg-info
 	@mkdir -p build/wheel dist
 	@echo "building the wheel of $(MODULES) modules from the sdist …"
-	@env -u MM_BUILD -u MM_ONLY -u MM_MARCH PIP_CONSTRAINT=$(ROOT)/requirements/dev.txt \
-	$(PY) -m build --outdir build/wheel . > build/wheel/log 2>&1 \
+	@env -u MM_ONLY -u MM_MARCH MM_BUILD=$(KIND) MM_PROFILE=$(ROOT)/build/tuned/profile \
+	PIP_CONSTRAINT=$(ROOT)/requirements/dev.txt $(PY) -m build --outdir build/wheel . > build/wheel/log 2>&1 \
 	|| { tail -40 build/wheel/log >&2; exit 1; }
 	@! ls build/wheel/*none-any.whl 2>/dev/null \
 	|| { echo "the wheel holds no compiled module" >&2; exit 1; }

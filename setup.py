@@ -5,6 +5,7 @@ The environment chooses, because build front ends do not pass arguments on:
 MM_BUILD  release (default), tuned, debug, trace, sanitize or fuzz; each kind has build/<kind> to
           itself. tuned is release arranged by a profile that was made here: see make tuned
 MM_TRAIN  1: the tuned kind is compiled to write that profile, not to use it
+MM_PROFILE  the folder of a profile written elsewhere, for a tuned wheel from the unpacked sdist
 MM_MARCH  the -march of the release and tuned kinds, x86-64-v2 by default
 MM_ONLY   comma separated globs of module names: build only these (never for a wheel)
 MM_JOBS   how many modules to translate and compile at a time, 2 by default
@@ -138,6 +139,14 @@ KINDS = {
         link_args=[f"-fsanitize={SANITIZERS}"],
     ),
 }
+
+
+def bring_profile(folder: Path) -> None:
+    """Copy a profile of the same sources here: gcc finds it by the object's place, / written #."""
+    PROFILE.mkdir(parents=True, exist_ok=True)
+    for path in folder.glob("*.gcda"):
+        place = path.name.rpartition("#build#tuned#obj#")[2]
+        shutil.copyfile(path, PROFILE / f"{str(ROOT).replace('/', '#')}#build#tuned#obj#{place}")
 
 
 def chosen_kind() -> str:
@@ -349,8 +358,13 @@ def main() -> None:
     """Run setuptools with this kind's own folders."""
     os.chdir(ROOT)
     kind = chosen_kind()
-    if "bdist_wheel" in sys.argv and (kind != "release" or os.environ.get("MM_ONLY")):
-        raise SystemExit("a wheel is the release kind with every module: unset MM_BUILD, MM_ONLY")
+    if "bdist_wheel" in sys.argv and (
+            kind not in {"release", "tuned"} or TRAIN or os.environ.get("MM_ONLY")):
+        raise SystemExit("a wheel is the release or the tuned kind with every module: unset "
+                         "MM_BUILD, MM_TRAIN, MM_ONLY")
+    brought = Path(os.environ.get("MM_PROFILE", PROFILE))
+    if kind == "tuned" and brought.resolve() != PROFILE:
+        bring_profile(brought)
     if kind == "tuned" and not TRAIN and not any(PROFILE.glob("*.gcda")):
         raise SystemExit("MM_BUILD=tuned needs a profile of these sources: run make tuned")
     if kind == "fuzz":
