@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import random
 import time
 from multiprocessing.connection import Connection
 from typing import Any
@@ -30,6 +31,8 @@ LOW_TICKS = 150_000         # the lower of the two touches, 75,000 USD
 JUMP_TICKS = 40             # 20 USD: 2.7 bps, more than any hysteresis lets pass
 DEPTH = 40                  # levels a side beneath the touch
 AMOUNT = 500
+CALM_S = 0.002             # nothing of the exchange's own is due for so long before a move
+JITTER_S = 0.001
 LOST_S = 0.25               # a tick without an order for so long is counted and left
 BURST_QUIET_S = 0.03        # after a burst: no more orders are on their way
 REFRESH_TICKS = 200
@@ -45,6 +48,7 @@ class Window(msgspec.Struct, kw_only=True):
     gap_s: float = 0.001    # 0: back to back
     burst: int = 1          # frames written at once
     warmup: int = 500
+    awake: bool = False     # the exchange's loop never sleeps: what wakes up is the client alone
 
 
 class TouchMarket:
@@ -87,20 +91,21 @@ class TouchMarket:
 class TimedSession(Session):
     """A client whose frames are timed as they come in and as they go out."""
 
+    begins = True           # a read, with its first frame
+
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        """Note the time first."""
-        self.server.read_ns = time.perf_counter_ns()    # type: ignore[attr-defined]
+        """Note the time of the read first: a second order in it was there with the first."""
+        if self.begins:
+            self.server.read_ns = time.perf_counter_ns()    # type: ignore[attr-defined]
+        self.begins = frame.last_in_buffer
         super().on_ws_frame(transport, frame)
 
     def write(self, frames: list[bytes], t_ns: int) -> None:
-        """Note the time of a move last."""
+        """Keep what a move says until all else is done."""
         server: Any = self.server
         if server.moving:
-            payload = b"".join(frames)
             assert self.transport is not None
-            below = self.transport.underlying_transport
-            server.moved_ns = time.perf_counter_ns()
-            below.write(payload)
+            server.moves.append((self.transport.underlying_transport, b"".join(frames)))
         else:
             super().write(frames, t_ns)
 
@@ -113,8 +118,10 @@ class TouchExchange(SimServer):
         self.read_ns = self.moved_ns = self.first_ns = self.last_ns = 0
         self.ahead_ns = 0
         self.moving = False
+        self.moves: list[tuple[Any, bytes]] = []        # to be written: where to, what
         self.window: Window | None = None
-        self.count = self.done = self.lost = 0
+        self.count = self.done = self.lost = self.refreshed = 0
+        self.rng = random.Random(1)
         self.why: list[str] = []
         self.last_order = b""
         self.samples: list[tuple[int, int, int]] = []   # to the first, to the last; messages
@@ -139,11 +146,13 @@ class TouchExchange(SimServer):
             await asyncio.sleep(0.02)
         await asyncio.sleep(0.5)
         self.window, self.samples = window, []
-        self.done = self.lost = 0
+        self.done = self.lost = self.refreshed = 0
         self.why = []
         self.over = loop.create_future()
         gc.collect()
         gc.disable()
+        if window.awake:
+            self.stay_awake()
         self.move()
         await self.over
         gc.enable()
@@ -152,16 +161,20 @@ class TouchExchange(SimServer):
         return {"first_ns": [s[0] for s in kept], "last_ns": [s[1] for s in kept],
                 "messages": [s[2] for s in kept], "lost": self.lost, "why": self.why}
 
+    def stay_awake(self) -> None:
+        """Keep the loop from sleeping while a window lasts."""
+        if self.window is not None:
+            asyncio.get_running_loop().call_soon(self.stay_awake)
+
     def move(self) -> None:
         """Change the touch, write it, wait for orders."""
         window = self.window
         if window is None:
             return
+        if window.gap_s > 0.0 and not self.is_calm():
+            asyncio.get_running_loop().call_later(JITTER_S, self.move)
+            return
         t_ns = self.clock()
-        if self.done % REFRESH_TICKS == 0:
-            self.exchange.market_index(t_ns, "btc_usd", LOW_TICKS / 2)
-            self.exchange.market_mark(t_ns, 0, LOW_TICKS / 2)
-            self.flush(t_ns)
         market: Any = self.market
         # An odd number of moves ends at the other touch. Changes of one millisecond are one frame.
         self.ahead_ns = max(self.ahead_ns, t_ns)
@@ -175,6 +188,36 @@ class TouchExchange(SimServer):
         self.moving = False
         self.watchdog = asyncio.get_running_loop().call_later(
             BURST_QUIET_S if window.burst > 1 else LOST_S, self.give_up)
+        # The write comes last: on a processor they share, what the exchange does after it would be
+        # counted as the client's.
+        moves, self.moves = self.moves, []
+        for below, payload in moves:
+            self.moved_ns = time.perf_counter_ns()
+            below.write(payload)
+
+    def settle(self) -> None:
+        """Say what the last orders led to; the touch moves a gap later."""
+        if self.window is not None:
+            self.run_due(self.clock())
+            asyncio.get_running_loop().call_later(self.window.gap_s, self.move)
+
+    def is_calm(self) -> bool:
+        """Whether the exchange has nothing to say about now but the move; index and mark go ahead.
+
+        Both loops sleep by whole milliseconds. A touch that moves where their timers end would
+        measure the timers; it moves anywhere in the millisecond.
+        """
+        t_ns = self.clock()
+        if self.done >= self.refreshed + REFRESH_TICKS:
+            self.refreshed = self.done
+            self.exchange.market_index(t_ns, "btc_usd", LOW_TICKS / 2)
+            self.exchange.market_mark(t_ns, 0, LOW_TICKS / 2)
+            self.flush(t_ns)
+            return False
+        if self.timer is not None and self.timer_due_ns <= t_ns + CALM_S * 1e9:
+            return False
+        time.sleep(self.rng.random() * JITTER_S)
+        return True
 
     def heard(self, kind: str, _session: Session | None, payload: bytes) -> None:
         """Note an order message."""
@@ -225,7 +268,7 @@ class TouchExchange(SimServer):
             if not over.done():
                 over.set_result(None)
         elif window.gap_s > 0.0:
-            asyncio.get_running_loop().call_later(window.gap_s, self.move)
+            asyncio.get_running_loop().call_later(window.gap_s, self.settle)
         else:
             asyncio.get_running_loop().call_soon(self.move)
 

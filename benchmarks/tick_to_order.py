@@ -6,10 +6,12 @@
 
 A small exchange moves the touch (tick_exchange.py); the clock runs there, from before the change
 is written until the first order message is read. In turn, in one run, each in a process of its
-own: *floor* (a picows listener on uvloop that answers with a constant edit), *product* (`mm run`
-with its full strategy, risk gate, journal and telemetry), *spin* (the same, never sleeping),
-*plain* (websockets and json). A window is one such process; windows are interleaved, so that what
-the machine does besides falls on all. Ratios are of window medians pair by pair; p99 is pooled.
+own: *floor* (a picows listener on uvloop that answers with a constant edit; *same orders*: with
+two ready-made edits that move, on the maker's channels, so that the exchange has as much to do as
+with a maker), *product* (`mm run` with its full strategy, risk gate, journal and telemetry), *spin*
+(the same, never sleeping), *plain* (websockets and json). A window is one such process; windows are
+interleaved, so that what the machine does besides falls on all. Ratios are of window medians pair
+by pair; p99 is pooled.
 
 Placement: *gate* has exchange, floor and product on core 0, helpers on core 1; *apart* has the
 exchange on core 1; *free* leaves all to the scheduler. Exit code 0: every bound holds.
@@ -56,7 +58,7 @@ class Arm(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of client in one placement."""
 
     name: str
-    kind: str                   # floor, plain, product
+    kind: str                   # floor, same, plain, product
     levels: int = 1
     spin: bool = False
     exchange_cpus: tuple[int, ...] = (0,)
@@ -76,12 +78,23 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     tls: bool = False
     gap_s: float = 0.001
     burst: int = 1
+    awake: bool = False         # the exchange's loop, which has a core of its own, never sleeps
     last: bool = False          # the time to the last order instead of the first
     bounds: tuple[tuple[str, float], ...] = ()
+
+    def size(self, ticks: int) -> tuple[int, int]:
+        """Return how many ticks a window has, and how many go before it.
+
+        Back to back the exchange's time runs ahead of the clock, a millisecond a tick.
+        """
+        if self.burst > 1:
+            return ticks // 50, 5
+        return (ticks, 500) if self.gap_s > 0.0 else (min(ticks, 1000), 200)
 
 
 FLOOR = Arm(name="floor", kind="floor")
 PRODUCT = Arm(name="product", kind="product")
+SAME = Arm(name="floor, same orders", kind="same")
 PLAIN = Arm(name="plain Python", kind="plain")
 ALL_CPUS = tuple(sorted(os.sched_getaffinity(0)))
 GATE = (("p50", 1.10), ("p90", 1.25), ("p99", 1.35), ("share_over_200us", 1.2))
@@ -95,8 +108,8 @@ def placed(arm: Arm, name: str, **where: Any) -> Arm:
 
 
 CASES = (
-    Case(name="gate", arms=(FLOOR, PRODUCT, PLAIN), bounds=GATE),
-    Case(name="tls", arms=(FLOOR, PRODUCT, PLAIN), tls=True, bounds=(("p50", 1.10),)),
+    Case(name="gate", arms=(FLOOR, PRODUCT, SAME, PLAIN), bounds=GATE),
+    Case(name="tls", arms=(FLOOR, PRODUCT, SAME, PLAIN), tls=True, bounds=(("p50", 1.10),)),
     Case(name="six edits", arms=(FLOOR, placed(PRODUCT, ", 3 levels", levels=3)),
          bounds=(("p50", 1.25),)),
     Case(name="back to back", arms=(FLOOR, PRODUCT, PLAIN), gap_s=0.0),
@@ -106,7 +119,7 @@ CASES = (
     Case(name="free", arms=(placed(FLOOR, "", **FREE), placed(PRODUCT, "", **FREE))),
     Case(name="spin, apart", arms=(placed(PRODUCT, "", **APART),
                                    placed(PRODUCT, ", spin", spin=True, **APART)),
-         bounds=(("p50", 0.5),)),
+         awake=True, bounds=(("p50", 0.5),)),
 )
 
 
@@ -185,7 +198,7 @@ def one_window(case: Case, arm: Arm, ticks: int, warmup: int) -> dict[str, Any]:
         try:
             found = venue.measure(arm.exchange_cpus, Window(
                 ticks=ticks, answers=arm.answers, resting=arm.answers, gap_s=case.gap_s,
-                burst=case.burst, warmup=warmup))
+                burst=case.burst, warmup=warmup, awake=case.awake))
         finally:
             client.send_signal(signal.SIGTERM)
             try:
@@ -279,6 +292,11 @@ def report(case: Case, found: dict[str, dict[str, Any]]) -> tuple[bool, dict[str
         good &= ratios[name] <= bound
         print(f"  {case.arms[1].name} ÷ {first.name} {name}: {ratios[name]:.3f} (bound "
               f"{bound:g}){'' if ratios[name] <= bound else '  BEYOND'}")
+    if SAME in case.arms:
+        same = {name: ratio(judged, found[SAME.name], name) for name, _ in GATE}
+        print(f"  {case.arms[1].name} ÷ {SAME.name}, not judged: "
+              + ", ".join(f"{name} {value:.3f}" for name, value in same.items()))
+        ratios |= {f"{name}_same_orders": value for name, value in same.items()}
     return good, ratios
 
 
@@ -321,8 +339,7 @@ def main() -> int:
     if options.json:
         sys.stdout = sys.stderr
     for case in wanted:
-        size = (ticks // 50, 5) if case.burst > 1 else (ticks, 500)
-        results[case.name] = run_case(case, pairs, *size)
+        results[case.name] = run_case(case, pairs, *case.size(ticks))
         held, ratios = report(case, results[case.name])
         good &= held
         kept[case.name] = {"ratios": ratios, **{
