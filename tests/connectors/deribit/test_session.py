@@ -14,9 +14,9 @@ from connectors.deribit.feed import DeribitFeed
 from connectors.deribit.session import DeribitSession, DeribitSink, redacted
 from connectors.deribit.trace import EventTrace
 from mmcore.engine import Engine
+from mmcore.intake import EngineFlag
 from mmcore.journal import Journal
 from mmcore.params import Params
-from mmcore.intake import EngineFlag
 from mmcore.types import ControlKind
 
 TEXT = picows.WSMsgType.TEXT
