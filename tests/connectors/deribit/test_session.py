@@ -155,7 +155,11 @@ def test_the_timer_says_whether_cold_work_is_asked_for() -> None:
     rig = Rig(trace=False)
     rig.engine.take_flags()
     assert rig.session.on_timer() is False
-    rig.session.feed.on_cold = None     # not callable: the frame kills
+
+    def broken(raw: bytes) -> None:
+        raise RuntimeError("a mistake of ours")
+
+    rig.session.feed.on_cold = broken   # the frame kills
     rig.frame({"jsonrpc": "2.0", "id": 77, "result": 1})
     assert rig.session.on_timer() is True
     assert rig.engine.take_flags() & EngineFlag.FLAG_KILLED
