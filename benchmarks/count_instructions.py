@@ -56,6 +56,7 @@ def child(out: Path) -> None:
         run = stage.make()
         before = dumps()
         run(COUNT)
+        run.check(stage)
         found[stage.name] = sorted(dumps() - before)
     print(json.dumps(found))
 

@@ -22,6 +22,7 @@ from runner.config_keys import engine_numbers, table
 NAME = "BTC-PERPETUAL"
 STEP_NS = 10_000_000
 START_NS = 1_000_000_000_000
+JUMP_LEVELS = 3
 MOVE_TICKS = 80          # 40 USD at 75,000: 5 bps, beyond every hysteresis
 TOUCH_TICKS = 150_000
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
@@ -53,6 +54,8 @@ def default_params(levels: int = 1) -> Params:
     params.set("quote.levels", levels)
     params.set("signals.warmup_s", 0.0)
     params.set("orders.max_updates_per_s", 1e9)
+    params.set("risk.max_messages_per_s", 0.0)
+    params.set("orders.otv_brake", 0.0)
     params.set("orders.max_unanswered", 64)
     params.set("risk.max_feed_lag_ms", 1e10)
     params.set("risk.ticker_stale_ms", 1e10)
@@ -103,9 +106,14 @@ def still(drive: Drive) -> None:
         drive.prepare(which, [(TOUCH_TICKS - 7, amount)], [(TOUCH_TICKS + 9, amount)])
 
 
-def moving(drive: Drive) -> None:
-    """Prepare two books whose touch jumps to and fro: every decision edits both sides."""
-    low, high = rows(TOUCH_TICKS, 12), rows(TOUCH_TICKS + MOVE_TICKS, 12)
+def moving(drive: Drive, levels: int) -> None:
+    """Prepare two books whose touch jumps to and fro: every decision edits every order.
+
+    With several levels the jump is wider than the ladder: an order whose price is still one of it
+    stays.
+    """
+    jump_ticks = MOVE_TICKS if levels == 1 else 2 * levels * MOVE_TICKS
+    low, high = rows(TOUCH_TICKS, 12), rows(TOUCH_TICKS + jump_ticks, 12)
     drive.prepare(0, low[0], low[1])
     drive.snapshot(START_NS)
     for which, to, away in ((0, high, low), (1, low, high)):
@@ -121,9 +129,11 @@ def change_frame(change_id: int, prev: int, bids: str, asks: str) -> bytes:
             f'"prev_change_id":{prev}}}}}}}').encode()
 
 
-def snapshot_frame(change_id: int) -> bytes:
-    """Return a full snapshot of the still book as the venue writes it."""
+def snapshot_frame(change_id: int, moving_touch: bool = False) -> bytes:
+    """Return a full snapshot as the venue writes it: of the still book, or before a first jump."""
     bids, asks = rows(TOUCH_TICKS)
+    if moving_touch:
+        asks = asks[:JUMP_LEVELS] + rows(TOUCH_TICKS + MOVE_TICKS)[1]
     text = change_frame(change_id, 0, *(
         ",".join(f'["new",{price / 2},{amount * 10}]' for price, amount in side)
         for side in (bids, asks)))
@@ -140,10 +150,7 @@ def frames_of(count: int, names: list[str], moving_touch: bool) -> list[bytes]:
 
 
 def change_frames(count: int, first_id: int, moving_touch: bool) -> list[bytes]:
-    """Return chained book changes of three levels each; the touch may jump to and fro.
-
-    A jump lifts the whole near side away by deleting it level by level, as a sweep would.
-    """
+    """Return chained book changes of three levels each; the touch may jump to and fro."""
     frames = []
     for i in range(count):
         change_id = first_id + 1 + i
@@ -159,12 +166,15 @@ def change_frames(count: int, first_id: int, moving_touch: bool) -> list[bytes]:
 
 
 def jump(up: bool) -> tuple[str, str]:
-    """Return the level texts that open a gap above the bids, or close it again."""
-    asks = [(price, amount) for price, amount in rows(TOUCH_TICKS, 3)[1]]
-    bids = [(price, amount) for price, amount in rows(TOUCH_TICKS, 3)[0]]
-    action, factor = ("delete", 0) if up else ("new", 10)
-    return (",".join(f'["{action}",{p / 2},{a * factor}.0]' for p, a in bids),
-            ",".join(f'["{action}",{p / 2},{a * factor}.0]' for p, a in asks))
+    """Return the level texts of a sweep: the near asks go, bids come as far up, or back again."""
+    asks = rows(TOUCH_TICKS, JUMP_LEVELS)[1]
+    bids = rows(TOUCH_TICKS + MOVE_TICKS, JUMP_LEVELS)[0]
+
+    def texts(side: list[tuple[int, int]], come: bool) -> str:
+        return ",".join(f'["{"new" if come else "delete"}",{p / 2},{a * 10 * come}.0]'
+                        for p, a in side)
+
+    return texts(bids, up), texts(asks, not up)
 
 
 def best_of(run: Callable[[int], None], count: int, repeats: int = 9, batches: int = 5) -> float:

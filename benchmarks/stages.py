@@ -1,5 +1,7 @@
 """The stages that are timed and counted, each a callable that runs it `count` times."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -8,12 +10,33 @@ import rig
 from connectors.replay.drive import Drive
 
 
+class Runner:
+    """Runs a stage `count` times and knows how many orders its drive sent, edited or cancelled."""
+
+    def __init__(self, drive: Drive, run: Callable[[int], None]) -> None:
+        self.drive = drive
+        self.run = run
+        self.count = 0
+        self.before = drive.sink.actions
+
+    def __call__(self, count: int) -> None:
+        self.run(count)
+        self.count += count
+
+    def check(self, stage: Stage) -> None:
+        """Exit where the stage did not do what it says: a limit in its way looks like speed."""
+        actions = (self.drive.sink.actions - self.before) / self.count
+        if abs(actions - stage.actions) > 0.05:
+            raise SystemExit(f"{stage.name}: {actions:.2f} actions each, not {stage.actions}")
+
+
 class Stage(NamedTuple):
     """One unit of work: its name, what makes its runner, and the C function with its loop."""
 
     name: str
-    make: Callable[[], Callable[[int], None]]
+    make: Callable[[], Runner]
     loop: str
+    actions: int                # of each, without those that are only encoded again
     what: str
     without: str = ""           # the stage whose cost is taken off to show what is its own
 
@@ -31,17 +54,18 @@ class Cursor:
         return now_ns
 
 
-def looped(drive: Drive, method: str) -> Callable[[int], None]:
+def looped(drive: Drive, method: str) -> Runner:
     """Return a runner of one prepared-delta loop of a drive."""
     cursor = Cursor()
-    return lambda count: getattr(drive, method)(count, cursor.take(count), rig.STEP_NS)
+    return Runner(drive, lambda count: getattr(drive, method)(
+        count, cursor.take(count), rig.STEP_NS))
 
 
-def framed(drive: Drive, method: str, moving_touch: bool) -> Callable[[int], None]:
+def framed(drive: Drive, method: str, moving_touch: bool) -> Runner:
     """Return a runner over chained frames; the frames are made before the first timed run."""
     cursor = Cursor()
     frames: dict[int, list[bytes]] = {}
-    snapshot = rig.snapshot_frame(1)
+    snapshot = rig.snapshot_frame(1, moving_touch)
 
     def run(count: int) -> None:
         if count not in frames:
@@ -50,10 +74,10 @@ def framed(drive: Drive, method: str, moving_touch: bool) -> Callable[[int], Non
         drive.frames([snapshot], cursor.take(1), rig.STEP_NS)
         getattr(drive, method)(frames[count], cursor.take(count), rig.STEP_NS)
 
-    return run
+    return Runner(drive, run)
 
 
-def framed_in_turn(instruments: int, moving_touch: bool) -> Callable[[int], None]:
+def framed_in_turn(instruments: int, moving_touch: bool) -> Runner:
     """Return a runner over frames of several instruments, one after the other.
 
     Each has as many a second as the one of the other stages: what is done by time counts alike.
@@ -73,7 +97,7 @@ def framed_in_turn(instruments: int, moving_touch: bool) -> Callable[[int], None
             drive.feed.payload(snapshot, cursor.take(1))
         drive.wire(frames[count], cursor.take(count), step_ns)
 
-    return run
+    return Runner(drive, run)
 
 
 def still() -> Drive:
@@ -87,11 +111,11 @@ def moving(levels: int, *, silent: bool = False) -> Drive:
     """Return a drive whose touch jumps to and fro; silent: decisions are answered, not encoded."""
     drive = rig.make(levels)
     drive.sink.silent = silent
-    rig.moving(drive)
+    rig.moving(drive, levels)
     return drive
 
 
-def encoding() -> Callable[[int], None]:
+def encoding() -> Runner:
     """Return a runner that encodes one decision of two edits again and again."""
     drive = moving(1)
     drive.turns(4, rig.START_NS + 1, rig.STEP_NS)
@@ -101,10 +125,21 @@ def encoding() -> Callable[[int], None]:
     def run(count: int) -> None:
         drive.encode_again(count)
 
-    return run
+    return Runner(drive, run)
 
 
-def ticking() -> Callable[[int], None]:
+def decision_times(levels: int, count: int) -> list[int]:
+    """Return the ns of each of `count` decisions, from its begin to where the sink has it.
+
+    The reading of the clock is in; what comes before (the jump) and after (the answers) is not.
+    """
+    drive = moving(levels, silent=True)
+    cursor = Cursor()
+    drive.decisions(count, cursor.take(count), rig.STEP_NS)
+    return drive.decisions(count, cursor.take(count), rig.STEP_NS)
+
+
+def ticking() -> Runner:
     """Return a runner of the periodic work of an engine that quotes."""
     drive = moving(1, silent=True)
     drive.turns(4, rig.START_NS + 1, rig.STEP_NS)
@@ -112,26 +147,27 @@ def ticking() -> Callable[[int], None]:
 
 
 STAGES = (
-    Stage("frame to book", lambda: framed(rig.make(), "frames", False), "Drive_payload_loop",
+    Stage("frame to book", lambda: framed(rig.make(), "frames", False), "Drive_payload_loop", 0,
           "route, decode and apply one change of three levels"),
-    Stage("book apply", lambda: looped(still(), "books"), "Drive_book_loop",
+    Stage("book apply", lambda: looped(still(), "books"), "Drive_book_loop", 0,
           "apply one change of two levels already decoded"),
-    Stage("book jump", lambda: looped(moving(1), "books"), "Drive_book_loop",
+    Stage("book jump", lambda: looped(moving(1), "books"), "Drive_book_loop", 0,
           "apply a jump of the touch: 48 levels"),
-    Stage("turn, no action", lambda: looped(still(), "turns"), "Drive_turn_loop",
+    Stage("turn, no action", lambda: looped(still(), "turns"), "Drive_turn_loop", 0,
           "apply, then decide: nothing to send", "book apply"),
-    Stage("turn, two edits", lambda: looped(moving(1, silent=True), "turns"), "Drive_turn_loop",
+    Stage("turn, two edits", lambda: looped(moving(1, silent=True), "turns"), "Drive_turn_loop", 2,
           "apply a jump, decide two edits, take their answers", "book jump"),
-    Stage("turn, six edits", lambda: looped(moving(3, silent=True), "turns"), "Drive_turn_loop",
+    Stage("turn, six edits", lambda: looped(moving(3, silent=True), "turns"), "Drive_turn_loop", 6,
           "the same with three levels a side", "book jump"),
-    Stage("tick", ticking, "Drive_tick_loop", "the periodic work with two orders out, nothing new"),
-    Stage("jump to bytes", lambda: looped(moving(1), "turns"), "Drive_turn_loop",
+    Stage("tick", ticking, "Drive_tick_loop", 0,
+          "the periodic work with two orders out, nothing new"),
+    Stage("jump to bytes", lambda: looped(moving(1), "turns"), "Drive_turn_loop", 2,
           "apply a jump, decide two edits, encode them, take their answers"),
-    Stage("encode", encoding, "Drive_encode_loop", "two edits to JSON and masked frames"),
-    Stage("frame to wire, quiet", lambda: framed(rig.make(), "wire", False), "Drive_wire_loop",
+    Stage("encode", encoding, "Drive_encode_loop", 0, "two edits to JSON and masked frames"),
+    Stage("frame to wire, quiet", lambda: framed(rig.make(), "wire", False), "Drive_wire_loop", 0,
           "decode, apply, decide: nothing to send"),
-    Stage("frame to wire, quiet, ten", lambda: framed_in_turn(10, False), "Drive_wire_loop",
+    Stage("frame to wire, quiet, ten", lambda: framed_in_turn(10, False), "Drive_wire_loop", 0,
           "the same with ten instruments, a frame of each in turn"),
-    Stage("frame to wire, edits", lambda: framed(rig.make(), "wire", True), "Drive_wire_loop",
+    Stage("frame to wire, edits", lambda: framed(rig.make(), "wire", True), "Drive_wire_loop", 2,
           "decode a jump of six levels, apply, decide, encode, take the answers"),
 )

@@ -43,7 +43,9 @@ def play(folder: Path) -> None:
 def main() -> int:
     """Run all of it; what it prints is of no interest."""
     for stage in stages.STAGES:
-        stage.make()(ROUNDS)
+        run = stage.make()
+        run(ROUNDS)
+        run.check(stage)
     with tempfile.TemporaryDirectory() as name:
         play(Path(name))
     sys.argv = ["mm", "simulate", "--seeds", SEEDS, "--workers", "1"]

@@ -7,6 +7,7 @@ from cpython.memoryview cimport PyMemoryView_FromMemory
 from libc.string cimport memset
 from picows.picows cimport WSMsgType
 
+from connectors.clock cimport monotonic_ns
 from connectors.deribit.feed cimport FEED_DISTRUST, FEED_TEST_REQUEST
 from mmcore.faults cimport FAULT_ENCODE, FAULT_EXCEPTION
 from mmcore.intake cimport STAGE_APPLY, STAGE_DECIDE, STAGE_SEND
@@ -24,25 +25,12 @@ if picows.__version__ != "2.3.1":
     raise ImportError(f"built against picows 2.3.1, found {picows.__version__}: install picows "
                       "2.3.1 or rebuild; its object layout is compiled in and not checked")
 
-cdef extern from "<time.h>" nogil:
-    cdef struct timespec:
-        long tv_sec
-        long tv_nsec
-    int CLOCK_MONOTONIC
-    int clock_gettime(int clock, timespec* out) noexcept
-
 # python-socks, by which picows goes through a proxy, has errors of its own.
 CONNECT_ERRORS = (OSError, picows.WSError, TimeoutError, ProxyError, ProxyConnectionError,
                   ProxyTimeoutError)
 cdef bytes HEARTBEAT_ANSWER = b'{"jsonrpc":"2.0","id":1,"method":"public/test","params":{}}'
 cdef object log = logging.getLogger("mm.deribit")
 cdef object TOKEN = re.compile(rb'("(?:access|refresh)_token"\s*:\s*")((?:[^"\\]|\\.)*)')
-
-
-cdef inline int64_t monotonic_ns() noexcept nogil:
-    cdef timespec now
-    clock_gettime(CLOCK_MONOTONIC, &now)
-    return <int64_t>now.tv_sec * 1_000_000_000 + now.tv_nsec
 
 
 cdef class DeribitSink(OrderSink):

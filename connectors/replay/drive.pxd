@@ -22,6 +22,8 @@ cdef class PayloadSink(OrderSink):
     cdef readonly uint64_t actions
     cdef readonly uint64_t text_bytes
     cdef int64_t answer_ms
+    cdef bint timed                     # note when a decision arrives
+    cdef int64_t decided_ns
 
     cdef int confirm(self, const ActionBatch* batch, int64_t now_ns) except -1
 
@@ -42,6 +44,8 @@ cdef class Drive:
 
     cdef int book_loop(self, int64_t count, int64_t now_ns, int64_t step_ns) except -1
     cdef int turn_loop(self, int64_t count, int64_t now_ns, int64_t step_ns) except -1
+    cdef int decision_loop(self, list times, int64_t count, int64_t now_ns,
+                           int64_t step_ns) except -1
     cdef int payload_loop(self, list payloads, int64_t now_ns, int64_t step_ns) except -1
     cdef int wire_loop(self, list payloads, int64_t now_ns, int64_t step_ns) except -1
     cdef int apply_prepared(self, int64_t i, bint snapshot, int64_t now_ns) except -1

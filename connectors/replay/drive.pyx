@@ -1,7 +1,8 @@
-"""See drive.pxd. No clock in here: the caller times whole loops."""
+"""See drive.pxd. The caller times whole loops; only `decisions` reads the clock itself."""
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.string cimport memcpy, memset
 
+from connectors.clock cimport monotonic_ns
 from mmcore.journal cimport JOURNAL_OUT
 from mmcore.types cimport (
     ACTION_CANCEL, ACTION_CANCEL_ALL, ACTION_CANCEL_INSTRUMENT, ACTION_NEW,
@@ -20,6 +21,8 @@ cdef class PayloadSink(OrderSink):
 
     cdef int submit(self, const ApprovedBatch* approved, int64_t now_ns) except -1:
         cdef const ActionBatch* batch = &approved.actions
+        if self.timed:
+            self.decided_ns = monotonic_ns()
         if not self.connected:
             return 0
         if self.silent:
@@ -118,6 +121,20 @@ cdef class Drive:
             now_ns += step_ns
         return 0
 
+    cdef int decision_loop(self, list times, int64_t count, int64_t now_ns,
+                           int64_t step_ns) except -1:
+        cdef int64_t i, begun_ns
+        for i in range(count):
+            self.engine.on_frame(now_ns)
+            self.apply_prepared(i, False, now_ns)
+            self.sink.decided_ns = 0
+            begun_ns = monotonic_ns()
+            self.engine.turn(now_ns)
+            if self.sink.decided_ns:
+                times.append(self.sink.decided_ns - begun_ns)
+            now_ns += step_ns
+        return 0
+
     cdef int payload_loop(self, list payloads, int64_t now_ns, int64_t step_ns) except -1:
         cdef bytes payload
         for payload in payloads:
@@ -158,6 +175,14 @@ cdef class Drive:
     def turns(self, int64_t count, int64_t now_ns, int64_t step_ns):
         """The same with a decision after each."""
         self.turn_loop(count, now_ns, step_ns)
+
+    def decisions(self, int64_t count, int64_t now_ns, int64_t step_ns):
+        """The same; returns the ns of each decision that sent, up to where the sink has it."""
+        cdef list times = []
+        self.sink.timed = True
+        self.decision_loop(times, count, now_ns, step_ns)
+        self.sink.timed = False
+        return times
 
     def frames(self, list payloads not None, int64_t now_ns, int64_t step_ns):
         """Decode and apply payloads; no decision."""

@@ -2,6 +2,7 @@
 from libc.math cimport fabs
 from libc.string cimport memset
 
+from connectors.clock cimport monotonic_ns
 from mmcore.orders cimport (
     ORDER_CLOSED, ORDER_EDIT_PENDING, ORDER_LIVE, ORDER_UNKNOWN, Order)
 from mmcore.params cimport ParamValues
@@ -17,25 +18,12 @@ from mmcore.params import Params
 # the Python class: a cimported enum has no name at run time
 from mmcore.risk import GateReason
 
-cdef extern from "<time.h>" nogil:
-    cdef struct timespec:
-        long tv_sec
-        long tv_nsec
-    int CLOCK_MONOTONIC
-    int clock_gettime(int clock, timespec* out) noexcept
-
 cdef enum:
     PROPOSALS_A_WORLD = 48
 
 cdef double SLACK = 1e-9
 VERDICTS = ("collar", "band", "fat_finger", "amount", "position", "net", "gross", "leverage",
             "margin", "open_orders", "slot", "self_cross", "rate", "state")
-
-
-cdef inline int64_t clock_ns() noexcept nogil:
-    cdef timespec now
-    clock_gettime(CLOCK_MONOTONIC, &now)
-    return <int64_t>now.tv_sec * 1_000_000_000 + now.tv_nsec
 
 
 cdef class GateTrial:
@@ -342,10 +330,10 @@ cdef class GateTrial:
             before = self.side_contracts(market, action.side)
             self.before_btc = self.side_btc(market, action.side)
             was_free = market.orders.orders[action.slot].state == ORDER_CLOSED
-            before_ns = clock_ns()
+            before_ns = monotonic_ns()
             reason = self.gate.admit(&action, &market.spec, market.orders, &market.signals.s,
                                      &market.params.v, &market.exposure)
-            histogram_record(&self.cost_ns, clock_ns() - before_ns)
+            histogram_record(&self.cost_ns, monotonic_ns() - before_ns)
             self.proposed += 1
             self.reasons[reason] += 1
             if reason != GATE_OK:

@@ -57,6 +57,7 @@ RANKS = {
     "mmcore.face": 71,
     # Venue edges. No Python object in the signature of a hot function above this line.
     "connectors": 80,
+    "connectors.clock": 80,
     "connectors.deribit": 80,
     "connectors.deribit.endpoints": 80,
     "connectors.deribit.labels": 80,
