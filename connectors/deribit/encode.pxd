@@ -11,6 +11,7 @@ from mmcore.types cimport ACTIONS_MAX, MARKETS_MAX, Action, ActionBatch, Instrum
 cdef enum:
     TEXT_MAX = 640              # bytes of the longest request; checked while instruments are set
     FRAME_HEADER_MAX = 8        # 2, 2 more from 126 bytes on, 4 of mask
+    MASKED_AT_ONCE = 32         # bytes; a frame is masked, and a number written, in wholes
     ENCODE_OVERFLOW = -1
     ENCODE_UNKNOWN = -2         # an action that is no message: kind, market or order id
 
@@ -30,8 +31,8 @@ cdef class Encoder:
     cdef int32_t count                      # messages of the last batch
     cdef Py_ssize_t text_size               # all texts, each followed by a newline
     cdef Py_ssize_t frames_size
-    cdef char text[ACTIONS_MAX * (TEXT_MAX + 1) + 8]    # numbers are written in eights
-    cdef char frames[ACTIONS_MAX * (TEXT_MAX + FRAME_HEADER_MAX)]
+    cdef char text[ACTIONS_MAX * (TEXT_MAX + 1) + MASKED_AT_ONCE]
+    cdef char frames[ACTIONS_MAX * (TEXT_MAX + FRAME_HEADER_MAX) + MASKED_AT_ONCE]
 
     cdef int32_t encode(self, const ActionBatch* batch) noexcept nogil
     cdef uint32_t next_mask(self) noexcept nogil

@@ -13,15 +13,19 @@ cdef int64_t NARROW = 0xFFFFFFFF
 
 cdef extern from *:
     """
-    typedef unsigned long long mm_word __attribute__((aligned(1), may_alias));
-    static inline void mm_mask(char *restrict out, const char *restrict text, long words,
+    typedef unsigned long long mm_words
+        __attribute__((vector_size(16), aligned(1), may_alias));
+    static inline void mm_mask(char *restrict out, const char *restrict text, long size,
                                unsigned long long mask)
     {
-        for (long i = 0; i < words; i++)
-            ((mm_word *)out)[i] = ((const mm_word *)text)[i] ^ mask;
+        const mm_words masks = {mask, mask};
+        for (const char *end = text + size; text < end; text += 32, out += 32) {
+            *(mm_words *)out = *(const mm_words *)text ^ masks;
+            *(mm_words *)(out + 16) = *(const mm_words *)(text + 16) ^ masks;
+        }
     }
     """
-    void mm_mask(char* out, const char* text, Py_ssize_t words, uint64_t mask) noexcept nogil
+    void mm_mask(char* out, const char* text, Py_ssize_t size, uint64_t mask) noexcept nogil
 
 
 cdef inline char* put(char* out, const char* literal, Py_ssize_t size) noexcept nogil:
@@ -43,6 +47,9 @@ cdef int32_t write_decimal(char* out, int64_t units, int64_t scale) noexcept nog
         units = -units
     if scale == 1:
         whole = units
+    elif scale == 10 and units <= NARROW:       # the half dollars of a tick, without a division
+        whole = <uint32_t>units // <uint32_t>10
+        part = <uint32_t>units % <uint32_t>10
     elif (units | scale) <= NARROW:     # a division of 32 bits is much the faster
         whole = <uint32_t>units // <uint32_t>scale
         part = <uint32_t>units % <uint32_t>scale
@@ -75,7 +82,7 @@ cdef inline char* put_head(char* p, int64_t request_id) noexcept nogil:
 
 cdef inline char* put_amount_and_price(char* p, const Action* action,
                                        const Instrument* spec) noexcept nogil:
-    p = put(p, b'"amount":', 9)
+    """Write both as values: the literal before ends with the amount's name."""
     p += write_decimal(p, action.amount_contracts * spec.contract_units, spec.amount_scale)
     p = put(p, b',"price":', 9)
     return p + write_decimal(p, action.price_ticks * spec.tick_units, spec.price_scale)
@@ -103,7 +110,7 @@ cdef inline char* put_new(char* p, const Action* action, const Instrument* spec,
         p = put(p, b',"method":"private/sell"', 24)
     p = put(p, b',"params":{"instrument_name":"', 30)
     p = put(p, spec.name, spec.name_size)
-    p = put(p, b'",', 2)
+    p = put(p, b'","amount":', 11)
     p = put_amount_and_price(p, action, spec)
     p = put(p, b',"type":"limit","label":"', 25)
     p += write_label(scheme, action.market, action.slot, action.generation, p)
@@ -116,18 +123,15 @@ cdef inline char* put_new(char* p, const Action* action, const Instrument* spec,
     return put(p, b'}}', 2)
 
 
-cdef inline bint is_writable(const Action* action, const Instrument* spec) noexcept nogil:
-    """Whether an action has all its message needs, within the sizes the buffer allows."""
-    if action.kind == ACTION_CANCEL_ALL or action.kind == ACTION_CANCEL_INSTRUMENT:
-        return True
-    if action.kind == ACTION_EDIT or action.kind == ACTION_CANCEL:
-        if not 0 < action.order_id_size <= ORDER_ID_MAX:
-            return False
-    if action.kind == ACTION_NEW or action.kind == ACTION_EDIT:
-        return (action.price_ticks > 0 and action.amount_contracts > 0
-                and action.generation <= GENERATION_MAX
-                and (action.time_in_force == TIF_GTC or not action.post_only))
-    return action.kind == ACTION_CANCEL
+cdef inline bint is_priced(const Action* action) noexcept nogil:
+    """Whether an action says all an order consists of, within the sizes the buffer allows."""
+    return (action.price_ticks > 0 and action.amount_contracts > 0
+            and action.generation <= GENERATION_MAX
+            and (action.time_in_force == TIF_GTC or not action.post_only))
+
+
+cdef inline bint is_named(const Action* action) noexcept nogil:
+    return 0 < action.order_id_size <= ORDER_ID_MAX
 
 
 cdef inline char* put_side(char* p, const Action* action, const Instrument* spec) noexcept nogil:
@@ -136,7 +140,10 @@ cdef inline char* put_side(char* p, const Action* action, const Instrument* spec
     p = put(p, spec.name, spec.name_size)
     p = put(p, b'","quote_set_id":"', 18)
     p += write_set_id(action.market, action.slot, action.generation, p)
-    p = put(p, b'","bid":{', 9) if action.side == SIDE_BID else put(p, b'","ask":{', 9)
+    if action.side == SIDE_BID:
+        p = put(p, b'","bid":{"amount":', 18)
+    else:
+        p = put(p, b'","ask":{"amount":', 18)
     p = put_amount_and_price(p, action, spec)
     if action.post_only:
         p = put(p, b',"post_only":true,"reject_post_only":true', 41)
@@ -150,6 +157,7 @@ cdef int32_t write_mass(char* out, const ActionBatch* batch, int32_t first,
     Its sides are the actions with the same request id, at most one of each side.
     """
     cdef const Action* action = &batch.items[first]
+    cdef const Action* side
     cdef char* p = put_head(out, action.request_id)
     cdef int32_t i, sides = 0
     p = put(p, b',"method":"private/mass_quote","params":{"quote_id":"', 53)
@@ -164,13 +172,15 @@ cdef int32_t write_mass(char* out, const ActionBatch* batch, int32_t first,
     for i in range(first, batch.count):
         if batch.items[i].request_id != action.request_id:
             continue
-        if (not is_writable(&batch.items[i], spec) or batch.items[i].market != action.market
-                or batch.items[i].kind > ACTION_EDIT or sides & (1 << batch.items[i].side)):
+        side = &batch.items[i]
+        if (not is_priced(side) or side.market != action.market
+                or not (side.kind == ACTION_NEW or (side.kind == ACTION_EDIT and is_named(side)))
+                or sides & (1 << side.side)):
             return ENCODE_UNKNOWN
         if sides:
             p = put(p, b',', 1)
-        sides |= 1 << batch.items[i].side
-        p = put_side(p, &batch.items[i], spec)
+        sides |= 1 << side.side
+        p = put_side(p, side, spec)
     return <int32_t>(put(p, b']}}', 3) - out)
 
 
@@ -189,20 +199,23 @@ cdef int32_t write_action(char* out, const Action* action, const Instrument* spe
 
     The session is authenticated, so no request carries a token.
     """
-    cdef char* p
-    if not is_writable(action, spec):
-        return ENCODE_UNKNOWN
-    p = put_head(out, action.request_id)
-    if action.kind == ACTION_NEW:
-        p = put_new(p, action, spec, scheme)
-    elif action.kind == ACTION_EDIT:
+    cdef char* p = put_head(out, action.request_id)
+    if action.kind == ACTION_EDIT:
+        if not (is_named(action) and is_priced(action)):
+            return ENCODE_UNKNOWN
         p = put(p, b',"method":"private/edit","params":{"order_id":"', 47)
         p = put_order_id(p, action)
-        p = put(p, b'",', 2)
+        p = put(p, b'","amount":', 11)
         p = put_amount_and_price(p, action, spec)
         p = put_flags(p, action)
         p = put(p, b'}}', 2)
+    elif action.kind == ACTION_NEW:
+        if not is_priced(action):
+            return ENCODE_UNKNOWN
+        p = put_new(p, action, spec, scheme)
     elif action.kind == ACTION_CANCEL:
+        if not is_named(action):
+            return ENCODE_UNKNOWN
         p = put(p, b',"method":"private/cancel","params":{"order_id":"', 49)
         p = put_order_id(p, action)
         p = put(p, b'"}}', 3)
@@ -211,17 +224,21 @@ cdef int32_t write_action(char* out, const Action* action, const Instrument* spe
         p = put(p, b',"params":{"instrument_name":"', 30)
         p = put(p, spec.name, spec.name_size)
         p = put(p, b'"}}', 3)
-    else:
+    elif action.kind == ACTION_CANCEL_ALL:
         p = put(p, b',"method":"private/cancel_all","params":{}}', 43)
+    else:
+        return ENCODE_UNKNOWN
     return <int32_t>(p - out)
 
 
 cdef Py_ssize_t frame_text(char* out, const char* text, Py_ssize_t size,
                            uint32_t mask) noexcept nogil:
-    """Write one masked text frame; returns its size. Texts are below 64 KiB."""
+    """Write one masked text frame; returns its size. Texts are below 64 KiB.
+
+    Up to 31 bytes behind the text are read, and as many behind the frame written.
+    """
     cdef uint8_t* p = <uint8_t*>out
     cdef uint64_t wide = (<uint64_t>mask << 32) | mask
-    cdef Py_ssize_t i = 0
     p[0] = 0x81
     if size < 126:
         p[1] = 0x80 | <uint8_t>size
@@ -233,16 +250,7 @@ cdef Py_ssize_t frame_text(char* out, const char* text, Py_ssize_t size,
         p += 4
     memcpy(p, &mask, 4)
     p += 4
-    if size < 8:
-        while i < size:
-            p[i] = <uint8_t>text[i] ^ <uint8_t>(mask >> (8 * (i & 3)))
-            i += 1
-        return (<char*>p - out) + size
-    mm_mask(<char*>p, text, size >> 3, wide)
-    # the last eight bytes once more, with the mask turned to where they begin
-    i = size - 8
-    wide = (wide >> (8 * (i & 3))) | (wide << (32 - 8 * (i & 3)))
-    mm_mask(<char*>p + i, text + i, 1, wide)
+    mm_mask(<char*>p, text, size, wide)
     return (<char*>p - out) + size
 
 
@@ -342,8 +350,9 @@ def frame_of(bytes text not None, uint32_t mask):
     """Return a text as one masked WebSocket frame; at most 65,535 bytes."""
     if len(text) > 65535:
         raise ValueError(f"a text of {len(text)} bytes does not fit one request frame")
-    cdef bytearray out = bytearray(len(text) + FRAME_HEADER_MAX)
-    size = frame_text(out, text, len(text), mask)
+    cdef bytes padded = text + bytes(MASKED_AT_ONCE)
+    cdef bytearray out = bytearray(len(padded) + FRAME_HEADER_MAX)
+    size = frame_text(out, padded, len(text), mask)
     return bytes(out[:size])
 
 
