@@ -213,42 +213,47 @@ cdef class OrderBook:
     cdef int32_t walk(self, int32_t side, LevelChange* levels, int32_t count) noexcept nogil:
         """Copy the best levels, best first; return how many there were."""
         cdef int64_t price = self.best[side]
-        cdef int64_t offset = price - self.window_base
+        cdef int64_t base = self.window_base    # levels could lie over it, for all C knows
+        cdef int64_t offset = price - base
+        cdef const int64_t* amounts = &self.amounts[side][0]
+        cdef const uint64_t* occupied = &self.occupied[side][0]
         cdef int64_t word
         cdef uint64_t bits
         cdef int32_t n = 0, bit
         if 0 <= offset < WINDOW_TICKS and count > 0:
             # inside the window the set bits are the levels; the list outside lies behind it
             word = offset >> 6
-            bits = self.occupied[side][word]
+            bits = occupied[word]
             if side == SIDE_BID:
                 bits &= ~<uint64_t>0 >> (63 - (offset & 63))
                 while True:
                     while bits and n < count:
                         bit = mm_high_bit(bits)
                         bits ^= (<uint64_t>1) << bit
-                        levels[n].price_ticks = self.window_base + (word << 6) + bit
-                        levels[n].amount_contracts = self.amounts[side][(word << 6) + bit]
+                        offset = (word << 6) + bit
+                        levels[n].price_ticks = base + offset
+                        levels[n].amount_contracts = amounts[offset]
                         n += 1
                     word -= 1
                     if n == count or word < 0:
                         break
-                    bits = self.occupied[side][word]
-                price = self.window_base - 1
+                    bits = occupied[word]
+                price = base - 1
             else:
                 bits &= ~<uint64_t>0 << (offset & 63)
                 while True:
                     while bits and n < count:
                         bit = mm_low_bit(bits)
                         bits &= bits - 1
-                        levels[n].price_ticks = self.window_base + (word << 6) + bit
-                        levels[n].amount_contracts = self.amounts[side][(word << 6) + bit]
+                        offset = (word << 6) + bit
+                        levels[n].price_ticks = base + offset
+                        levels[n].amount_contracts = amounts[offset]
                         n += 1
                     word += 1
                     if n == count or word == WINDOW_WORDS:
                         break
-                    bits = self.occupied[side][word]
-                price = self.window_base + WINDOW_TICKS
+                    bits = occupied[word]
+                price = base + WINDOW_TICKS
             if n == count or self.outside_count[side] == 0:
                 return n
             price = self.scan(side, price)

@@ -2,7 +2,7 @@
 from libc.string cimport memset
 
 from mmcore.hysteresis cimport (
-    Patience, is_stale, keeps, look_again, price_due, stale_at_ns, stands)
+    Patience, fits, is_stale, keeps, look_again, price_due, stale_at_ns, stands)
 from mmcore.orders cimport ORDER_CLOSED, Order, mm_low_slot, order_slot_free
 from mmcore.pairing cimport Pairing, pair
 from mmcore.params cimport MODE_CANCEL_REPLACE, MODE_MASS_QUOTE
@@ -124,12 +124,15 @@ cdef void pair_side(Planning* p, OrderTable orders, int32_t side) noexcept nogil
         before[n] = order.level
         n += 1
     for i in range(n):
-        pairing.keeps[i] = 0
+        order = &orders.orders[slots[i]]
+        pairing.keeps[i] = pairing.due[i] = 0
         mask = open_rungs
         while mask:
             rung = mm_low_slot(mask)
             mask &= mask - 1
-            if keeps(&patience, &orders.orders[slots[i]], &rungs[rung]):
+            if price_due(&patience, order, rungs[rung].price_ticks):
+                pairing.due[i] |= <uint32_t>1 << rung
+            elif fits(&patience, order, &rungs[rung]):
                 pairing.keeps[i] |= <uint32_t>1 << rung
     pair(&pairing, n, before)
     for i in range(n):
@@ -139,7 +142,7 @@ cdef void pair_side(Planning* p, OrderTable orders, int32_t side) noexcept nogil
         if pairing.rung_of[i] >= 0:
             order.level = pairing.rung_of[i]
             open_rungs &= ~(<uint32_t>1 << pairing.rung_of[i])
-    move_rest(p, orders, side, &pairing, slots, n, open_rungs, &patience)
+    move_rest(p, orders, side, &pairing, slots, n, open_rungs)
 
 
 cdef void set_patience(Planning* p, int32_t side, Patience* out) noexcept nogil:
@@ -177,8 +180,7 @@ cdef int32_t nearest(uint32_t open_rungs, const Rung* rungs, int64_t price_ticks
 
 
 cdef void move_rest(Planning* p, OrderTable orders, int32_t side, const Pairing* pairing,
-                    const int32_t* slots, int32_t n, uint32_t open_rungs,
-                    const Patience* patience) noexcept nogil:
+                    const int32_t* slots, int32_t n, uint32_t open_rungs) noexcept nogil:
     """Orders without a rung they serve move to one that is open, or go; other rungs get new ones.
 
     An order that only shrinks comes first: at its price it keeps its place in the queue.
@@ -197,7 +199,7 @@ cdef void move_rest(Planning* p, OrderTable orders, int32_t side, const Pairing*
                 if turn:
                     p.go |= <uint32_t>1 << slots[i]
                 continue
-            same = not price_due(patience, order, p.wanted.rungs[side][rung].price_ticks)
+            same = (pairing.due[i] >> rung & 1) == 0
             if turn == 0 and not same:
                 continue
             taken |= <uint32_t>1 << i

@@ -38,6 +38,8 @@ cdef struct FlowState:
     # changes of the best prices
     int32_t changes[TOP_BUCKETS]
     int32_t rises[TOP_BUCKETS]  # of them upwards
+    int32_t change_count        # of all buckets
+    int32_t rise_count
     int64_t bucket              # number of the newest 100 ms bucket
 
 cdef int32_t flow_on_trade(FlowState* flow, const Instrument* spec, const TradePrint* trade,

@@ -103,33 +103,46 @@ cdef void flow_on_touch(FlowState* flow, const int64_t* ticks, const int64_t* co
         flow.touch_contracts[side] = contracts[side]
 
 
+cdef inline int32_t place_of(int64_t bucket) noexcept nogil:
+    """The place of a bucket; before the clock's zero a remainder in C would keep the sign."""
+    cdef int32_t place = <int32_t>(bucket % TOP_BUCKETS)
+    return place if place >= 0 else place + TOP_BUCKETS
+
+
 cdef void count_change(FlowState* flow, bint up, int64_t now_ns) noexcept nogil:
     cdef int64_t bucket = now_ns // BUCKET_NS
     cdef int64_t i, gap = bucket - flow.bucket
+    cdef int32_t place
     if gap >= TOP_BUCKETS or gap < 0:
         memset(flow.changes, 0, sizeof(flow.changes))
         memset(flow.rises, 0, sizeof(flow.rises))
+        flow.change_count = flow.rise_count = 0
     else:
         for i in range(1, gap + 1):
-            flow.changes[(flow.bucket + i) % TOP_BUCKETS] = 0
-            flow.rises[(flow.bucket + i) % TOP_BUCKETS] = 0
+            place = place_of(flow.bucket + i)
+            flow.change_count -= flow.changes[place]
+            flow.rise_count -= flow.rises[place]
+            flow.changes[place] = flow.rises[place] = 0
     flow.bucket = bucket
-    flow.changes[bucket % TOP_BUCKETS] += 1
-    flow.rises[bucket % TOP_BUCKETS] += up
+    place = place_of(bucket)
+    flow.changes[place] += 1
+    flow.rises[place] += up
+    flow.change_count += 1
+    flow.rise_count += up
 
 
 cdef double flow_top_rate(const FlowState* flow, int64_t now_ns, double* upward) noexcept nogil:
     """Changes of the best prices in the last second; `upward` takes rises minus falls."""
     cdef int64_t newest = now_ns // BUCKET_NS
-    cdef int64_t bucket
-    cdef int32_t total = 0, up = 0
+    cdef int64_t i, gap = newest - flow.bucket
+    cdef int32_t place, total = flow.change_count, up = flow.rise_count
     upward[0] = 0.0
-    if newest - flow.bucket >= TOP_BUCKETS or newest < flow.bucket:
+    if gap >= TOP_BUCKETS or gap < 0:
         return 0.0
-    # no bucket before the clock's zero: a remainder in C keeps the sign
-    for bucket in range(max(newest - TOP_BUCKETS + 1, <int64_t>0), flow.bucket + 1):
-        total += flow.changes[bucket % TOP_BUCKETS]
-        up += flow.rises[bucket % TOP_BUCKETS]
+    for i in range(1, gap + 1):         # these places hold what is a second old by now
+        place = place_of(flow.bucket + i)
+        total -= flow.changes[place]
+        up -= flow.rises[place]
     upward[0] = <double>(2 * up - total)
     return <double>total
 

@@ -21,6 +21,7 @@ cdef struct Patience:
 cdef bint is_stale(const Order* order, const OrderParams* params, int64_t now_ns) noexcept nogil
 cdef int64_t stale_at_ns(int64_t looked_ns, const OrderParams* params) noexcept nogil
 cdef bint price_due(const Patience* p, const Order* order, int64_t price_ticks) noexcept nogil
+cdef bint fits(const Patience* p, const Order* order, const Rung* rung) noexcept nogil
 cdef bint keeps(const Patience* p, const Order* order, const Rung* rung) noexcept nogil
 cdef bint stands(const Order* order, const Rung* rung) noexcept nogil
 cdef void look_again(Order* order, int64_t now_ns) noexcept nogil

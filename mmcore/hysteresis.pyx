@@ -28,27 +28,25 @@ cdef bint price_due(const Patience* p, const Order* order, int64_t price_ticks) 
     cdef int64_t away = (order.price_ticks - price_ticks if order.side == SIDE_BID
                          else price_ticks - order.price_ticks)
     cdef double reference = p.signal.reference_usd
-    cdef double moved_bps, distance, patience
+    cdef double moved_bps, at_usd, patience
     if away == 0 or (away if away > 0 else -away) <= <int64_t>p.params.keep_ticks:
         return False
     moved_bps = fabs(<double>away) * p.spec.tick_usd / reference * 1e4
-    distance = fabs(price_usd(p.spec, order.price_ticks) - reference)
-    if is_stale(order, p.params, p.now_ns):
-        return True
+    at_usd = price_usd(p.spec, order.price_ticks)
     patience = FRONT_PATIENCE if far_up(order) else 1.0
     if away > 0:                # wanted further from the market: the market came nearer
-        if not p.reducing and fabs(
-                price_usd(p.spec, order.price_ticks) - p.fair_usd) < p.floor_usd:
+        if moved_bps > p.params.retreat_bps * patience or (
+                not p.reducing and fabs(at_usd - p.fair_usd) < p.floor_usd):
             return True
-        return moved_bps > p.params.retreat_bps * patience
-    if distance > p.params.off_center_bps * 1e-4 * reference + fabs(
-            price_usd(p.spec, price_ticks) - reference):
+    elif moved_bps > p.params.requote_bps * p.chase_factor * patience or (
+            fabs(at_usd - reference) > p.params.off_center_bps * 1e-4 * reference + fabs(
+                price_usd(p.spec, price_ticks) - reference)):
         return True
-    return moved_bps > p.params.requote_bps * p.chase_factor * patience
+    return is_stale(order, p.params, p.now_ns)
 
 
-cdef bint keeps(const Patience* p, const Order* order, const Rung* rung) noexcept nogil:
-    """Whether a live order serves a rung as it is: no message is needed.
+cdef bint fits(const Patience* p, const Order* order, const Rung* rung) noexcept nogil:
+    """Whether a live order's size serves a rung.
 
     More than the rung asks for is shrunk, the twentieth part aside that a moving price adds to a
     size in BTC; less is grown once half of it is gone.
@@ -57,8 +55,12 @@ cdef bint keeps(const Patience* p, const Order* order, const Rung* rung) noexcep
     cdef int64_t most = rung.amount_contracts
     if not p.limited:
         most += most // SLACK_SHARE
-    return (resting <= most and 2 * resting >= rung.amount_contracts
-            and not price_due(p, order, rung.price_ticks))
+    return resting <= most and 2 * resting >= rung.amount_contracts
+
+
+cdef bint keeps(const Patience* p, const Order* order, const Rung* rung) noexcept nogil:
+    """Whether a live order serves a rung as it is: no message is needed."""
+    return fits(p, order, rung) and not price_due(p, order, rung.price_ticks)
 
 
 cdef bint stands(const Order* order, const Rung* rung) noexcept nogil:

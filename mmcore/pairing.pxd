@@ -5,6 +5,7 @@ from mmcore.types cimport LEVELS_MAX
 
 cdef struct Pairing:
     uint32_t keeps[LEVELS_MAX]      # by order: a bit for each rung it serves as it is
+    uint32_t due[LEVELS_MAX]        # by order: a bit for each rung whose price it must move to
     int32_t rung_of[LEVELS_MAX]     # by order; -1: none
     int32_t order_of[LEVELS_MAX]    # by rung; -1: none
 

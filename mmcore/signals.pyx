@@ -33,6 +33,17 @@ cdef int32_t without_own(LevelChange* levels, int32_t count, const LevelChange* 
     return left
 
 
+cdef inline bint is_among(const LevelChange* own, int32_t own_count, int32_t side,
+                          int64_t last_ticks) noexcept nogil:
+    """Whether an own order stands at or before the last level looked at: mostly none does."""
+    cdef int32_t k
+    for k in range(own_count):
+        if (own[k].price_ticks >= last_ticks if side == SIDE_BID
+                else own[k].price_ticks <= last_ticks):
+            return True
+    return False
+
+
 cdef class Signals:
     """Mid, micro-price, imbalance, volatility and the reference price of one instrument."""
 
@@ -226,7 +237,7 @@ cdef class Signals:
         book.edge[side] = NO_BID if side == SIDE_BID else NO_ASK
         if count == depth + own_count:
             book.edge[side] = levels[count - 1].price_ticks
-        if own_count > 0:
+        if count > 0 and is_among(own, own_count, side, levels[count - 1].price_ticks):
             count = without_own(levels, count, own, own_count)
         if count == 0:
             s.others_ticks[side] = NO_BID if side == SIDE_BID else NO_ASK

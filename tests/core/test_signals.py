@@ -2,6 +2,8 @@
 
 import pytest
 from desk import Desk, perpetual
+from hypothesis import given
+from hypothesis import strategies as st
 
 from connectors.deribit.feed import DeribitFeed
 from connectors.deribit.labels import Labels
@@ -34,6 +36,27 @@ def test_micro_price_may_be_the_reference() -> None:
     found = reading(desk)
     assert found["reference_source"] == "REFERENCE_MICRO"
     assert found["reference_usd"] == pytest.approx(75_000.25)   # (74,999.5 * 1 + 75,000.5 * 3) / 4
+
+
+@given(st.lists(st.tuples(
+    st.sampled_from((0, 20, 90, 100, 350, 900, 1000, 2500)), st.sampled_from((0, 1, -1))),
+    min_size=1, max_size=40))
+def test_changes_of_the_touch_in_the_last_second(steps: list[tuple[int, int]]) -> None:
+    desk = Desk()
+    desk.snapshot(ask=75_030.0)
+    desk.turn()
+    best = 149_999
+    told: list[tuple[int, int]] = []        # tenth of a second, 1 up or -1 down
+    for i, (ms, move) in enumerate(steps):
+        desk.wait(ms)
+        desk.delta([(140_000, 10 + i)], [])     # far behind: only that there is a turn
+        if move:
+            desk.delta([(best, 0), (best + move, 500)], [])
+            best += move
+            told.append((desk.now_ns // 100_000_000, move))
+        found = reading(desk)
+        counted = [move for tenth, move in told if tenth > desk.now_ns // 100_000_000 - 10]
+        assert (found["top_rate"], found["top_rise"]) == (len(counted), sum(counted))
 
 
 def test_own_orders_are_not_the_market() -> None:

@@ -147,7 +147,7 @@ def test_decimals_are_exact(units: int, decimals: int) -> None:
     assert "." not in text or not text.endswith("0")
 
 
-@pytest.mark.parametrize("size", [0, 1, 7, 8, 125, 126, 127, 200, 65535])
+@pytest.mark.parametrize("size", [0, 1, 7, 8, 31, 32, 33, 125, 126, 127, 200, 65535])
 @pytest.mark.parametrize("mask", [0, 1, 0xFFFFFFFF, 0x01020304])
 def test_frame_layout(size: int, mask: int) -> None:
     text = bytes(i % 251 for i in range(size))
