@@ -139,6 +139,18 @@ def decision_times(levels: int, count: int) -> list[int]:
     return drive.decisions(count, cursor.take(count), rig.STEP_NS)
 
 
+def written_times(count: int) -> list[int]:
+    """Return the ns from a frame of six levels to the bytes of its two edits, `count` times."""
+    drive = rig.make()
+    cursor = Cursor()
+    frames = rig.change_frames(count, 1, True)
+    times: list[int] = []
+    for _ in range(2):
+        drive.frames([rig.snapshot_frame(1, True)], cursor.take(1), rig.STEP_NS)
+        times = drive.written(frames, cursor.take(count), rig.STEP_NS)
+    return times
+
+
 def ticking() -> Runner:
     """Return a runner of the periodic work of an engine that quotes."""
     drive = moving(1, silent=True)

@@ -22,8 +22,9 @@ cdef class PayloadSink(OrderSink):
     cdef readonly uint64_t actions
     cdef readonly uint64_t text_bytes
     cdef int64_t answer_ms
-    cdef bint timed                     # note when a decision arrives
+    cdef bint timed                     # note when a decision arrives, and when it is encoded
     cdef int64_t decided_ns
+    cdef int64_t written_ns
 
     cdef int confirm(self, const ActionBatch* batch, int64_t now_ns) except -1
 
@@ -48,6 +49,8 @@ cdef class Drive:
                            int64_t step_ns) except -1
     cdef int payload_loop(self, list payloads, int64_t now_ns, int64_t step_ns) except -1
     cdef int wire_loop(self, list payloads, int64_t now_ns, int64_t step_ns) except -1
+    cdef int written_loop(self, list times, list payloads, int64_t now_ns,
+                          int64_t step_ns) except -1
     cdef int apply_prepared(self, int64_t i, bint snapshot, int64_t now_ns) except -1
     cdef int tick_loop(self, int64_t count, int64_t now_ns, int64_t step_ns) except -1
     cdef int encode_loop(self, int64_t count) except -1

@@ -1,4 +1,4 @@
-"""See drive.pxd. The caller times whole loops; only `decisions` reads the clock itself."""
+"""See drive.pxd. The caller times whole loops; only `decisions` and `written` read the clock."""
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.string cimport memcpy, memset
 
@@ -34,6 +34,8 @@ cdef class PayloadSink(OrderSink):
         self.text_bytes += self.encoder.text_size
         self.engine.journal.append(JOURNAL_OUT, 0, now_ns, self.encoder.text,
                                    <unsigned int>self.encoder.text_size)
+        if self.timed:
+            self.written_ns = monotonic_ns()
         if self.keep:
             self.payloads.append(<bytes>self.encoder.text[:self.encoder.text_size])
         if self.answer:
@@ -150,6 +152,20 @@ cdef class Drive:
             now_ns += step_ns
         return 0
 
+    cdef int written_loop(self, list times, list payloads, int64_t now_ns,
+                          int64_t step_ns) except -1:
+        cdef bytes payload
+        cdef int64_t begun_ns
+        for payload in payloads:
+            self.sink.written_ns = 0
+            begun_ns = monotonic_ns()
+            self.feed.on_payload(PyBytes_AS_STRING(payload), PyBytes_GET_SIZE(payload), now_ns)
+            self.engine.turn(now_ns)
+            if self.sink.written_ns:
+                times.append(self.sink.written_ns - begun_ns)
+            now_ns += step_ns
+        return 0
+
     cdef int tick_loop(self, int64_t count, int64_t now_ns, int64_t step_ns) except -1:
         while count > 0:
             count -= 1
@@ -191,6 +207,14 @@ cdef class Drive:
     def wire(self, list payloads not None, int64_t now_ns, int64_t step_ns):
         """Decode, apply, decide and encode after every payload."""
         self.wire_loop(payloads, now_ns, step_ns)
+
+    def written(self, list payloads not None, int64_t now_ns, int64_t step_ns):
+        """The same; returns the ns of each payload that sent, up to where its bytes lie ready."""
+        cdef list times = []
+        self.sink.timed = True
+        self.written_loop(times, payloads, now_ns, step_ns)
+        self.sink.timed = False
+        return times
 
     def ticks(self, int64_t count, int64_t now_ns, int64_t step_ns):
         """Run the periodic work `count` times; nothing else happens."""
