@@ -363,7 +363,7 @@ def main() -> None:
         raise SystemExit("a wheel is the release or the tuned kind with every module: unset "
                          "MM_BUILD, MM_TRAIN, MM_ONLY")
     brought = Path(os.environ.get("MM_PROFILE", PROFILE))
-    if kind == "tuned" and brought.resolve() != PROFILE:
+    if kind == "tuned" and brought.resolve() != PROFILE.resolve():
         bring_profile(brought)
     if kind == "tuned" and not TRAIN and not any(PROFILE.glob("*.gcda")):
         raise SystemExit("MM_BUILD=tuned needs a profile of these sources: run make tuned")

@@ -35,8 +35,9 @@ def main() -> None:
     for stage in stages.STAGES:
         run = stage.make()
         blocks = rig.retained(run, count)
+        ns = rig.best_of(run, count)
         run.check(stage)
-        found.append({"stage": stage.name, "ns": round(rig.best_of(run, count), 1),
+        found.append({"stage": stage.name, "ns": round(ns, 1),
                       "retained_per_million": round(blocks * 1e6), "what": stage.what})
     times = {row["stage"]: row["ns"] for row in found}
     for stage, row in zip(stages.STAGES, found, strict=True):
@@ -52,9 +53,10 @@ def main() -> None:
         print(f"{row['stage']:22s} {row['ns']:8.0f} {row['own_ns']:8.0f} "
               f"{row['retained_per_million']:11d}  "
               f"{row['what']}")
-    for name, row in [*single.items(), ("risk gate, one order", cost)]:
-        print(f"{name}: p50 {row['p50']} ns, p99 {row['p99']} ns, "
-              f"p99.9 {row['p999']} ns (reading the clock included)")
+    for name, row, runs in [*((name, row, 5) for name, row in single.items()),
+                            ("risk gate, one order", cost, 1)]:
+        print(f"{name}: p50 {row['p50']} ns, p99 {row['p99']} ns, p99.9 {row['p999']} ns "
+              f"(least of {runs}, reading the clock included)")
 
 
 if __name__ == "__main__":

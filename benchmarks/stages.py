@@ -10,24 +10,35 @@ import rig
 from connectors.replay.drive import Drive
 
 
+DECIDING = {"Drive_turn_loop", "Drive_wire_loop", "Drive_tick_loop"}
+
+
 class Runner:
-    """Runs a stage `count` times and knows how many orders its drive sent, edited or cancelled."""
+    """Runs a stage `count` times and knows how many orders its drive sent and edited meanwhile."""
 
     def __init__(self, drive: Drive, run: Callable[[int], None]) -> None:
         self.drive = drive
         self.run = run
         self.count = 0
-        self.before = drive.sink.actions
+        self.before = self.seen()
 
     def __call__(self, count: int) -> None:
         self.run(count)
         self.count += count
 
+    def seen(self) -> tuple[int, int]:
+        """Return actions sent, and how many of them were edits, since the drive was made."""
+        return self.drive.sink.actions, sum(m.orders_edit for m in self.drive.engine.markets)
+
     def check(self, stage: Stage) -> None:
         """Exit where the stage did not do what it says: a limit in its way looks like speed."""
-        actions = (self.drive.sink.actions - self.before) / self.count
-        if abs(actions - stage.actions) > 0.05:
-            raise SystemExit(f"{stage.name}: {actions:.2f} actions each, not {stage.actions}")
+        for what, now, before in zip(("actions", "edits"), self.seen(), self.before, strict=True):
+            if abs((now - before) / self.count - stage.actions) > 0.05:
+                raise SystemExit(f"{stage.name}: {(now - before) / self.count:.2f} {what} each, "
+                                 f"not {stage.actions}")
+        if stage.loop in DECIDING and not all(
+                market.orders.open_count for market in self.drive.engine.markets):
+            raise SystemExit(f"{stage.name}: an instrument is not quoted")
 
 
 class Stage(NamedTuple):
@@ -128,6 +139,16 @@ def encoding() -> Runner:
     return Runner(drive, run)
 
 
+def single(drive: Drive, orders: int, count: int, run: Callable[[], list[int]]) -> list[int]:
+    """Return the times of `count` decisions, each of which sent so many orders; or exit."""
+    before = drive.sink.actions
+    times = run()
+    if len(times) != count or drive.sink.actions - before != orders * count:
+        raise SystemExit(f"{len(times)} of {count} decisions sent "
+                         f"{drive.sink.actions - before} orders, not {orders} each")
+    return times
+
+
 def decision_times(levels: int, count: int) -> list[int]:
     """Return the ns of each of `count` decisions, from its begin to where the sink has it.
 
@@ -135,8 +156,9 @@ def decision_times(levels: int, count: int) -> list[int]:
     """
     drive = moving(levels, silent=True)
     cursor = Cursor()
-    drive.decisions(count, cursor.take(count), rig.STEP_NS)
-    return drive.decisions(count, cursor.take(count), rig.STEP_NS)
+    drive.turns(count, cursor.take(count), rig.STEP_NS)
+    return single(drive, 2 * levels, count, lambda: drive.decisions(
+        count, cursor.take(count), rig.STEP_NS))
 
 
 def written_times(count: int) -> list[int]:
@@ -144,11 +166,11 @@ def written_times(count: int) -> list[int]:
     drive = rig.make()
     cursor = Cursor()
     frames = rig.change_frames(count, 1, True)
-    times: list[int] = []
-    for _ in range(2):
-        drive.frames([rig.snapshot_frame(1, True)], cursor.take(1), rig.STEP_NS)
-        times = drive.written(frames, cursor.take(count), rig.STEP_NS)
-    return times
+    snapshot = rig.snapshot_frame(1, True)
+    for frame_run in ([snapshot], frames, [snapshot]):
+        drive.wire(frame_run, cursor.take(len(frame_run)), rig.STEP_NS)
+    return single(drive, 2, count, lambda: drive.written(
+        frames, cursor.take(count), rig.STEP_NS))
 
 
 def ticking() -> Runner:

@@ -24,7 +24,7 @@ NAME = "BTC-PERPETUAL"
 CHANNEL = f"book.{NAME}.raw"
 BOOK = b'"book.'
 HALF_USD = 60.0
-MOVED = b"75020.0,"         # in every frame in which the touch moves, and in no other
+MOVED = b"75020.0,"         # in every frame of the book in which the touch moves
 CHANNELS = [CHANNEL, f"ticker.{NAME}.100ms", f"trades.{NAME}.raw", f"user.changes.{NAME}.raw"]
 
 
@@ -98,7 +98,7 @@ class SameOrders(Floor):
         if not self.pairs:
             self.prepare(transport, payload)
             return
-        self.asked |= MOVED in payload
+        self.asked |= BOOK in payload[:80] and MOVED in payload
         if frame.last_in_buffer and self.asked:
             self.asked = False
             self.pairs.reverse()

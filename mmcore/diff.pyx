@@ -2,7 +2,7 @@
 from libc.string cimport memset
 
 from mmcore.hysteresis cimport (
-    Patience, fits, is_stale, keeps, look_again, price_due, stale_at_ns, stands)
+    Patience, due_from, fits, is_stale, keeps, look_again, stale_at_ns, stands)
 from mmcore.orders cimport ORDER_CLOSED, Order, mm_low_slot, order_slot_free
 from mmcore.pairing cimport Pairing, pair
 from mmcore.params cimport MODE_CANCEL_REPLACE, MODE_MASS_QUOTE
@@ -125,20 +125,19 @@ cdef void pair_side(Planning* p, OrderTable orders, int32_t side) noexcept nogil
         n += 1
     for i in range(n):
         order = &orders.orders[slots[i]]
-        pairing.keeps[i] = pairing.due[i] = 0
-        mask = open_rungs
+        pairing.keeps[i] = 0
+        pairing.due[i] = due_from(&patience, order, rungs, open_rungs)
+        mask = open_rungs & ~pairing.due[i]
         while mask:
             rung = mm_low_slot(mask)
             mask &= mask - 1
-            if price_due(&patience, order, rungs[rung].price_ticks):
-                pairing.due[i] |= <uint32_t>1 << rung
-            elif fits(&patience, order, &rungs[rung]):
-                pairing.keeps[i] |= <uint32_t>1 << rung
+            pairing.keeps[i] |= <uint32_t>fits(&patience, order, &rungs[rung]) << rung
     pair(&pairing, n, before)
     for i in range(n):
         order = &orders.orders[slots[i]]
         if is_stale(order, &p.params.orders, p.clock.now_ns):
-            look_again(order, p.clock.now_ns)
+            look_again(order, p.clock.now_ns)       # where it moves or shrinks its age is no reason
+            pairing.due[i] = due_from(&patience, order, rungs, open_rungs)
         if pairing.rung_of[i] >= 0:
             order.level = pairing.rung_of[i]
             open_rungs &= ~(<uint32_t>1 << pairing.rung_of[i])

@@ -1,5 +1,5 @@
 """Hysteresis: whether a live order is good enough for a rung, or must be moved to it."""
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t
 
 from mmcore.orders cimport Order
 from mmcore.params cimport OrderParams
@@ -21,6 +21,8 @@ cdef struct Patience:
 cdef bint is_stale(const Order* order, const OrderParams* params, int64_t now_ns) noexcept nogil
 cdef int64_t stale_at_ns(int64_t looked_ns, const OrderParams* params) noexcept nogil
 cdef bint price_due(const Patience* p, const Order* order, int64_t price_ticks) noexcept nogil
+cdef uint32_t due_from(const Patience* p, const Order* order, const Rung* rungs,
+                       uint32_t open_rungs) noexcept nogil
 cdef bint fits(const Patience* p, const Order* order, const Rung* rung) noexcept nogil
 cdef bint keeps(const Patience* p, const Order* order, const Rung* rung) noexcept nogil
 cdef bint stands(const Order* order, const Rung* rung) noexcept nogil

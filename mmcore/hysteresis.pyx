@@ -1,6 +1,7 @@
 """See hysteresis.pxd. Chase late, retreat early; a good place in a queue is worth patience."""
 from libc.math cimport fabs
 
+from mmcore.orders cimport mm_low_slot
 from mmcore.priority cimport far_up
 from mmcore.types cimport SIDE_BID, price_usd
 
@@ -43,6 +44,18 @@ cdef bint price_due(const Patience* p, const Order* order, int64_t price_ticks) 
                 price_usd(p.spec, price_ticks) - reference)):
         return True
     return is_stale(order, p.params, p.now_ns)
+
+
+cdef uint32_t due_from(const Patience* p, const Order* order, const Rung* rungs,
+                       uint32_t open_rungs) noexcept nogil:
+    """Rungs whose price is none that an order may stay away from."""
+    cdef uint32_t due = 0
+    cdef int32_t rung
+    while open_rungs:
+        rung = mm_low_slot(open_rungs)
+        open_rungs &= open_rungs - 1
+        due |= <uint32_t>price_due(p, order, rungs[rung].price_ticks) << rung
+    return due
 
 
 cdef bint fits(const Patience* p, const Order* order, const Rung* rung) noexcept nogil:

@@ -10,7 +10,7 @@ from picows.picows cimport WSMsgType
 from connectors.clock cimport monotonic_ns
 from connectors.deribit.feed cimport FEED_DISTRUST, FEED_TEST_REQUEST
 from mmcore.faults cimport FAULT_ENCODE, FAULT_EXCEPTION
-from mmcore.intake cimport STAGE_APPLY, STAGE_DECIDE, STAGE_SEND
+from mmcore.intake cimport FLAG_DEFERRED, STAGE_APPLY, STAGE_DECIDE, STAGE_SEND
 from mmcore.journal cimport JOURNAL_FRAME_IN, JOURNAL_OUT, JOURNAL_SESSION
 from mmcore.risk cimport release_cancels
 from mmcore.stats cimport histogram_record
@@ -248,7 +248,7 @@ cdef class DeribitSession(WSListener):
         except Exception:
             log.exception("exception in the engine's periodic work")
             self.fail(now_ns)
-        return self.engine.flags != 0 or self.engine.resync_mask != 0
+        return (self.engine.flags & ~FLAG_DEFERRED) != 0 or self.engine.resync_mask != 0
 
     def control(self, int32_t kind, int32_t market=0, value=0, double real=0.0):
         """Tell the engine one ControlKind, stamped now."""

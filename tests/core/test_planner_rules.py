@@ -98,6 +98,19 @@ def test_a_stale_order_is_looked_at_again_and_moved_only_if_its_price_changed() 
     assert desk.turn() == []                        # the price is right: nothing to send
 
 
+def test_a_stale_order_that_only_shrinks_keeps_its_price() -> None:
+    desk, quotes = quoting({"orders.stale_s": 45, "quote.fee_floor": 0,
+                            "risk.book_silence_ms": 1e6, "risk.ticker_stale_ms": 1e6})
+    move(desk, 10)                                  # two thirds of a bp: no reason to move
+    desk.wait(45_000)
+    desk.ticker()
+    desk.engine.configure("quote.size_btc", 0.01)
+    found = desk.turn()
+    assert kinds(found) == ["EDIT", "EDIT"]
+    assert sorted(a["price_ticks"] for a in found) == sorted(a["price_ticks"] for a in quotes)
+    assert {a["amount_contracts"] for a in found} == {75}
+
+
 def test_many_prints_near_an_order_without_a_fill_make_it_stale() -> None:
     desk, _ = quoting({"orders.stale_trades": 5, "quote.fee_floor": 0})
     move(desk, 10)
