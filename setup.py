@@ -365,7 +365,8 @@ def main() -> None:
     brought = Path(os.environ.get("MM_PROFILE", PROFILE))
     if kind == "tuned" and brought.resolve() != PROFILE.resolve():
         bring_profile(brought)
-    if kind == "tuned" and not TRAIN and not any(PROFILE.glob("*.gcda")):
+    # a few modules are no part of the training
+    if kind == "tuned" and not TRAIN and len([*PROFILE.glob("*.gcda")]) < 0.9 * len(EXPECTED):
         raise SystemExit("MM_BUILD=tuned needs a profile of these sources: run make tuned")
     if kind == "fuzz":
         os.environ.setdefault("CC", "clang")

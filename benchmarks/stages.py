@@ -9,7 +9,6 @@ import rig
 
 from connectors.replay.drive import Drive
 
-
 DECIDING = {"Drive_turn_loop", "Drive_wire_loop", "Drive_tick_loop"}
 
 
