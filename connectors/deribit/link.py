@@ -9,7 +9,7 @@ from typing import Any
 from connectors.deribit import endpoints
 from connectors.deribit.connection import ClientConfig, ssl_context_of
 from connectors.deribit.login import Login
-from connectors.deribit.rpc import Rpc, RpcError, RpcTimeoutError
+from connectors.deribit.rpc import Rpc, RpcClosedError, RpcError, RpcTimeoutError
 from connectors.deribit.session import DeribitSession, open_connection
 
 log = logging.getLogger("mm.deribit")
@@ -93,6 +93,8 @@ class Link:
         try:
             await self.rpc.call(endpoints.TEST, {}, dict[str, Any],
                                 timeout_s=self.config.dead_after_s / 3 * 2)
+        except RpcClosedError:
+            pass        # it ended meanwhile, and why is said where that was noticed
         except RpcTimeoutError:
             self.dead_lines += 1
             log.error("no sign of life from %s: giving the connection up", self.config.url)

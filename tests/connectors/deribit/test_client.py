@@ -275,6 +275,18 @@ def test_wrong_secret_is_tried_again_and_said() -> None:
     asyncio.run(main())
 
 
+def test_a_line_that_ended_before_it_was_asked_hides_no_reason() -> None:
+    async def main() -> None:
+        server = await serve(SimConfig(market=SmallMarket(), http=False), daytime_clock())
+        maker = Maker(server)
+        assert maker.client.orders.may_probe(0) is False        # there is no connection to ask
+        await maker.client.orders.probe()                       # nor one left when its turn came
+        assert maker.client.error is None
+        await server.stop()
+
+    asyncio.run(main())
+
+
 def test_instruments_before_there_is_an_engine() -> None:
     async def main() -> None:
         server = await serve(SimConfig(market=SmallMarket(), http=False), daytime_clock())
