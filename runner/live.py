@@ -34,7 +34,7 @@ from runner.assemble import Maker, assemble
 from runner.changes import Changes, burst_of
 from runner.children import python_command, python_environment
 from runner.config import Config, ConfigError, Credentials, credentials, load
-from runner.final_page import draw_page, page_wanted
+from runner.final_page import draw_page, page_path, page_wanted
 from runner.guarding import sight_of
 from runner.latch import Latch, refusal
 from runner.log import LogWriter, start_log
@@ -143,11 +143,12 @@ def main(options: RunOptions) -> int:
     if outcome.maker is not None:
         told = paper_title(named, options) if options.paper else title(config)
         tell(report_text(figures, time.monotonic() - started_s, told))
-    folder.close(keep_shared=kept)
     code = refuse([outcome.fault] if outcome.fault else [], outcome.code)
     anew = following(options, outcome, time.monotonic() - started_s)
     if anew is None and outcome.maker is not None and page_wanted(config, options):
-        tell(draw_page(helpers.journal_folder, folder.path / "report.html"))
+        # before a temporary folder goes, the journal in it
+        tell(draw_page(helpers.journal_folder, page_path(folder)))
+    folder.close(keep_shared=kept)
     if anew is not None:
         tell("mm: starting anew with the contracts as they are listed now\n")
         command = python_command("runner.live", msgspec.json.encode(anew).decode())

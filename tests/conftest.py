@@ -33,6 +33,14 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     return [f"mmcore from {Path(str(mmcore.__file__)).parent}"]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def state_home(tmp_path_factory: pytest.TempPathFactory) -> Generator[None, None, None]:
+    """Keep what sessions leave out of the home of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 def refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
     """Turn a skip into a failure where CI=true: what is skipped there is never run at all."""
     if report.outcome == "skipped" and not hasattr(report, "wasxfail") and in_ci():

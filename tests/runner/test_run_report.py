@@ -1,6 +1,7 @@
 """`mm report` on the journal of a real, short `mm run`."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +57,18 @@ def test_the_report_of_a_run_is_the_run(tmp_path: Path) -> None:
     assert "<td>warming up</td>" in page
 
 
+def test_a_session_with_the_built_in_exchange_keeps_its_page(tmp_path: Path) -> None:
+    """Its temporary folder goes, and the journal in it; the page it was drawn from stays."""
+    ran = subprocess.run(
+        [sys.executable, "-P", "-m", "runner", "run", "--headless", "--duration", "5s",
+         "--set", "telemetry.prometheus=false"], check=True, timeout=180, capture_output=True,
+        text=True, env={**os.environ, "XDG_STATE_HOME": str(tmp_path), "TMPDIR": str(tmp_path)})
+    page = tmp_path / "mm" / "embedded" / "report.html"
+    assert ran.stdout.splitlines()[-1] == f"  report         {page}"
+    assert "BTC-PERPETUAL" in page.read_text()
+    assert not list(tmp_path.glob("mm-embedded-*"))
+
+
 def test_a_folder_without_a_session_is_refused(tmp_path: Path) -> None:
     (tmp_path / "000000.mmj").write_bytes(b"nothing")
     done = CliRunner().invoke(app, ["report", str(tmp_path)])
@@ -73,3 +86,7 @@ def test_who_gets_a_page_and_what_is_said_where_none_can_be_drawn(tmp_path: Path
     assert told.startswith("  report         none: ")
     assert "holds no run" in told or "not there" in told
     assert "mm report" in draw_page(tmp_path, tmp_path / "report.html", limit_s=0.01)
+    (tmp_path / "file").touch()
+    told = draw_page(tmp_path, tmp_path / "file" / "report.html")
+    assert told.startswith(f"  report         none: {tmp_path / 'file'}: ")
+    assert "set runtime.state_dir" in told
