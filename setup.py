@@ -1,6 +1,6 @@
 """Build the compiled modules; everything else about the package is in pyproject.toml.
 
-The environment chooses, because build front ends do not pass arguments on:
+The environment chooses, for build front ends do not pass arguments on:
 
 MM_BUILD  release (default), tuned, debug, trace, sanitize or fuzz; each kind has build/<kind> to
           itself. tuned is release arranged by a profile that was made here: see make tuned
@@ -27,6 +27,9 @@ from setuptools.command.build import build
 from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).resolve().parent
+sys.path.insert(0, str(ROOT))       # a build front end does not
+import one_library  # noqa: E402
+
 PACKAGES = ("mmcore", "connectors")
 
 # Every compiled module, by name. A module missing from the tree would otherwise leave a wheel
@@ -115,7 +118,7 @@ TRAIN = os.environ.get("MM_TRAIN") == "1"
 # A profile moves code and chooses what is inlined; it changes no float.
 PROFILE_ARGS = ([f"-fprofile-generate={PROFILE}", "-fprofile-update=single"] if TRAIN else
                 [f"-fprofile-use={PROFILE}", "-fprofile-correction", "-Wno-missing-profile",
-                 "-Wno-coverage-mismatch"])
+                 "-Wno-coverage-mismatch", "-flto=2"])
 KINDS = {
     "release": Kind(RELEASE_ARGS),
     "tuned": Kind(RELEASE_ARGS + PROFILE_ARGS, ["-fprofile-generate"] if TRAIN else []),
@@ -320,9 +323,16 @@ class BuildExt(build_ext):
         for extension in self.extensions:
             extension.sources = made[extension.name].sources
         self.parallel = jobs_count()
+        if kind == "tuned":
+            one_library.build(self, self.extensions, jobs_count())
+            return
         super().build_extensions()
         if kind == "trace":
             self.place_sources()
+
+    def get_outputs(self) -> list[str]:
+        shared = [str(one_library.path_of(self))] if chosen_kind() == "tuned" else []
+        return super().get_outputs() + shared
 
     def place_sources(self) -> None:
         """Coverage looks for .pyx and C side by side under its working folder; no wheel does."""
@@ -365,8 +375,7 @@ def main() -> None:
     brought = Path(os.environ.get("MM_PROFILE", PROFILE))
     if kind == "tuned" and brought.resolve() != PROFILE.resolve():
         bring_profile(brought)
-    # a few modules are no part of the training
-    if kind == "tuned" and not TRAIN and len([*PROFILE.glob("*.gcda")]) < 0.9 * len(EXPECTED):
+    if kind == "tuned" and not TRAIN and len([*PROFILE.glob("*.gcda")]) < len(EXPECTED):
         raise SystemExit("MM_BUILD=tuned needs a profile of these sources: run make tuned")
     if kind == "fuzz":
         os.environ.setdefault("CC", "clang")
