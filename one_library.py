@@ -2,7 +2,7 @@
 
 A call from one Cython module into another goes through a pointer, which no compiler sees through
 unless a profile says where it leads and the callee is linked with the caller. So all objects make
-libmm.so, and what Python imports as a module is two lines that hand over to it.
+libmm.so.0, and what Python imports as a module is two lines that hand over to it.
 """
 
 import os
@@ -14,7 +14,7 @@ from setuptools import Extension
 from setuptools.command.build_ext import build_ext
 
 HOME = "mmcore"         # the package the library lies in
-NAME = "libmm.so"
+NAME = "libmm.so.0"     # not .so alone: whoever walks the package would take it for a module
 STUB = """\
 extern void *{shared}(void);
 __attribute__((visibility("default"))) void *{own}(void) {{ return {shared}(); }}
