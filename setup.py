@@ -29,6 +29,7 @@ from setuptools.command.build_ext import build_ext
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT))       # a build front end does not
 import one_library  # noqa: E402
+del sys.path[0]
 
 PACKAGES = ("mmcore", "connectors")
 
