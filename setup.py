@@ -28,9 +28,8 @@ from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT))       # a build front end does not
-import one_library  # noqa: E402
+import one_library  # noqa: E402, I001
 del sys.path[0]
-
 PACKAGES = ("mmcore", "connectors")
 
 # Every compiled module, by name. A module missing from the tree would otherwise leave a wheel
