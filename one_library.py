@@ -38,6 +38,9 @@ def path_of(command: build_ext) -> Path:
 
 def build(command: build_ext, extensions: Sequence[Extension], jobs: int) -> None:
     """Compile every module, link the library, then a file for each module."""
+    if os.environ.get("MM_ONLY"):
+        raise SystemExit("MM_ONLY would leave the other modules without their library: unset it, "
+                         "or build another kind than tuned")
     with ThreadPoolExecutor(jobs) as pool:
         objects = list(pool.map(lambda e: compile_module(command, e), extensions))
         library = path_of(command)

@@ -1,6 +1,6 @@
 """Build the compiled modules; everything else about the package is in pyproject.toml.
 
-The environment chooses, for build front ends do not pass arguments on:
+The environment chooses, because build front ends do not pass arguments on:
 
 MM_BUILD  release (default), tuned, debug, trace, sanitize or fuzz; each kind has build/<kind> to
           itself. tuned is release arranged by a profile that was made here: see make tuned

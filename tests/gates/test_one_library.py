@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from compiled import setup_module
 from setuptools import Distribution, Extension
 from setuptools.command.build_ext import build_ext
@@ -23,7 +24,8 @@ print(*(module.name for module in pkgutil.iter_modules(mmcore.__path__)))
 """
 
 
-def test_two_modules_of_one_name_come_from_one_library(tmp_path: Path) -> None:
+def test_two_modules_of_one_name_come_from_one_library(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     library = sys.modules[setup_module().one_library.__name__]
     extensions = []
     for package, says in (("mmcore", "core"), ("connectors.sim", "exchange")):
@@ -37,6 +39,10 @@ def test_two_modules_of_one_name_come_from_one_library(tmp_path: Path) -> None:
     command.build_lib, command.build_temp = str(tmp_path / "lib"), str(tmp_path / "obj")
     command.ensure_finalized()
     command.build_extensions = lambda: library.build(command, extensions, 2)
+    monkeypatch.setenv("MM_ONLY", "mmcore.*")
+    with pytest.raises(SystemExit, match="MM_ONLY would leave"):
+        library.build(command, extensions, 2)
+    monkeypatch.delenv("MM_ONLY")
     command.run()
     # moved, for a wheel is unpacked where it was not built
     (tmp_path / "lib").rename(tmp_path / "elsewhere")
