@@ -2,7 +2,7 @@
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.string cimport memmove, memset
 
-from mmcore.types cimport SIDE_ASK, SIDE_BID
+from mmcore.types cimport SIDE_ASK, SIDE_BID, sign_of
 
 NO_BID = -(<int64_t>1 << 60)
 NO_ASK = <int64_t>1 << 60
@@ -105,31 +105,26 @@ cdef class OrderBook:
         return BOOK_SNAPSHOT if delta.snapshot else BOOK_APPLIED
 
     cdef void set_level(self, int32_t side, int64_t price_ticks, int64_t amount) noexcept nogil:
+        """Set one level. Whether it comes, changes or goes nobody can foretell: no branch asks."""
         cdef int64_t offset = price_ticks - self.window_base
-        cdef int64_t before
-        cdef bint near = (price_ticks >= self.edge[side] if side == SIDE_BID
-                          else price_ticks <= self.edge[side])
+        cdef int64_t before, sign = sign_of(side)
+        cdef uint64_t now = amount > 0
+        cdef uint64_t near = (price_ticks - self.edge[side]) * sign >= 0
+        cdef uint64_t* word
         if offset < 0 or offset >= WINDOW_TICKS:
             self.near_changes[side] += near
             self.set_outside(side, price_ticks, amount)
         else:
             before = self.amounts[side][offset]
-            if amount == before:
-                return                  # venues repeat what stands: one level in six, recorded
-            self.near_changes[side] += near
+            self.near_changes[side] += near & <uint64_t>(amount != before)
             self.amounts[side][offset] = amount
-            if amount > 0:
-                self.occupied[side][offset >> 6] |= (<uint64_t>1) << (offset & 63)
-                self.level_count[side] += before == 0
-            elif before > 0:
-                self.occupied[side][offset >> 6] &= ~((<uint64_t>1) << (offset & 63))
-                self.level_count[side] -= 1
+            word = &self.occupied[side][offset >> 6]
+            word[0] = (word[0] & ~((<uint64_t>1) << (offset & 63))) | (now << (offset & 63))
+            self.level_count[side] += <int32_t>now - (before > 0)
+        if (price_ticks - self.best[side]) * sign < 0:
+            return
         if amount > 0:
-            if side == SIDE_BID:
-                if price_ticks > self.best[SIDE_BID]:
-                    self.best[SIDE_BID] = price_ticks
-            elif price_ticks < self.best[SIDE_ASK]:
-                self.best[SIDE_ASK] = price_ticks
+            self.best[side] = price_ticks
         elif price_ticks == self.best[side]:
             if self.level_count[side] == 0:
                 self.best[side] = NO_BID if side == SIDE_BID else NO_ASK

@@ -8,7 +8,7 @@ from connectors.replay.event cimport (
 from connectors.sim.matching cimport MatchBook
 from mmcore.book cimport NO_ASK, NO_BID
 from mmcore.market cimport Market
-from mmcore.types cimport SIDE_ASK, SIDE_BID, TradePrint
+from mmcore.types cimport SIDE_ASK, SIDE_BID, TradePrint, sign_of
 
 cdef int64_t NEVER_NS = 0x7FFFFFFFFFFFFFFF
 cdef int64_t MS = 1000000
@@ -152,16 +152,17 @@ cdef class Observer:
         cdef const Event* end = self.items + self.count
         cdef const Event* most = first + self.capacity - SLOTS_MAX  # parts may come on top
         cdef int64_t price, amount
-        cdef int64_t bid = own.best[SIDE_BID], ask = own.best[SIDE_ASK]
+        cdef int64_t opposite[2]            # our best on the other side
         cdef bint add = own.shown > 0 and not delta.snapshot, over = False, last
         cdef int32_t side
+        opposite[SIDE_BID], opposite[SIDE_ASK] = own.best[SIDE_ASK], own.best[SIDE_BID]
         at[0], at[1] = self.levels[0], self.levels[1]
         if most < end:
             end = most
         while event < end:
             side, price, amount = event.side, event.price_ticks, event.amount_contracts
             if add:
-                over |= amount > 0 and (price <= bid if side == SIDE_ASK else price >= ask)
+                over |= (amount > 0) & ((price - opposite[side]) * sign_of(side) >= 0)
                 if own.mask[side] >> (price & 63) & 1:
                     amount += shown_at(own, side, price)
             level = at[side]

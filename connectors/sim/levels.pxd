@@ -36,11 +36,6 @@ cdef inline Backing* backing(const Level* level) noexcept nogil:
     return <Backing*>(page + LEVEL_PAGE_BYTES // 2) + (level - <const Level*>page)
 
 
-cdef inline void set_amount(Level* level, int64_t contracts) noexcept nogil:
-    level.liquidity_contracts = level.total_contracts = contracts
-    level.printed_contracts = 0
-
-
 @cython.final
 cdef class LevelMap:
     cdef Level* pages[LEVEL_PAGES]
@@ -52,6 +47,5 @@ cdef class LevelMap:
     cdef bint holds(self, int64_t ticks) noexcept nogil
     cdef Level* at(self, int64_t ticks) except NULL
     cdef Level* find(self, int64_t ticks) noexcept nogil
-    cdef void occupy(self, int32_t side, int64_t ticks) noexcept nogil
-    cdef void vacate(self, int32_t side, int64_t ticks) noexcept nogil
+    cdef void occupy(self, int32_t side, int64_t ticks, bint before, bint now) noexcept nogil
     cdef bint worse(self, int32_t side, int64_t* ticks) noexcept nogil

@@ -2,7 +2,7 @@
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
-from mmcore.types cimport SIDE_ASK, SIDE_BID
+from mmcore.types cimport SIDE_ASK, sign_of
 
 cdef extern from "stdlib.h" nogil:
     void* aligned_alloc(size_t alignment, size_t size) noexcept
@@ -17,19 +17,17 @@ cdef enum:
     PAGE_LEVELS = 1 << LEVEL_PAGE_BITS
 
 
-cdef void set_bit(uint64_t* bits, int64_t i) noexcept nogil:
-    bits[i >> 6] |= (<uint64_t>1) << (i & 63)
-    bits[GROUPS_AT + (i >> 12)] |= (<uint64_t>1) << ((i >> 6) & 63)
-    bits[BLOCKS_AT + (i >> 18)] |= (<uint64_t>1) << ((i >> 12) & 63)
+cdef inline uint64_t put_in(uint64_t* word, int64_t bit, uint64_t on) noexcept nogil:
+    """Set or clear a bit; whether any is left."""
+    word[0] = (word[0] & ~((<uint64_t>1) << (bit & 63))) | (on << (bit & 63))
+    return word[0] != 0
 
 
-cdef void clear_bit(uint64_t* bits, int64_t i) noexcept nogil:
-    bits[i >> 6] &= ~((<uint64_t>1) << (i & 63))
-    if bits[i >> 6] != 0:
-        return
-    bits[GROUPS_AT + (i >> 12)] &= ~((<uint64_t>1) << ((i >> 6) & 63))
-    if bits[GROUPS_AT + (i >> 12)] == 0:
-        bits[BLOCKS_AT + (i >> 18)] &= ~((<uint64_t>1) << ((i >> 12) & 63))
+cdef void put_bit(uint64_t* bits, int64_t i, uint64_t on) noexcept nogil:
+    """Set or clear a bit in all three maps; levels come and go at random, so nothing branches."""
+    on = put_in(&bits[i >> 6], i, on)
+    on = put_in(&bits[GROUPS_AT + (i >> 12)], i >> 6, on)
+    put_in(&bits[BLOCKS_AT + (i >> 18)], i >> 12, on)
 
 
 cdef int64_t lowest_in(uint64_t* bits, int64_t block) noexcept nogil:
@@ -145,18 +143,16 @@ cdef class LevelMap:
         page = self.pages[i >> LEVEL_PAGE_BITS]
         return NULL if page == NULL else &page[i & (PAGE_LEVELS - 1)]
 
-    cdef void occupy(self, int32_t side, int64_t ticks) noexcept nogil:
-        set_bit(self.bits[side], ticks - self.base_ticks)
-        if self.count[side] == 0 or (ticks > self.best_ticks[side] if side == SIDE_BID
-                                     else ticks < self.best_ticks[side]):
-            self.best_ticks[side] = ticks
-        self.count[side] += 1
-
-    cdef void vacate(self, int32_t side, int64_t ticks) noexcept nogil:
+    cdef void occupy(self, int32_t side, int64_t ticks, bint before, bint now) noexcept nogil:
+        """Note whether a level holds an amount, and did before; the best price follows."""
         cdef int64_t at = ticks
-        self.count[side] -= 1
-        clear_bit(self.bits[side], ticks - self.base_ticks)
-        if ticks == self.best_ticks[side] and self.worse(side, &at):
+        put_bit(self.bits[side], ticks - self.base_ticks, now)
+        self.count[side] += now - before
+        if self.count[side] > 1 and (ticks - self.best_ticks[side]) * sign_of(side) < 0:
+            return
+        if now:
+            self.best_ticks[side] = ticks
+        elif ticks == self.best_ticks[side] and self.worse(side, &at):
             self.best_ticks[side] = at
 
     cdef bint worse(self, int32_t side, int64_t* ticks) noexcept nogil:

@@ -1,11 +1,12 @@
 """Price-time matching of one instrument; see matching.pxd."""
 from libc.math cimport llround
+from libc.stdint cimport int8_t
 from libc.stdlib cimport free, malloc, realloc
 
-from connectors.sim.levels cimport LEVEL_PAGE_BITS, LEVEL_SPAN_BITS, backing, set_amount
+from connectors.sim.levels cimport LEVEL_PAGE_BITS, LEVEL_SPAN_BITS, backing
 from connectors.sim.orders cimport SLOT_NONE, SimOrder
 from connectors.sim.queue cimport QUEUE_KINDS, queue_join, queue_level_changed, queue_traded
-from mmcore.types cimport SIDE_BID, InstrumentSpec
+from mmcore.types cimport SIDE_BID, InstrumentSpec, sign_of
 
 cdef enum:
     FIRST_CAPACITY = 256
@@ -92,9 +93,9 @@ cdef class MatchBook:
         level.total_contracts += contracts
         if before == 0 and level.total_contracts > 0:
             level.side = side
-            self.levels.occupy(side, ticks)
+            self.levels.occupy(side, ticks, False, True)
         elif before > 0 and level.total_contracts == 0:
-            self.levels.vacate(side, ticks)
+            self.levels.occupy(side, ticks, True, False)
         return self.feed.touched(level, ticks)
 
     cdef int add_fill(self, int64_t ticks, int64_t contracts, int32_t maker) except -1:
@@ -124,11 +125,8 @@ cdef class MatchBook:
     cdef bint crosses(self, int32_t side, int64_t price_ticks) noexcept nogil:
         """Would an order of that side and price trade at once?"""
         cdef int32_t other = 1 - side
-        if self.levels.count[other] == 0:
-            return False
-        if side == SIDE_BID:
-            return price_ticks >= self.levels.best_ticks[other]
-        return price_ticks <= self.levels.best_ticks[other]
+        return (self.levels.count[other] > 0) & (
+            (price_ticks - self.levels.best_ticks[other]) * sign_of(side) >= 0)
 
     cdef int32_t take(self, int32_t side, int64_t limit_ticks, int64_t contracts,
                       int32_t account) except -1:
@@ -233,11 +231,12 @@ cdef class MatchBook:
         """Set the quiet levels from events[at] to where `most` others are noted in `left`.
 
         Quiet is the common level: no order there, nothing crossed, nobody watching. With the
-        others nothing is done.
+        others nothing is done. Whether a quiet one comes, changes, goes or stands nobody can
+        foretell, so no branch asks.
         """
         cdef Level** pages = self.levels.pages
         cdef int64_t base = self.levels.base_ticks
-        cdef bint watched = self.feed.watched, changed = False
+        cdef bint watched = self.feed.watched, changed = False, before, now, same, through
         cdef int32_t n = 0
         cdef const Event* event = events + at[0]
         cdef const Event* end = events + count
@@ -252,26 +251,18 @@ cdef class MatchBook:
             if not watched and place < (<uint64_t>1 << LEVEL_SPAN_BITS) and (
                     pages[place >> LEVEL_PAGE_BITS] != NULL):
                 level = &pages[place >> LEVEL_PAGE_BITS][place & ((1 << LEVEL_PAGE_BITS) - 1)]
-                if level.head != SLOT_NONE:
-                    pass
-                elif level.total_contracts == 0:
-                    if contracts == 0:
-                        self.unknown_deletes += 1
-                        continue
-                    if not self.crosses(side, <int64_t>place + base):
-                        level.side = side
-                        self.levels.occupy(side, <int64_t>place + base)
-                        set_amount(level, contracts)
-                        changed = True
-                        continue
-                elif level.side == side:
-                    if contracts == level.liquidity_contracts:
-                        self.empty_changes += 1
-                        continue
-                    if contracts == 0:
-                        self.levels.vacate(side, <int64_t>place + base)
-                    set_amount(level, contracts)
-                    changed = True
+                before, now = level.total_contracts > 0, contracts > 0
+                same = contracts == level.total_contracts
+                through = self.crosses(side, <int64_t>place + base)
+                if not ((level.head != SLOT_NONE) | (before & (level.side != side))
+                        | (through & now & (not before))):
+                    self.unknown_deletes += same & (not before)
+                    self.empty_changes += same & before
+                    changed |= not same
+                    level.side = <int8_t>side if now else level.side
+                    level.printed_contracts &= -<int64_t>same
+                    level.liquidity_contracts = level.total_contracts = contracts
+                    self.levels.occupy(side, <int64_t>place + base, before, now)
                     continue
             left[n] = <int32_t>(event - events - 1)
             n += 1
