@@ -188,7 +188,7 @@ cdef void move_rest(Planning* p, OrderTable orders, int32_t side, const Pairing*
     cdef bint same
     cdef uint32_t taken = 0
     cdef Order* order
-    for turn in range(2):
+    for turn in range(n == 1, 2):       # an order alone is first anyway
         for i in range(n):
             if pairing.rung_of[i] >= 0 or taken & (<uint32_t>1 << i):
                 continue
@@ -249,7 +249,6 @@ cdef void add_task(Planning* p, OrderTable orders, Order* order, int32_t side, i
     task.rank = rung * 2 + (0 if p.wanted.reducing[side] else 1)
     if nearer:                          # too near the market: what it may cost is most
         task.rank -= 4 * LEVELS_MAX
-    task.due = False
     p.task_count += 1
 
 
@@ -296,7 +295,10 @@ cdef void plan_take(Planning* p, OrderTable orders, RiskGate gate, Budget budget
 cdef void choose(Planning* p, int32_t count) noexcept nogil:
     """Mark the tasks that are worth most, so many messages of them; the others wait."""
     cdef int32_t i, best
-    while count > 0:
+    cdef bint every = count >= p.task_count         # mostly there is room for all
+    for i in range(p.task_count):
+        p.tasks[i].due = every
+    while count > 0 and not every:
         count -= 1
         best = -1
         for i in range(p.task_count):

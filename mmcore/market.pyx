@@ -113,8 +113,7 @@ cdef class Market:
             self.inventory.contracts -= self.matched_contracts
             self.exposure.unmatched_btc = self.calendar.delta_share * delta_btc(
                 &self.spec, self.inventory.contracts, price)
-        self.exposure.worst_btc[SIDE_BID] = self.orders.worst_btc(SIDE_BID, &self.spec, price)
-        self.exposure.worst_btc[SIDE_ASK] = self.orders.worst_btc(SIDE_ASK, &self.spec, price)
+        self.orders.worst_btc(&self.spec, price, self.exposure.worst_btc)
         self.exposure.limit_btc = scale * self.params.v.inventory.limit_btc
         self.inventory.limit_btc = self.exposure.limit_btc
         self.exposure.gross_btc = gross_of(&self.exposure, SIDE_BID, 0.0)

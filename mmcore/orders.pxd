@@ -125,8 +125,8 @@ cdef class OrderTable:
     cdef void all_booked(self) noexcept nogil
     cdef void pull_answered(self, int64_t request_id, bint refused) noexcept nogil
     cdef int64_t worst_contracts(self, int32_t side) noexcept nogil
-    cdef double worst_btc(self, int32_t side, const Instrument* spec,
-                          double at_price_usd) noexcept nogil
+    cdef void worst_btc(self, const Instrument* spec, double at_price_usd,
+                        double* out) noexcept nogil
     cdef int32_t own_levels(self, int32_t side, LevelChange* levels) noexcept nogil
     cdef int64_t best_own(self, int32_t side, bint post_only) noexcept nogil
     cdef int learn(self, Order* order, const OrderEvent* event) noexcept nogil
@@ -202,13 +202,12 @@ cdef inline int64_t order_edited(const Order* order, const Action* action) noexc
     return total
 
 
-cdef inline double order_worst_btc(const Order* order, const Instrument* spec,
-                                   double at_price_usd) noexcept nogil:
-    """BTC worth of order_worst(): a bid is worth most at the lower of its own price and the mark.
+cdef inline double order_btc(const Order* order, int64_t contracts, const Instrument* spec,
+                             double at_price_usd) noexcept nogil:
+    """BTC worth of contracts of an order: a bid's most at the lower of its own price and the mark.
 
     Both prices of an edit in flight count; asks count at `at_price_usd`, as the position does.
     """
-    cdef int64_t contracts = order_worst(order)
     cdef int64_t lowest = order.price_ticks
     if contracts == 0:
         return 0.0

@@ -307,20 +307,20 @@ cdef class OrderTable:
                 total += order_worst(order)
         return total
 
-    cdef double worst_btc(self, int32_t side, const Instrument* spec,
-                          double at_price_usd) noexcept nogil:
-        """BTC worth of worst_contracts(), each order at the price where it is worth most."""
-        cdef double total = 0.0
+    cdef void worst_btc(self, const Instrument* spec, double at_price_usd,
+                        double* out) noexcept nogil:
+        """BTC worth of worst_contracts(), a figure a side, each order where it is worth most."""
+        cdef double total[2]
         cdef uint32_t mask = self.used
         cdef const Order* order
+        total[0] = total[1] = 0.0
         while mask:
             order = &self.orders[mm_low_slot(mask)]
             mask &= mask - 1
-            if order.side == side:
-                total += order_worst_btc(order, spec, at_price_usd)
+            total[order.side] += order_btc(order, order_worst(order), spec, at_price_usd)
             if order_slot_free(order) and order.request_id == 0 and order.pull_ns <= 0:
                 self.used &= ~(<uint32_t>1 << order.slot)
-        return total
+        out[0], out[1] = total[0], total[1]
 
     cdef int32_t own_levels(self, int32_t side, LevelChange* levels) noexcept nogil:
         """Where our own resting amounts of a side stand in the venue's book."""

@@ -82,7 +82,21 @@ cdef struct Counted:
     int64_t open_orders
 
 
-cdef bint price_allowed(double price, const SignalState* signal, double collar_bps) noexcept nogil
+cdef inline bint in_collar(double price, const SignalState* signal,
+                           double collar_bps) noexcept nogil:
+    """Within our own collar round the reference."""
+    return fabs(price - signal.reference_usd) <= collar_bps * 1e-4 * signal.reference_usd
+
+
+cdef inline bint in_band(double price, const SignalState* signal) noexcept nogil:
+    """Within the venue's own band, as far as it is known."""
+    return (signal.min_price_usd <= 0.0 or price >= signal.min_price_usd) and (
+        signal.max_price_usd <= 0.0 or price <= signal.max_price_usd)
+
+
+cdef inline bint price_allowed(double price, const SignalState* signal,
+                               double collar_bps) noexcept nogil:
+    return in_collar(price, signal, collar_bps) and in_band(price, signal)
 
 
 cdef inline double gross_of(const Exposure* exposure, int32_t side,
@@ -170,7 +184,7 @@ cdef class RiskGate(RiskStates):
                             const SignalState* signal) noexcept nogil
     cdef int32_t check_state(self, const Action* action, const Exposure* exposure,
                              double added_btc) noexcept nogil
-    cdef int32_t check_price(self, const Action* action, const Instrument* spec,
+    cdef int32_t check_price(self, const Action* action, double price, const Instrument* spec,
                              const SignalState* signal,
                              const ParamValues* params) noexcept nogil
     cdef int32_t check_exposure(self, const Action* action, const ParamValues* params,

@@ -5,7 +5,7 @@ from mmcore.book cimport NO_ASK
 from mmcore.budget cimport rate_allows, rate_spend
 from mmcore.ledger cimport edge_barred, edge_bucket
 from mmcore.orders cimport (
-    Order, bid_price_usd, dearest_usd, order_edited, order_slot_free, order_worst, order_worst_btc)
+    Order, bid_price_usd, dearest_usd, order_btc, order_edited, order_slot_free, order_worst)
 from mmcore.states cimport RISK_ACTIVE, RISK_PAUSED, RISK_STOPPED
 from mmcore.types cimport (
     ACTION_EDIT, ACTION_NEW, INSTRUMENT_INVERSE, MARKET_OPEN, REMOVED_BOOK_INVALID,
@@ -14,14 +14,6 @@ from mmcore.types cimport (
     REMOVED_WARMUP, SIDE_ASK, SIDE_BID, TAKE_EXPIRY, TAKE_FLATTEN, TAKE_NONE, TAKE_STOP, amount_of,
     contracts_of_btc, delta_btc, lots_down, price_usd)
 from mmcore.states import RiskState  # no-cython-lint; found here since there is a gate
-
-
-cdef bint price_allowed(double price, const SignalState* signal, double collar_bps) noexcept nogil:
-    """Within our collar round the reference and the venue's own band."""
-    if fabs(price - signal.reference_usd) > collar_bps * 1e-4 * signal.reference_usd:
-        return False
-    return (signal.min_price_usd <= 0.0 or price >= signal.min_price_usd) and (
-        signal.max_price_usd <= 0.0 or price <= signal.max_price_usd)
 
 
 cdef uint64_t digest_of(const Action* action) noexcept nogil:
@@ -245,8 +237,8 @@ cdef class RiskGate(RiskStates):
             at_price = bid_price_usd(spec, action.price_ticks, at_price)
             if before > 0:
                 at_price = bid_price_usd(spec, order.price_ticks, at_price)
-        added = delta_btc(spec, after, at_price) - order_worst_btc(order, spec,
-                                                                   exposure.at_price_usd)
+        added = delta_btc(spec, after, at_price) - order_btc(order, before, spec,
+                                                             exposure.at_price_usd)
         # a bid moved away is worth more BTC though no contract more: no limit forbids that
         reason = self.check(action, spec, orders, signal, params, exposure,
                             added if after > before else 0.0)
@@ -278,7 +270,7 @@ cdef class RiskGate(RiskStates):
             return reason
         if action.amount_contracts <= 0 or action.amount_contracts % spec.lot_contracts:
             return GATE_LOT
-        reason = self.check_price(action, spec, signal, params)
+        reason = self.check_price(action, price, spec, signal, params)
         if reason != GATE_OK:
             return reason
         if action.kind != ACTION_NEW:       # an edit names the total, filled part included
@@ -326,16 +318,14 @@ cdef class RiskGate(RiskStates):
             reducing = False                # who closes says so
         return GATE_OK if reducing and not self.adrift else GATE_STATE
 
-    cdef int32_t check_price(self, const Action* action, const Instrument* spec,
+    cdef int32_t check_price(self, const Action* action, double price, const Instrument* spec,
                              const SignalState* signal,
                              const ParamValues* params) noexcept nogil:
         """Collar round the reference, the venue's band, and the other side's best."""
-        cdef double price = price_usd(spec, action.price_ticks)
         cdef double finger = params.risk.fat_finger_bps * 1e-4
-        if fabs(price - signal.reference_usd) > (
-                params.risk.price_collar_bps * 1e-4 * signal.reference_usd):
+        if not in_collar(price, signal, params.risk.price_collar_bps):
             return GATE_COLLAR
-        if not price_allowed(price, signal, params.risk.price_collar_bps):
+        if not in_band(price, signal):
             return GATE_BAND
         if finger > 0.0:
             if action.side == SIDE_BID:

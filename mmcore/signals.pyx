@@ -17,31 +17,27 @@ SAMPLE_NS = 100_000_000                 # volatility samples the mid at most thi
 
 
 cdef int32_t without_own(LevelChange* levels, int32_t count, const LevelChange* own,
-                         int32_t own_count) noexcept nogil:
-    """Subtract own amounts from levels (best first); return how many levels are left."""
+                         int32_t own_count, int32_t side) noexcept nogil:
+    """Subtract own amounts from levels (best first, one at least); return how many are left."""
     cdef int32_t i, k, left = 0
-    cdef int64_t amount
+    cdef int64_t last_ticks = levels[count - 1].price_ticks
+    cdef bint gone = False
+    for k in range(own_count):
+        if (own[k].price_ticks < last_ticks if side == SIDE_BID
+                else own[k].price_ticks > last_ticks):
+            continue                    # behind them all
+        for i in range(count):
+            if levels[i].price_ticks == own[k].price_ticks:
+                levels[i].amount_contracts -= own[k].amount_contracts
+                gone |= levels[i].amount_contracts <= 0
+                break
+    if not gone:
+        return count
     for i in range(count):
-        amount = levels[i].amount_contracts
-        for k in range(own_count):
-            if own[k].price_ticks == levels[i].price_ticks:
-                amount -= own[k].amount_contracts
-        if amount > 0:
-            levels[left].price_ticks = levels[i].price_ticks
-            levels[left].amount_contracts = amount
+        if levels[i].amount_contracts > 0:
+            levels[left] = levels[i]
             left += 1
     return left
-
-
-cdef inline bint is_among(const LevelChange* own, int32_t own_count, int32_t side,
-                          int64_t last_ticks) noexcept nogil:
-    """Whether an own order stands at or before the last level looked at: mostly none does."""
-    cdef int32_t k
-    for k in range(own_count):
-        if (own[k].price_ticks >= last_ticks if side == SIDE_BID
-                else own[k].price_ticks <= last_ticks):
-            return True
-    return False
 
 
 cdef class Signals:
@@ -224,6 +220,7 @@ cdef class Signals:
         cdef LevelChange[SLOTS_MAX] own
         cdef int32_t own_count = orders.own_levels(side, own) if orders.open_count > 0 else 0
         cdef int32_t count, i
+        cdef double contracts = 0.0
         if (seen.near_changes == book.near_changes[side] and seen.depth == depth
                 and seen.own_count == own_count
                 and memcmp(seen.own, own, <size_t>own_count * sizeof(LevelChange)) == 0):
@@ -237,17 +234,17 @@ cdef class Signals:
         book.edge[side] = NO_BID if side == SIDE_BID else NO_ASK
         if count == depth + own_count:
             book.edge[side] = levels[count - 1].price_ticks
-        if count > 0 and is_among(own, own_count, side, levels[count - 1].price_ticks):
-            count = without_own(levels, count, own, own_count)
+        if count > 0 and own_count > 0:
+            count = without_own(levels, count, own, own_count, side)
         if count == 0:
             s.others_ticks[side] = NO_BID if side == SIDE_BID else NO_ASK
             s.others_contracts[side] = 0
         else:
             s.others_ticks[side] = levels[0].price_ticks
             s.others_contracts[side] = levels[0].amount_contracts
-        seen.contracts = 0.0
         for i in range(count if count < depth else depth):
-            seen.contracts += <double>levels[i].amount_contracts
+            contracts += <double>levels[i].amount_contracts
+        seen.contracts = contracts
 
     cdef void sample_variance(self, double half_life_s, double dt) noexcept nogil:
         """Time-aware EWMA: v <- w v + (1 - w) r^2 / dt with w = 2^(-dt / half life)."""
