@@ -106,6 +106,15 @@ def still(drive: Drive) -> None:
         drive.prepare(which, [(TOUCH_TICKS - 7, amount)], [(TOUCH_TICKS + 9, amount)])
 
 
+def weighing(drive: Drive) -> None:
+    """Prepare two books that differ in amounts at the touch: all is judged anew, orders stay."""
+    bids, asks = rows(TOUCH_TICKS)
+    drive.prepare(0, bids[:20], asks[:20])
+    drive.snapshot(START_NS)
+    for which, amount in ((0, 500), (1, 520)):
+        drive.prepare(which, [(TOUCH_TICKS, amount)], [(TOUCH_TICKS + 1, amount)])
+
+
 def moving(drive: Drive, levels: int) -> None:
     """Prepare two books whose touch jumps to and fro: every decision edits every order.
 

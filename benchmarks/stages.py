@@ -117,6 +117,23 @@ def still() -> Drive:
     return drive
 
 
+def weighing() -> Runner:
+    """Return a runner of decisions that compute the whole ladder and leave the orders alone."""
+    drive = rig.make()
+    rig.weighing(drive)
+    drive.turns(4, rig.START_NS + 1, rig.STEP_NS)
+    cursor = Cursor()
+    cursor.take(4)
+
+    def run(count: int) -> None:
+        before = drive.engine.still_turns
+        drive.turns(count, cursor.take(count), rig.STEP_NS)
+        if drive.engine.still_turns != before:
+            raise SystemExit("a decision on another touch was not computed")
+
+    return Runner(drive, run)
+
+
 def moving(levels: int, *, silent: bool = False) -> Drive:
     """Return a drive whose touch jumps to and fro; silent: decisions are answered, not encoded."""
     drive = rig.make(levels)
@@ -188,6 +205,8 @@ STAGES = (
           "apply a jump of the touch: 48 levels"),
     Stage("turn, no action", lambda: looped(still(), "turns"), "Drive_turn_loop", 0,
           "apply, then decide: nothing to send", "book apply"),
+    Stage("turn, orders kept", weighing, "Drive_turn_loop", 0,
+          "apply another amount at the touch, compute the ladder: orders stay", "book apply"),
     Stage("turn, two edits", lambda: looped(moving(1, silent=True), "turns"), "Drive_turn_loop", 2,
           "apply a jump, decide two edits, take their answers", "book jump"),
     Stage("turn, six edits", lambda: looped(moving(3, silent=True), "turns"), "Drive_turn_loop", 6,
