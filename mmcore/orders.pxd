@@ -8,8 +8,8 @@ from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
 from mmcore.types cimport (
-    ACTION_MASS_QUOTE, ORDER_ID_MAX, SIDE_BID, SLOTS_MAX, Action, Instrument, LevelChange,
-    OrderEvent, delta_btc, price_usd, request_kind)
+    ACTION_MASS_QUOTE, LEVELS_MAX, ORDER_ID_MAX, SIDE_BID, SLOTS_MAX, SLOTS_QUOTE, Action,
+    Instrument, LevelChange, OrderEvent, delta_btc, price_usd, request_kind)
 
 cdef enum:
     BACKOFF_NS = 20_000_000
@@ -141,6 +141,12 @@ cdef extern from *:
     static inline int mm_low_slot(unsigned int mask) { return __builtin_ctz(mask); }
     """
     int mm_low_slot(unsigned int mask) noexcept nogil   # of a mask that is not 0
+
+
+cdef inline uint32_t slots_of(int32_t side) noexcept nogil:
+    """A bit per slot that may hold an order of a side: its quotes, and whatever is taken."""
+    return (((<uint32_t>1 << LEVELS_MAX) - 1) << (side * LEVELS_MAX)) | (
+        ~<uint32_t>0 << SLOTS_QUOTE)
 
 
 cdef inline bint order_requoted(const Order* order) noexcept nogil:

@@ -326,7 +326,7 @@ cdef class OrderTable:
         """Where our own resting amounts of a side stand in the venue's book."""
         cdef int32_t i, n = 0
         cdef int64_t resting
-        cdef uint32_t mask = self.used
+        cdef uint32_t mask = self.used & slots_of(side)
         while mask:
             i = mm_low_slot(mask)
             mask &= mask - 1
@@ -348,7 +348,7 @@ cdef class OrderTable:
         """
         cdef const Order* order
         cdef int64_t best = 0, price
-        cdef uint32_t mask = self.used
+        cdef uint32_t mask = self.used & slots_of(side)
         cdef bint moving
         while mask:
             order = &self.orders[mm_low_slot(mask)]

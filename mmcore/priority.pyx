@@ -1,7 +1,7 @@
 """See priority.pxd. A print and the book change it makes come in either order."""
 from libc.stdint cimport uint32_t
 
-from mmcore.orders cimport ORDER_LIVE, mm_low_slot
+from mmcore.orders cimport ORDER_LIVE, mm_low_slot, slots_of
 from mmcore.types cimport SIDE_ASK, SIDE_BID, SLOTS_QUOTE
 
 cdef enum:
@@ -12,12 +12,12 @@ cdef enum:
 cdef int64_t own_at(OrderTable orders, int32_t side, int64_t price_ticks) noexcept nogil:
     """Contracts of our own that rest at a price."""
     cdef int64_t total = 0
-    cdef uint32_t mask = orders.used & QUOTE_SLOTS
+    cdef uint32_t mask = orders.used & QUOTE_SLOTS & slots_of(side)
     cdef const Order* order
     while mask:
         order = &orders.orders[mm_low_slot(mask)]
         mask &= mask - 1
-        if order.state >= ORDER_LIVE and order.side == side and order.price_ticks == price_ticks:
+        if order.state >= ORDER_LIVE and order.price_ticks == price_ticks:
             total += order.amount_contracts - order.filled_contracts
     return total
 

@@ -381,7 +381,7 @@ cdef inline double contracts_of_btc(const Instrument* spec, double btc,
     return btc * at_price_usd / spec.contract_size
 
 cdef inline int32_t sign_of(int32_t side) noexcept nogil:
-    return 1 if side == SIDE_BID else -1
+    return 1 - 2 * side
 
 cdef bint ticks_of_price(const Instrument* spec, double price, int64_t* ticks) noexcept nogil
 cdef bint contracts_of_amount(const Instrument* spec, double amount,

@@ -69,11 +69,11 @@ cdef class Backtest:
         cdef DirectVenue venue = self.venue
         cdef int64_t there_ns, here_ns, request_ns, timer_ns
         while observer.due_ns != NEVER_NS:
-            request_ns = venue.requests.due_ns()
+            request_ns = venue.requests.due_ns
             timer_ns = min(exchange.next_100ms_ns, exchange.waits.due_ns())
             there_ns = min(player.due_ns, request_ns, timer_ns)
-            here_ns = min(observer.due_ns, self.tick_at_ns, venue.answers.due_ns(),
-                          venue.feed.due_ns())
+            here_ns = min(observer.due_ns, self.tick_at_ns, venue.answers.due_ns,
+                          venue.feed.due_ns)
             if min(there_ns, here_ns) > until_ns:
                 break
             if here_ns < there_ns:
@@ -95,10 +95,10 @@ cdef class Backtest:
         while self.observer.due_ns == t_ns:
             received = True
             self.observer.take()
-        while self.venue.answers.due_ns() <= t_ns:
+        while self.venue.answers.due_ns <= t_ns:
             received = True
             self.deliver(self.venue.answers.pop(), now_ns)
-        while self.venue.feed.due_ns() <= t_ns:
+        while self.venue.feed.due_ns <= t_ns:
             received = True
             self.deliver(self.venue.feed.pop(), now_ns)
         if received:

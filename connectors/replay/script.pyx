@@ -75,7 +75,7 @@ cdef class ScriptedOrders:
         cdef Exchange exchange = self.venue.exchange
         cdef int64_t request_ns, timer_ns, due_ns
         while self.player.due_ns != NEVER_NS:
-            request_ns = self.venue.requests.due_ns()
+            request_ns = self.venue.requests.due_ns
             timer_ns = exchange.next_100ms_ns
             due_ns = min(self.player.due_ns, request_ns, timer_ns)
             if due_ns > until_ns:

@@ -46,10 +46,7 @@ cdef class RequestQueue:
     cdef int64_t count
     cdef int64_t capacity       # a power of two
     cdef int64_t last_ns        # due time of the last one: nothing overtakes
-
-    cdef inline int64_t due_ns(self) noexcept nogil:
-        return self.items[self.head & (self.capacity - 1)].due_ns if self.count else (
-            0x7FFFFFFFFFFFFFFF)     # never
+    cdef int64_t due_ns         # of the oldest; NEVER_NS while there is none
 
     cdef Request* push(self, int64_t due_ns) except NULL
     cdef Request* pop(self) noexcept nogil
@@ -62,10 +59,7 @@ cdef class DeliveryQueue:
     cdef int64_t count
     cdef int64_t capacity
     cdef int64_t last_ns
-
-    cdef inline int64_t due_ns(self) noexcept nogil:
-        return self.items[self.head & (self.capacity - 1)].due_ns if self.count else (
-            0x7FFFFFFFFFFFFFFF)     # never
+    cdef int64_t due_ns
 
     cdef Delivery* push(self, int64_t due_ns, int32_t kind, int32_t market) except NULL
     cdef Delivery* pop(self) noexcept nogil

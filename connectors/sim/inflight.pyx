@@ -2,6 +2,7 @@
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
+cdef int64_t NEVER_NS = 0x7FFFFFFFFFFFFFFF
 cdef enum:
     FIRST_CAPACITY = 64
 
@@ -24,6 +25,7 @@ cdef class RequestQueue:
 
     def __cinit__(self):
         self.capacity = FIRST_CAPACITY
+        self.due_ns = NEVER_NS
         self.items = <Request*>calloc(FIRST_CAPACITY, sizeof(Request))
         if self.items == NULL:
             raise MemoryError("requests under way")
@@ -42,6 +44,8 @@ cdef class RequestQueue:
         memset(entry, 0, sizeof(Request))
         self.last_ns = max(self.last_ns, due_ns)
         entry.due_ns = self.last_ns
+        if self.count == 0:
+            self.due_ns = self.last_ns
         self.count += 1
         return entry
 
@@ -49,6 +53,8 @@ cdef class RequestQueue:
         """The oldest entry; valid until the next push. The queue must not be empty."""
         self.head += 1
         self.count -= 1
+        self.due_ns = (self.items[self.head & (self.capacity - 1)].due_ns if self.count
+                       else NEVER_NS)
         return &self.items[(self.head - 1) & (self.capacity - 1)]
 
 
@@ -57,6 +63,7 @@ cdef class DeliveryQueue:
 
     def __cinit__(self):
         self.capacity = FIRST_CAPACITY
+        self.due_ns = NEVER_NS
         self.items = <Delivery*>calloc(FIRST_CAPACITY, sizeof(Delivery))
         if self.items == NULL:
             raise MemoryError("messages under way")
@@ -75,6 +82,8 @@ cdef class DeliveryQueue:
         memset(entry, 0, sizeof(Delivery))
         self.last_ns = max(self.last_ns, due_ns)
         entry.due_ns = self.last_ns
+        if self.count == 0:
+            self.due_ns = self.last_ns
         entry.kind = kind
         entry.market = market
         self.count += 1
@@ -84,4 +93,6 @@ cdef class DeliveryQueue:
         """As RequestQueue.pop."""
         self.head += 1
         self.count -= 1
+        self.due_ns = (self.items[self.head & (self.capacity - 1)].due_ns if self.count
+                       else NEVER_NS)
         return &self.items[(self.head - 1) & (self.capacity - 1)]

@@ -1,6 +1,5 @@
 """Price-time matching of one instrument; see matching.pxd."""
 from libc.math cimport llround
-from libc.stdint cimport int8_t
 from libc.stdlib cimport free, malloc, realloc
 
 from connectors.sim.levels cimport LEVEL_PAGE_BITS, LEVEL_SPAN_BITS, backing
@@ -259,7 +258,7 @@ cdef class MatchBook:
                     self.unknown_deletes += same & (not before)
                     self.empty_changes += same & before
                     changed |= not same
-                    level.side = <int8_t>side if now else level.side
+                    level.side ^= (level.side ^ side) & -now
                     level.printed_contracts &= -<int64_t>same
                     level.liquidity_contracts = level.total_contracts = contracts
                     self.levels.occupy(side, <int64_t>place + base, before, now)
