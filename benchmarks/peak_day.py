@@ -310,13 +310,14 @@ def read_kept(path: Path) -> dict[int, Hour]:
 def run_hours(wanted: list[int], seconds: float, processes: int, keep: Path) -> None:
     """Run hours, each in a process of its own, and append each to the file when it is done."""
     # spawn, and one hour a process: its memory is its own from the beginning
-    with concurrent.futures.ProcessPoolExecutor(
-            processes, multiprocessing.get_context("spawn"), max_tasks_per_child=1) as pool:
-        futures = [pool.submit(run_hour, hour, seconds) for hour in wanted]
-        for future in concurrent.futures.as_completed(futures):
-            with keep.open("ab") as out:
-                out.write(msgspec.json.encode(future.result()) + b"\n")
-            print(table([future.result()]), flush=True)
+    for i in range(0, len(wanted), processes):
+        with concurrent.futures.ProcessPoolExecutor(
+                processes, multiprocessing.get_context("spawn")) as pool:
+            futures = [pool.submit(run_hour, hour, seconds) for hour in wanted[i:i + processes]]
+            for future in concurrent.futures.as_completed(futures):
+                with keep.open("ab") as out:
+                    out.write(msgspec.json.encode(future.result()) + b"\n")
+                print(table([future.result()]), flush=True)
 
 
 def hours_of(text: str) -> list[int]:

@@ -87,6 +87,7 @@ class DeribitClient:
         self._final: StartRefusedError | None = None  # no reconnect will mend it
         self._ticks = 0
         self._doubts = 0
+        self._timed_out = 0
         self._states = 0  # words on the state of an instrument that were looked into
         self._listing_at = 0.0
         self._work: asyncio.Task[None] | None = None
@@ -295,7 +296,7 @@ class DeribitClient:
             self._spawn(self.subscriptions.resync(market), "resync")
 
     def _look(self) -> None:
-        """Ask for trades that may be missing, and for our login where orders are refused."""
+        """Ask for trades that may be missing, and for what refused orders put in doubt."""
         if self._missing and not self._refilling:
             self._missing, self._refilling = False, True
             self.session.engine.take_trades()
@@ -304,6 +305,9 @@ class DeribitClient:
         if doubts != self._doubts:      # perhaps our login is not what it was
             self._doubts = doubts
             self._spawn(self.orders.login.confirm_cancel_on_disconnect(), "login")
+        if self.feed.own.timed_out != self._timed_out:  # late, or one of the clocks was set
+            self._timed_out = self.feed.own.timed_out
+            self._spawn(self._measure_clock(), "clock")
         if self.protection is not None and self.protection.is_frozen() and (
                 not self.protection.renewing):
             self._spawn(self.protection.renew(), "protection")

@@ -5,6 +5,7 @@ cdef enum:                      # those that mean more than that
     FAILED = 10001
     ORDER_NOT_FOUND = 10004
     UNAUTHORIZED = 13009        # the token expired, or was taken back
+    TIMED_OUT = 13888           # past its valid_until when the venue came to it
     MMP_TRIGGER = 13030
     MMP_REQUIRED = 13040
 

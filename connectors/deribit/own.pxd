@@ -35,6 +35,7 @@ cdef class OwnFeed:
     cdef readonly uint64_t liquidations     # messages by which the venue took over our risk
     cdef bint risky                         # the message at hand is one
     cdef readonly uint64_t unauthorized     # answers that say we are not logged in
+    cdef readonly uint64_t timed_out        # orders that came past their valid_until
     cdef readonly uint64_t foreign  # own orders or trades on instruments we do not run
     cdef readonly int64_t trades_answered   # last question for own trades; negated: refused
     cdef readonly int64_t trades_next_seq   # where its next page begins; 0: that was the last

@@ -5,7 +5,7 @@ from libc.stdint cimport uint32_t
 from libc.string cimport memset
 
 from connectors.deribit.codes cimport (
-    FAILED, MMP_REQUIRED, MMP_TRIGGER, ORDER_NOT_FOUND, UNAUTHORIZED, not_logged_in,
+    FAILED, MMP_REQUIRED, MMP_TRIGGER, ORDER_NOT_FOUND, TIMED_OUT, UNAUTHORIZED, not_logged_in,
     refusal_of_code)
 from connectors.deribit.decode cimport fill_of, order_event_of, same_name
 from mmcore.states cimport REASON_LIQUIDATION
@@ -214,6 +214,7 @@ cdef class OwnFeed:
                 event.kind = ORDER_EVENT_REFUSED
                 event.error_code = answer.error.code
                 self.unauthorized += answer.error.code == UNAUTHORIZED
+                self.timed_out += answer.error.code == TIMED_OUT
                 event.refusal = refusal_of_code(answer.error.code)
             elif answer.result is NOT_SENT:
                 return 0
@@ -285,8 +286,8 @@ cdef class OwnFeed:
         event.market, event.slot = market, slot
         event.kind = ORDER_EVENT_REFUSED
         event.request, event.request_id = ACTION_MASS_QUOTE, request_id
-        event.error_code = <int32_t>code
-        event.refusal = refusal_of_code(code)
+        event.error_code, event.refusal = <int32_t>code, refusal_of_code(code)
+        self.timed_out += code == TIMED_OUT
         if not alone and event.refusal == REFUSAL_POST_ONLY:
             event.refusal = REFUSAL_NO_EFFECT
         elif alone and event.refusal in (REFUSAL_NO_EFFECT, REFUSAL_TOO_MANY) and (

@@ -15,7 +15,7 @@ from runner.simulation.trace import Trace
 
 ENOUGH_SEEDS = 200      # by then every kind that may happen has happened
 AT_A_TIME = 8           # seeds a worker takes
-TASKS_OF_A_CHILD = 25   # then a fresh process: what the allocator keeps does not add up
+TASKS_OF_A_CHILD = 25   # then fresh processes: what the allocator keeps does not add up
 
 
 class Broken(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,15 +131,18 @@ def results(plan: Plan, seeds: list[int], workers: int
         for chunk in chunks:
             yield run_some(plan, chunk)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"),
-                             max_tasks_per_child=TASKS_OF_A_CHILD) as pool:
-        jobs = [pool.submit(run_some, plan, chunk) for chunk in chunks]
-        try:
-            for job in as_completed(jobs):
-                yield job.result()
-        finally:
-            for job in jobs:
-                job.cancel()
+    # Not max_tasks_per_child: an executor that replaces its processes can wait for one for ever
+    # (gh-115634, not mended in Python 3.11).
+    a_round = workers * TASKS_OF_A_CHILD
+    for i in range(0, len(chunks), a_round):
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            jobs = [pool.submit(run_some, plan, chunk) for chunk in chunks[i:i + a_round]]
+            try:
+                for job in as_completed(jobs):
+                    yield job.result()
+            finally:
+                for job in jobs:
+                    job.cancel()
 
 
 def first_broken(plan: Plan, seeds: range, workers: int) -> Outcome | None:

@@ -36,7 +36,7 @@ RECOVERY_S = 5.0                # quotes stand again so long after the last faul
 # What the maker cannot know before its own time-out: an answer that never comes.
 UNTOLD_S = {"drop": 5.0, "delay": 5.0, "garbled": 5.0, "truncated": 5.0, "error": 5.0,
             "error_after_effect": 5.0, "error_before_effect": 5.0, "half_open": 3.0, "deaf": 3.0,
-            "clock_jump": 10.0, "oversized": 3.0, "reorder": 5.0, "token_expiry": 3.0}
+            "clock_jump": 3.0, "oversized": 3.0, "reorder": 5.0, "token_expiry": 3.0}
 OF_ONE_LINE = frozenset({"half_open", "deaf"})      # another line works all the while
 SECOND_PATH_S = 0.002
 LEVELS_MAX = 10                 # slots below are bids

@@ -25,6 +25,14 @@ def test_a_seed_is_one_session() -> None:
     assert first.messages > 50
 
 
+def test_more_chunks_than_a_round_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.simulation.campaign.TASKS_OF_A_CHILD", 1)
+    monkeypatch.setattr("runner.simulation.campaign.AT_A_TIME", 1)
+    done: list[int] = []
+    campaign = run_seeds(Plan(seconds=10.0), range(7, 12), workers=2, progress=done.append)
+    assert (campaign.seeds, done, campaign.broken) == (5, [1] * 5, [])
+
+
 def test_fresh_seeds_break_nothing() -> None:
     base = random.SystemRandom().randrange(10**9)
     print(f"seeds from {base}")
@@ -100,6 +108,11 @@ SEEDS: dict[int, Plan] = {
     # a fill asked for after another had overtaken it: both round otherwise than at the venue
     852924: Plan(fault=(SessionFault(kind="drop", at_s=29.832, step="changes:fill", nth=3),),
                  seconds=60.0),
+    # the venue's clock jumped, and a stall struck as it was read: orders timed out till the next
+    223728777: Plan(fault=(SessionFault(kind="clock_jump", at_s=4.46, step="request:cancel", nth=4,
+                                        last_s=1.586),
+                           SessionFault(kind="stall", at_s=17.19, step="answer:new", nth=5,
+                                        last_s=5.02)), seconds=60.0),
 }
 
 
