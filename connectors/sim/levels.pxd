@@ -2,6 +2,8 @@
 cimport cython
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint64_t
 
+from mmcore.types cimport sign_of
+
 cdef enum:
     LEVEL_SPAN_BITS = 22        # ticks a market can have
     LEVEL_PAGE_BITS = 6         # far levels lie alone in theirs
@@ -47,5 +49,10 @@ cdef class LevelMap:
     cdef bint holds(self, int64_t ticks) noexcept nogil
     cdef Level* at(self, int64_t ticks) except NULL
     cdef Level* find(self, int64_t ticks) noexcept nogil
+    cdef inline bint ahead(self, int32_t side, int64_t ticks) noexcept nogil:
+        """At a side's best price or better: nothing behind can cross, or move the best."""
+        return (self.count[side] == 0) | (
+            (ticks - self.best_ticks[side]) * sign_of(side) >= 0)
+
     cdef void occupy(self, int32_t side, int64_t ticks, bint before, bint now) noexcept nogil
     cdef bint worse(self, int32_t side, int64_t* ticks) noexcept nogil

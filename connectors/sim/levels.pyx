@@ -2,7 +2,7 @@
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
-from mmcore.types cimport SIDE_ASK, sign_of
+from mmcore.types cimport SIDE_ASK
 
 cdef extern from "stdlib.h" nogil:
     void* aligned_alloc(size_t alignment, size_t size) noexcept
@@ -145,10 +145,11 @@ cdef class LevelMap:
 
     cdef void occupy(self, int32_t side, int64_t ticks, bint before, bint now) noexcept nogil:
         """Note whether a level holds an amount, and did before; the best price follows."""
+        cdef bint ahead = self.ahead(side, ticks)
         cdef int64_t at = ticks
         put_bit(self.bits[side], ticks - self.base_ticks, now)
         self.count[side] += now - before
-        if self.count[side] > 1 and (ticks - self.best_ticks[side]) * sign_of(side) < 0:
+        if not ahead:
             return
         if now:
             self.best_ticks[side] = ticks

@@ -235,8 +235,8 @@ cdef class MatchBook:
         """
         cdef Level** pages = self.levels.pages
         cdef int64_t base = self.levels.base_ticks
-        cdef bint watched = self.feed.watched, changed = False, before, now, same, through
-        cdef int32_t n = 0
+        cdef bint watched = self.feed.watched, before, now, same, busy
+        cdef int32_t n = 0, stood = 0, unknown = 0
         cdef const Event* event = events + at[0]
         cdef const Event* end = events + count
         cdef int64_t contracts
@@ -251,13 +251,14 @@ cdef class MatchBook:
                     pages[place >> LEVEL_PAGE_BITS] != NULL):
                 level = &pages[place >> LEVEL_PAGE_BITS][place & ((1 << LEVEL_PAGE_BITS) - 1)]
                 before, now = level.total_contracts > 0, contracts > 0
-                same = contracts == level.total_contracts
-                through = self.crosses(side, <int64_t>place + base)
-                if not ((level.head != SLOT_NONE) | (before & (level.side != side))
-                        | (through & now & (not before))):
-                    self.unknown_deletes += same & (not before)
-                    self.empty_changes += same & before
-                    changed |= not same
+                busy = level.head != SLOT_NONE
+                if self.levels.ahead(side, <int64_t>place + base):
+                    busy |= (before & (level.side != side)) | (
+                        now & (not before) & self.crosses(side, <int64_t>place + base))
+                if not busy:
+                    same = contracts == level.total_contracts
+                    stood += same
+                    unknown += same & (not before)
                     level.side ^= (level.side ^ side) & -now
                     level.printed_contracts &= -<int64_t>same
                     level.liquidity_contracts = level.total_contracts = contracts
@@ -265,8 +266,10 @@ cdef class MatchBook:
                     continue
             left[n] = <int32_t>(event - events - 1)
             n += 1
+        self.unknown_deletes += unknown
+        self.empty_changes += stood - unknown
+        self.feed.changed |= event - events - at[0] > stood + n
         at[0] = event - events
-        self.feed.changed |= changed
         return n
 
     cdef int clear_crossed(self, int32_t side, int64_t price_ticks) except -1:
